@@ -1,0 +1,22 @@
+//! Floor 4: the only room that knows Python. Thin and typed; the GIL is
+//! released around all work, progress and cancel are passed through.
+
+use pyo3::prelude::*;
+
+mod depth;
+mod estimate;
+mod image;
+mod stereo;
+mod surface;
+
+/// `rilievo._native`: see `python/rilievo/_native.pyi`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    depth::register(module)?;
+    estimate::register(module)?;
+    image::register(module)?;
+    stereo::register(module)?;
+    surface::register(module)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).

@@ -1,0 +1,33 @@
+//! rilievo (Italian: relief) turns one picture into depth.
+//!
+//! A module is a room of the house, and a lower room never imports a higher
+//! one:
+//!
+//! | floor | rooms |
+//! |---|---|
+//! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
+//! | 1 | [`weights`], [`networks`] |
+//! | 2 | [`depth`], [`estimate`] |
+//! | 3 | [`stereo`], [`surface`] |
+//! | 4 | `bindings` (the only room that knows Python) |
+//!
+//! Everything downstream of a network takes a [`depth::DepthMap`], which knows
+//! what its numbers mean, and asks it for *nearness* in `[0, 1]` (near = 1).
+#![deny(missing_docs)]
+
+pub mod depth;
+pub mod error;
+pub mod estimate;
+pub mod image;
+pub mod monitor;
+pub mod networks;
+pub mod nn;
+pub mod stereo;
+pub mod surface;
+pub mod weights;
+
+#[cfg(feature = "python")]
+mod bindings;
+
+pub use error::{Error, Result};
+pub use monitor::Monitor;

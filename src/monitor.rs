@@ -1,0 +1,60 @@
+//! Long work reports and stops: one callback, one cancel flag.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{Error, Result};
+
+/// The signature of a progress callback: stage, steps done, steps in all.
+pub type Report<'a> = dyn Fn(&str, u64, u64) + Sync + 'a;
+
+/// What long-running functions report to and stop for.
+///
+/// ```
+/// use rilievo::Monitor;
+/// let seen = std::sync::Mutex::new(Vec::new());
+/// let report = |stage: &str, done: u64, total: u64| seen.lock().unwrap().push((stage.to_owned(), done, total));
+/// let monitor = Monitor::new(Some(&report), None);
+/// monitor.report("network", 1, 2)?;
+/// assert_eq!(*seen.lock().unwrap(), [("network".to_owned(), 1, 2)]);
+/// # Ok::<(), rilievo::Error>(())
+/// ```
+#[derive(Clone, Copy, Default)]
+pub struct Monitor<'a> {
+    report: Option<&'a Report<'a>>,
+    cancel: Option<&'a AtomicBool>,
+}
+
+impl<'a> Monitor<'a> {
+    /// A monitor that calls `report` and stops once `cancel` is set.
+    pub fn new(report: Option<&'a Report<'a>>, cancel: Option<&'a AtomicBool>) -> Self {
+        Self { report, cancel }
+    }
+
+    /// A monitor that hears nothing and never stops anything.
+    pub fn silent() -> Self {
+        Self::default()
+    }
+
+    /// Says that `done` of `total` steps of `stage` are finished.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] once the cancel flag is set.
+    pub fn report(&self, stage: &str, done: u64, total: u64) -> Result<()> {
+        self.check()?;
+        if let Some(report) = self.report {
+            report(stage, done, total);
+        }
+        self.check()
+    }
+
+    /// Stops here if the caller asked for it.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] once the cancel flag is set.
+    pub fn check(&self) -> Result<()> {
+        match self.cancel {
+            Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::Cancelled),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Floor 1: one file per family of depth networks. Tensors in, tensors out.

@@ -1,0 +1,1 @@
+//! Floor 0: candle building blocks and the fused CPU kernels behind them.

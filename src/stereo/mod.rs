@@ -1,0 +1,1 @@
+//! Floor 3: depth -> left and right eyes, fills, layouts, anaglyphs.

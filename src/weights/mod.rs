@@ -1,0 +1,1 @@
+//! Floor 1: the catalog of networks, and reading checkpoints safely.
