@@ -1,0 +1,25 @@
+"""Golden data and small pictures shared by the tests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import pytest
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+Golden = tuple[dict[str, np.ndarray], list[dict[str, Any]]]
+
+
+@pytest.fixture(scope="session")
+def golden() -> Callable[[str], Golden]:
+    """Reads ``tests/golden/<name>.npz``: its arrays and its list of cases."""
+
+    def read(name: str) -> Golden:
+        with np.load(GOLDEN / f"{name}.npz") as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        return arrays, json.loads(bytes(arrays.pop("meta_json")))
+
+    return read

@@ -1,0 +1,10 @@
+//! Integration tests, one module a room, linked once.
+
+mod depth;
+mod image;
+mod networks;
+mod nn;
+mod pocket;
+mod stereo;
+mod surface;
+mod weights;
