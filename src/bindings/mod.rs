@@ -4,8 +4,11 @@
 use pyo3::prelude::*;
 
 mod depth;
+mod errors;
 mod estimate;
 mod image;
+#[allow(dead_code)] // until the first long-running door opens
+mod monitor;
 mod stereo;
 mod surface;
 
@@ -13,6 +16,7 @@ mod surface;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    errors::register(module)?;
     depth::register(module)?;
     estimate::register(module)?;
     image::register(module)?;
