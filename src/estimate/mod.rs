@@ -1,1 +1,3 @@
 //! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
+
+pub mod device;

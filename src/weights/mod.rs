@@ -1,1 +1,6 @@
 //! Floor 1: the catalog of networks, and reading checkpoints safely.
+
+pub mod catalog;
+pub mod store;
+
+pub use store::Store;
