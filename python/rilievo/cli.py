@@ -14,18 +14,40 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn
 
 import rilievo
 from rilievo.options import DEFAULTS, Options, Row, rows
 
 EXTENSIONS = frozenset(
-    "png jpg jpeg jfif webp tif tiff bmp gif ppm pgm pbm pnm qoi tga exr hdr heic heif avif jp2".split()
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "jfif",
+        "webp",
+        "tif",
+        "tiff",
+        "bmp",
+        "gif",
+        "ppm",
+        "pgm",
+        "pbm",
+        "pnm",
+        "qoi",
+        "tga",
+        "exr",
+        "hdr",
+        "heic",
+        "heif",
+        "avif",
+        "jp2",
+    ]
 )
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parser = _parser()
     chosen = parser.parse_args(arguments)
@@ -148,7 +170,7 @@ def _run(chosen: argparse.Namespace) -> int:
 
 
 def _one(
-    path: Path, options: Options, saver: rilievo.Saver, depth_map: Optional[str], report: _Report
+    path: Path, options: Options, saver: rilievo.Saver, depth_map: str | None, report: _Report
 ) -> Iterator[tuple[str, Path]]:
     stem = None
     outputs = rilievo.generate(
@@ -206,7 +228,7 @@ class _Report:
         self.done = 0
         self.outputs: list[dict[str, str]] = []
         self.started = time.perf_counter()
-        self.model_id: Optional[str] = None
+        self.model_id: str | None = None
         self._bar: Any = None
 
     def model(self, choice: rilievo.models.Choice) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class DepthMap:
             )
 
     @classmethod
-    def from_image(cls, image: pictures.ImageLike, *, size: Optional[tuple[int, int]] = None) -> DepthMap:
+    def from_image(cls, image: pictures.ImageLike, *, size: tuple[int, int] | None = None) -> DepthMap:
         """A depth picture (near = bright) as a map with values in 0..1.
 
         The bit depth is the picture's own: 8-bit v becomes v / 256, 16-bit v
@@ -62,7 +62,7 @@ class DepthMap:
         self,
         *,
         normalize: bool = True,
-        clip: Optional[str] = None,
+        clip: str | None = None,
         far: float = 0.0,
         near: float = 1.0,
         invert: bool = False,

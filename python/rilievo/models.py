@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from rilievo import _native
 from rilievo.options import Options
@@ -19,7 +19,7 @@ class Choice:
     """The network a run will use: its id, its file, and one line that says so."""
 
     id: str
-    path: Optional[str]
+    path: str | None
     line: str
 
 
@@ -49,7 +49,7 @@ def table() -> list[dict[str, Any]]:
     return found
 
 
-def choice(options: Optional[Options] = None) -> Choice:
+def choice(options: Options | None = None) -> Choice:
     """The network that these options mean.
 
     Raises :class:`ValueError` for a name nobody knows and

@@ -16,7 +16,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional, Union
+from typing import Any, Callable
 
 STEREO_FILLS = (
     "none",
@@ -40,11 +40,11 @@ class Row:
     label: str
     help: str = ""
     choices: tuple[str, ...] = ()
-    low: Optional[float] = None
-    high: Optional[float] = None
-    step: Optional[float] = None
-    alias: Optional[str] = None
-    check: Optional[Callable[[Any], Optional[str]]] = None
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    alias: str | None = None
+    check: Callable[[Any], str | None] | None = None
 
 
 def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
@@ -54,27 +54,27 @@ def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
     return field(default=default, metadata={"row": row})
 
 
-def _odd_kernel(value: int) -> Optional[str]:
+def _odd_kernel(value: int) -> str | None:
     return None if 1 <= value <= 31 and value % 2 else "an odd number from 1 to 31"
 
 
-def _unit(value: float) -> Optional[str]:
+def _unit(value: float) -> str | None:
     return None if 0 <= value <= 1 else "a number from 0 to 1"
 
 
-def _side(value: int) -> Optional[str]:
+def _side(value: int) -> str | None:
     return None if 32 <= value <= 8192 else "a number of pixels from 32 to 8192"
 
 
-def _balance(value: float) -> Optional[str]:
+def _balance(value: float) -> str | None:
     return None if -1 <= value <= 1 else "a number from -1 to 1"
 
 
-def _positive(value: float) -> Optional[str]:
+def _positive(value: float) -> str | None:
     return None if value > 0 else "a number above 0"
 
 
-def _fov(value: float) -> Optional[str]:
+def _fov(value: float) -> str | None:
     return None if 1 <= value <= 170 else "an angle from 1 to 170 degrees"
 
 
@@ -102,7 +102,7 @@ class Options:
         alias="--model",
         help="a name from `rilievo models`, or auto: the best one on this machine",
     )
-    weights: Optional[str] = _row(
+    weights: str | None = _row(
         None,
         "text",
         "network",
@@ -124,7 +124,7 @@ class Options:
         "Match net size to input size",
         help="run the network at the picture's own size: slow, finer",
     )
-    net_width: Optional[int] = _row(
+    net_width: int | None = _row(
         None,
         "whole",
         "network",
@@ -135,7 +135,7 @@ class Options:
         check=_side,
         help="network input width in pixels; default: the model's own",
     )
-    net_height: Optional[int] = _row(
+    net_height: int | None = _row(
         None,
         "whole",
         "network",
@@ -146,7 +146,7 @@ class Options:
         check=_side,
         help="network input height in pixels; default: the model's own",
     )
-    refine: Optional[bool] = _row(
+    refine: bool | None = _row(
         None,
         "flag",
         "network",
@@ -416,7 +416,7 @@ class Options:
         return {name: value for name, value in dataclasses.asdict(self).items() if value != DEFAULTS[name]}
 
     @property
-    def net_size(self) -> Optional[tuple[int, int]]:
+    def net_size(self) -> tuple[int, int] | None:
         """Width and height for the network, or ``None`` for its own."""
         if self.net_width is None and self.net_height is None:
             return None
@@ -507,6 +507,6 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _several(value: Union[str, Any]) -> list[str]:
+def _several(value: str | Any) -> list[str]:
     parts = value.split(",") if isinstance(value, str) else list(value)
     return [_text(part).strip() for part in parts if str(part).strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -23,7 +23,7 @@ class Output:
     index: int
     kind: str
     payload: Any
-    format: Optional[str] = None
+    format: str | None = None
 
     @property
     def image(self) -> Image.Image:

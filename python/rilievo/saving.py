@@ -16,7 +16,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +55,7 @@ class Saver:
         self._numbers[base] = number + 1
         return f"{base}-{number:04}"
 
-    def save(self, output: Output, stem: str, *, info: Optional[dict[str, Any]] = None) -> Path:
+    def save(self, output: Output, stem: str, *, info: dict[str, Any] | None = None) -> Path:
         """Writes one output and returns where it lies.
 
         Raises :class:`OSError` with the path when the folder cannot be
