@@ -3,6 +3,7 @@
 //! A plane is an [`ndarray::Array2`] in rows and columns (`[H, W]`), a colour
 //! picture an [`ndarray::Array3`] with the channels last (`[H, W, C]`).
 
+pub mod filter;
 pub mod resize;
 mod simd;
 mod size;

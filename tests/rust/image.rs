@@ -1,3 +1,4 @@
 //! Tests of the room `image`.
 
+mod filter;
 mod resize;
