@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod download;
+pub mod hub;
 pub mod store;
 
 pub use store::Store;
