@@ -2,6 +2,7 @@
 
 mod depth;
 mod download;
+mod golden;
 mod image;
 mod networks;
 mod nn;
