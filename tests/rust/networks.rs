@@ -7,14 +7,14 @@ use crate::pseudo;
 fn the_generator_makes_the_published_numbers() {
     let made = pseudo::uniform("demo", 8, -1.0, 1.0);
     let published = [
-        0.274916649,
-        0.843059301,
-        -0.53365624,
-        0.307595372,
-        -0.891966581,
-        0.4662323,
-        0.111777306,
-        0.949118018_f32,
+        0.274_916_65,
+        0.843_059_3,
+        -0.533_656_24,
+        0.307_595_37,
+        -0.891_966_6,
+        0.466_232_3,
+        0.111_777_306,
+        0.949_118_f32,
     ];
     assert_eq!(made, published);
     assert_eq!(pseudo::digest(&made), 0x97C3_1438_06F5_2C50);
