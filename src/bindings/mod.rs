@@ -7,7 +7,7 @@ mod depth;
 mod errors;
 mod estimate;
 mod image;
-#[allow(dead_code)] // until the first long-running door opens
+mod models;
 mod monitor;
 mod stereo;
 mod surface;
@@ -20,6 +20,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     depth::register(module)?;
     estimate::register(module)?;
     image::register(module)?;
+    models::register(module)?;
     stereo::register(module)?;
     surface::register(module)?;
     Ok(())

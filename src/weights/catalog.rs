@@ -34,6 +34,9 @@ pub struct Entry {
     pub commercial: bool,
     /// One line on when to choose it.
     pub advice: String,
+    /// Whether its prediction is refined with the picture by default.
+    #[serde(default)]
+    pub refine: bool,
     /// The subfolder of a WebUI's `models` folder that the reference keeps it in.
     pub folder: Option<String>,
     /// Checkpoints that hold it; none for an embedded network.
@@ -49,10 +52,14 @@ pub struct File {
     pub name: String,
     /// Its size, rounded.
     pub megabytes: u32,
-    /// The repository on the Hugging Face hub.
-    pub repo: String,
-    /// Where it lies in that repository.
-    pub path: String,
+    /// Other names the same checkpoint goes by on people's disks.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// Its SHA-256 in lower-case hex, where known.
+    pub sha256: Option<String>,
+    /// Where it can be fetched, tried in this order: addresses, or
+    /// `hf:OWNER/REPOSITORY[@REVISION]:PATH`.
+    pub sources: Vec<String>,
 }
 
 #[derive(Deserialize)]

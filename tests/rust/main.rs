@@ -1,6 +1,7 @@
 //! Integration tests, one module a room, linked once.
 
 mod depth;
+mod download;
 mod golden;
 mod image;
 mod networks;
