@@ -7,6 +7,7 @@ command itself was wrong; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import errno
 import glob
 import json
 import os
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, OSError, rilievo.RilievoError) as error:
-        print(f"rilievo: {error}", file=sys.stderr)
+        print(f"rilievo: {_explain(error)}", file=sys.stderr)
         return WRONG
     except BrokenPipeError:
         # Somebody read the first lines and left (`rilievo models | head`).
@@ -181,7 +182,7 @@ def _run(chosen: argparse.Namespace) -> int:
                 report.written(path, *written)
             report.finished(path, time.perf_counter() - started)
         except (ValueError, OSError, MemoryError, rilievo.RilievoError) as error:
-            failures.append((str(path), str(error) or "out of memory; try a smaller picture or net size"))
+            failures.append((str(path), _explain(error)))
             report.failed(*failures[-1])
             if _is_fatal(error):
                 break
@@ -201,10 +202,28 @@ def _one(
         yield output.kind, saver.save(output, stem, info={"source": path.name, "options": options.changed()})
 
 
+_REMEDIES = {
+    errno.ENOSPC: "make room, or choose another folder with -o",
+    errno.EDQUOT: "make room, or choose another folder with -o",
+    errno.EFBIG: "choose another folder with -o",
+    errno.EROFS: "choose another folder with -o",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+}
+
+
+def _explain(error: BaseException) -> str:
+    """The error as one sentence with a remedy."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; try a smaller picture or net size"
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        remedy = _REMEDIES.get(error.errno)
+        return f"{error.filename}: {error.strerror}" + (f"; {remedy}" if remedy else "")
+    return str(error)
+
+
 def _is_fatal(error: Exception) -> bool:
     """A full disk or a read-only folder will fail every further picture as well."""
-    import errno
-
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 
 
