@@ -263,7 +263,10 @@ fn the_catalogs_configurations_exist() {
     let entries = rilievo::weights::catalog::entries()
         .iter()
         .filter(|entry| entry.family == "depth_anything");
-    assert!(entries.map(|entry| Config::named(&entry.config).unwrap()).count() >= 6);
+    let configs: Vec<_> = entries
+        .map(|entry| Config::named(&entry.config).unwrap())
+        .collect();
+    assert!(configs.len() >= 6);
     assert!(
         Config::named("v3_small")
             .unwrap_err()
