@@ -12,6 +12,12 @@ create_exception!(
     PyException,
     "Something rilievo could not do: the message says what was wrong and what to do about it."
 );
+create_exception!(
+    rilievo,
+    UnknownFormat,
+    RilievoError,
+    "A picture file in a format that is not decoded here; Pillow may know it."
+);
 create_exception!(rilievo, Cancelled, RilievoError, "The caller asked to stop.");
 
 impl From<Error> for PyErr {
@@ -21,6 +27,7 @@ impl From<Error> for PyErr {
             Error::Invalid(_) => PyValueError::new_err(message),
             Error::NotFound(_) => PyFileNotFoundError::new_err(message),
             Error::Io { .. } => PyOSError::new_err(message),
+            Error::UnknownFormat { .. } => UnknownFormat::new_err(message),
             Error::Cancelled => Cancelled::new_err(message),
             _ => RilievoError::new_err(message),
         }
@@ -30,5 +37,6 @@ impl From<Error> for PyErr {
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("RilievoError", py.get_type::<RilievoError>())?;
+    module.add("UnknownFormat", py.get_type::<UnknownFormat>())?;
     module.add("Cancelled", py.get_type::<Cancelled>())
 }
