@@ -1,6 +1,10 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
+pub mod depth_anything;
+mod dpt;
+mod layers;
 mod preprocessing;
+mod vit;
 
 use candle_core::Tensor;
 

@@ -1,5 +1,7 @@
 //! Networks, held to the reference's on the same pseudo-random weights.
 
+mod depth_anything;
+
 use crate::pseudo;
 
 /// The generator's published first numbers: without them no comparison below means anything.
