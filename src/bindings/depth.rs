@@ -85,7 +85,7 @@ fn depth_to_u16<'py>(
 
 /// Maps that keep their scale are near = large and 0..1, and never clipped.
 fn check_unit(kind: DepthKind, clip: Option<Clip>) -> Result<()> {
-    if !kind.near_is_large() {
+    if kind != DepthKind::Inverse {
         return Err(Error::invalid(format!(
             "a map of kind {:?} has no scale of its own to keep; let it be stretched (normalize)",
             kind.name()

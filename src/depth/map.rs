@@ -4,49 +4,8 @@ use ndarray::Array2;
 
 use super::clip::Clip;
 use super::stretch::{nearness, to_u16};
-use crate::{Error, Result};
-
-/// What the numbers of a [`DepthMap`] mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DepthKind {
-    /// Relative inverse depth: near is large, scale and shift are arbitrary.
-    Inverse,
-    /// Relative depth: near is small, scale and shift are arbitrary.
-    Depth,
-    /// Metres along the optical axis: near is small.
-    Metric,
-}
-
-impl DepthKind {
-    /// Its name: `inverse`, `depth` or `metric`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Inverse => "inverse",
-            Self::Depth => "depth",
-            Self::Metric => "metric",
-        }
-    }
-
-    /// The kind of this name.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for any other name.
-    pub fn named(name: &str) -> Result<Self> {
-        [Self::Inverse, Self::Depth, Self::Metric]
-            .into_iter()
-            .find(|kind| kind.name() == name)
-            .ok_or_else(|| {
-                Error::invalid(format!(
-                    "the kind of depth {name:?} is unknown; use \"inverse\", \"depth\" or \"metric\""
-                ))
-            })
-    }
-
-    /// Whether near is large.
-    pub fn near_is_large(self) -> bool {
-        self == Self::Inverse
-    }
-}
+use crate::Result;
+use crate::networks::DepthKind;
 
 /// A network's own numbers at image size, and what they mean.
 ///

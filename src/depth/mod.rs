@@ -16,10 +16,11 @@ mod number;
 mod percentile;
 mod stretch;
 
+pub use crate::networks::DepthKind;
 pub use clip::Clip;
 pub use combine::{Axis, combine};
 pub use custom::{DepthSample, from_picture};
-pub use map::{DepthKind, DepthMap};
+pub use map::DepthMap;
 pub use number::Number;
 pub use percentile::{percentiles, percentiles_u16};
 pub use stretch::{nearness, to_u16, unit_to_u16};

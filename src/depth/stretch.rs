@@ -3,10 +3,10 @@
 use ndarray::{Array2, ArrayView2};
 
 use super::clip::Clip;
-use super::map::DepthKind;
 use super::number::Number;
 use super::percentile::percentiles;
 use crate::image::map::{fold, map};
+use crate::networks::DepthKind;
 use crate::{Error, Result};
 
 /// A map whose values span no more than this is flat: the resolution of f64 at 1.
@@ -143,7 +143,7 @@ impl<T: Number> Bounds<T> {
         if wrong > 0 {
             return Err(not_finite(wrong));
         }
-        Ok(if kind.near_is_large() {
+        Ok(if kind == DepthKind::Inverse {
             Self {
                 low,
                 high,
