@@ -32,6 +32,19 @@ pub enum Error {
     /// A checkpoint does not fit the network it was given to.
     #[error("{0}")]
     Checkpoint(String),
+    /// A file could not be fetched from any of its sources.
+    #[error(
+        "{name} could not be downloaded ({reasons}); try again (it goes on where it stopped), \
+         or put the file into {folder} by hand", folder = folder.display()
+    )]
+    Download {
+        /// The file's name.
+        name: String,
+        /// Where it belongs.
+        folder: PathBuf,
+        /// Every source, and what went wrong there.
+        reasons: String,
+    },
     /// A tensor computation failed (out of memory, device lost).
     #[error("the network failed on this device: {0}; try a smaller net size, or the device \"cpu\"")]
     Compute(String),

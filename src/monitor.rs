@@ -1,11 +1,12 @@
 //! Long work reports and stops: one callback, one cancel flag.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::{Error, Result};
 
-/// The signature of a progress callback: stage, steps done, steps in all.
+/// A progress callback: stage, steps done, steps in all.
 pub type Report<'a> = dyn Fn(&str, u64, u64) + Sync + 'a;
+
+/// Asked now and then: should the work stop?
+pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
 
 /// What long-running functions report to and stop for.
 ///
@@ -16,17 +17,20 @@ pub type Report<'a> = dyn Fn(&str, u64, u64) + Sync + 'a;
 /// let monitor = Monitor::new(Some(&report), None);
 /// monitor.report("network", 1, 2)?;
 /// assert_eq!(*seen.lock().unwrap(), [("network".to_owned(), 1, 2)]);
+///
+/// let stopped = Monitor::new(None, Some(&|| true));
+/// assert!(matches!(stopped.check(), Err(rilievo::Error::Cancelled)));
 /// # Ok::<(), rilievo::Error>(())
 /// ```
 #[derive(Clone, Copy, Default)]
 pub struct Monitor<'a> {
     report: Option<&'a Report<'a>>,
-    cancel: Option<&'a AtomicBool>,
+    cancel: Option<&'a Cancel<'a>>,
 }
 
 impl<'a> Monitor<'a> {
-    /// A monitor that calls `report` and stops once `cancel` is set.
-    pub fn new(report: Option<&'a Report<'a>>, cancel: Option<&'a AtomicBool>) -> Self {
+    /// A monitor that calls `report`, and stops once `cancel` answers true.
+    pub fn new(report: Option<&'a Report<'a>>, cancel: Option<&'a Cancel<'a>>) -> Self {
         Self { report, cancel }
     }
 
@@ -38,22 +42,22 @@ impl<'a> Monitor<'a> {
     /// Says that `done` of `total` steps of `stage` are finished.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] once the cancel flag is set.
+    /// [`Error::Cancelled`] once the caller asked to stop.
     pub fn report(&self, stage: &str, done: u64, total: u64) -> Result<()> {
-        self.check()?;
         if let Some(report) = self.report {
             report(stage, done, total);
         }
         self.check()
     }
 
-    /// Stops here if the caller asked for it.
+    /// Stops here if the caller asked for it. Cheap enough for inner loops
+    /// over rows or tiles.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] once the cancel flag is set.
+    /// [`Error::Cancelled`] once the caller asked to stop.
     pub fn check(&self) -> Result<()> {
         match self.cancel {
-            Some(flag) if flag.load(Ordering::Relaxed) => Err(Error::Cancelled),
+            Some(cancel) if cancel() => Err(Error::Cancelled),
             _ => Ok(()),
         }
     }

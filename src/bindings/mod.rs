@@ -4,8 +4,11 @@
 use pyo3::prelude::*;
 
 mod depth;
+mod errors;
 mod estimate;
 mod image;
+mod models;
+mod monitor;
 mod stereo;
 mod surface;
 
@@ -13,9 +16,11 @@ mod surface;
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    errors::register(module)?;
     depth::register(module)?;
     estimate::register(module)?;
     image::register(module)?;
+    models::register(module)?;
     stereo::register(module)?;
     surface::register(module)?;
     Ok(())

@@ -1,6 +1,8 @@
 //! Integration tests, one module a room, linked once.
 
 mod depth;
+mod download;
+mod golden;
 mod image;
 mod networks;
 mod nn;

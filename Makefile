@@ -1,0 +1,66 @@
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+PHOTO ?= docs/photos/room_drum_table.jpg
+OUT ?= out
+SOURCES := $(shell find src models python -type f -not -name '*.so' -not -name '*.pyc' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-rust test-python lint bench wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed ## build, then turn a photo into depth, heat map, normal map, stereo and mesh (PHOTO=... OUT=...)
+	@$(BIN)/rilievo run "$(PHOTO)" -o "$(OUT)" --combine --output-depth-both --heatmap --normalmap --stereo --mesh
+
+test: lint test-rust test-python ## everything: lint, cargo tests, pytest
+
+test-rust: ## the Rust tests
+	cargo test --release
+
+test-python: $(VENV)/.installed $(VENV)/.tools ## the Python tests, on the built wheel
+	$(PY) -m pytest
+
+lint: $(VENV)/.tools ## formatting, clippy, ruff, mypy
+	cargo fmt --check
+	cargo clippy --release --all-targets --features python -- -D warnings
+	$(BIN)/ruff check python tests benches models
+	$(BIN)/ruff format --check python tests benches models
+	$(BIN)/mypy
+
+bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)
+	cargo bench
+
+wheel: $(VENV)/.maturin ## the release wheel, in dist/
+	$(BIN)/maturin build --release --out dist
+
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf $(VENV) dist out .mypy_cache .ruff_cache .pytest_cache .build
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.maturin: $(PY)
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.9,<2'
+	@touch $@
+
+$(VENV)/.tools: $(PY) pyproject.toml
+	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11'
+	@touch $@
+
+# The very wheel that users get, not an editable install.
+$(VENV)/.installed: $(VENV)/.maturin $(SOURCES)
+	@rm -rf $(VENV)/wheel
+	$(BIN)/maturin build --release --quiet --out $(VENV)/wheel
+	$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(VENV)/wheel/*.whl
+	$(PY) -m pip install --quiet --disable-pip-version-check $(VENV)/wheel/*.whl
+	@touch $@

@@ -1,0 +1,322 @@
+"""The command line: ``rilievo run`` and ``rilievo models``.
+
+Exit codes: 0 all done; 1 some pictures failed (the others are written); 2 the
+command itself was wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import rilievo
+from rilievo.options import DEFAULTS, Options, Row, rows
+
+EXTENSIONS = frozenset(
+    [
+        "png",
+        "jpg",
+        "jpeg",
+        "jfif",
+        "webp",
+        "tif",
+        "tiff",
+        "bmp",
+        "gif",
+        "ppm",
+        "pgm",
+        "pbm",
+        "pnm",
+        "qoi",
+        "tga",
+        "exr",
+        "hdr",
+        "heic",
+        "heif",
+        "avif",
+        "jp2",
+    ]
+)
+FAILED, WRONG, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.command(chosen))
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
+    except (ValueError, OSError, rilievo.RilievoError) as error:
+        print(f"rilievo: {error}", file=sys.stderr)
+        return WRONG
+    except BrokenPipeError:
+        # Somebody read the first lines and left (`rilievo models | head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG, f"rilievo: {message}; `{self.prog} --help` lists what there is\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="rilievo", description="Depth from one picture.")
+    parser.add_argument("--version", action="version", version=f"rilievo {rilievo.__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    run = commands.add_parser(
+        "run",
+        help="turn pictures into depth maps, normal maps, stereo pairs, meshes",
+        description="Turn pictures into depth maps and what follows from them.",
+    )
+    run.set_defaults(command=_run)
+    run.add_argument(
+        "images", nargs="+", metavar="IMAGE", help="a file, a folder, or a pattern such as 'photos/*.jpg'"
+    )
+    run.add_argument("-o", "--output", default="out", metavar="DIR", help="where results go (default: out)")
+    run.add_argument(
+        "--depth-map", metavar="FILE", help="use this depth map instead of a network (one picture only)"
+    )
+    run.add_argument(
+        "--format", default="png", choices=("png", "jpg", "webp"), help="format of 8-bit pictures"
+    )
+    run.add_argument("--models-dir", metavar="DIR", help="look for models here first")
+    run.add_argument("--json", action="store_true", help="print one JSON document instead of text")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress, only the paths")
+    _add_options(run)
+
+    models = commands.add_parser(
+        "models",
+        help="what networks there are, and which are on this machine",
+        description="List the networks.",
+    )
+    models.set_defaults(command=_models)
+    models.add_argument("--models-dir", metavar="DIR", help="look for models here first")
+    models.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """One flag for every row of the option table."""
+    groups: dict[str, Any] = {}
+    for name, row in rows().items():
+        group = groups.get(row.group) or groups.setdefault(row.group, parser.add_argument_group(row.group))
+        flags = ["--" + name.replace("_", "-")] + ([row.alias] if row.alias else [])
+        text = _help(row, DEFAULTS[name])
+        if row.type == "flag":
+            group.add_argument(
+                *flags, dest=name, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+            )
+        else:
+            group.add_argument(*flags, dest=name, metavar=_metavar(row), default=argparse.SUPPRESS, help=text)
+
+
+def _metavar(row: Row) -> str:
+    return {"whole": "N", "number": "X", "several": "A,B", "choice": "NAME", "text": "NAME"}[row.type]
+
+
+def _help(row: Row, default: Any) -> str:
+    text = row.help or row.label
+    if row.choices:
+        text += f" ({', '.join(row.choices)})"
+    if default not in (None, False, "") and row.type != "flag":
+        text += f" (default: {', '.join(default) if isinstance(default, list) else default})"
+    return text.replace("%", "%%")
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    given = vars(chosen)
+    options = Options(**{name: given[name] for name in rows() if name in given})
+    if chosen.models_dir:
+        rilievo.models.look_in(chosen.models_dir)
+    paths, failures = _inputs(chosen.images)
+    if chosen.depth_map and len(paths) != 1:
+        raise ValueError(f"--depth-map belongs to one picture, but {len(paths)} were given")
+    if any(
+        path.parent.resolve() == Path(chosen.output).resolve()
+        for path in paths
+        if _from_folder(path, chosen.images)
+    ):
+        raise ValueError(f"{chosen.output} is the input folder as well; choose another output folder with -o")
+
+    saver = rilievo.Saver(chosen.output, picture_format=chosen.format)
+    report = _Report(chosen, total=len(paths))
+    if paths and not chosen.depth_map:
+        report.model(rilievo.models.choice(options))
+    for path in paths:
+        started = time.perf_counter()
+        try:
+            for written in _one(path, options, saver, chosen.depth_map, report):
+                report.written(path, *written)
+            report.finished(path, time.perf_counter() - started)
+        except (ValueError, OSError, MemoryError, rilievo.RilievoError) as error:
+            failures.append((str(path), str(error) or "out of memory; try a smaller picture or net size"))
+            report.failed(*failures[-1])
+            if _is_fatal(error):
+                break
+    report.close(failures)
+    return FAILED if failures else 0
+
+
+def _one(
+    path: Path, options: Options, saver: rilievo.Saver, depth_map: str | None, report: _Report
+) -> Iterator[tuple[str, Path]]:
+    stem = None
+    outputs = rilievo.generate(
+        path, options, depth_maps=[depth_map] if depth_map else None, progress=report.progress(path)
+    )
+    for output in outputs:
+        stem = stem or saver.start(path.stem)
+        yield output.kind, saver.save(output, stem, info={"source": path.name, "options": options.changed()})
+
+
+def _is_fatal(error: Exception) -> bool:
+    """A full disk or a read-only folder will fail every further picture as well."""
+    import errno
+
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
+
+
+def _inputs(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """The pictures meant by files, folders and patterns, and what was not there."""
+    paths: list[Path] = []
+    failures: list[tuple[str, str]] = []
+    for pattern in patterns:
+        if os.path.isdir(pattern):
+            found = sorted(path for path in Path(pattern).iterdir() if _is_picture(path))
+            if not found:
+                failures.append((pattern, "there is no picture in this folder"))
+            paths += found
+        elif os.path.exists(pattern):
+            paths.append(Path(pattern))
+        else:
+            found = sorted(Path(name) for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))
+            if not found:
+                failures.append(
+                    (pattern, "no such file or folder; check the spelling, or give the full path")
+                )
+            paths += found
+    return list(dict.fromkeys(paths)), failures
+
+
+def _is_picture(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".") and path.suffix[1:].lower() in EXTENSIONS
+
+
+def _from_folder(path: Path, patterns: Sequence[str]) -> bool:
+    return any(os.path.isdir(pattern) and path.parent == Path(pattern) for pattern in patterns)
+
+
+class _Report:
+    """What the person, or the script, gets to see."""
+
+    def __init__(self, chosen: argparse.Namespace, total: int):
+        self.json = chosen.json
+        self.bars = not (chosen.json or chosen.quiet)
+        self.total = total
+        self.done = 0
+        self.outputs: list[dict[str, str]] = []
+        self.started = time.perf_counter()
+        self.model_id: str | None = None
+        self._bar: Any = None
+
+    def model(self, choice: rilievo.models.Choice) -> None:
+        self.model_id = choice.id
+        if self.bars:
+            print(choice.line, file=sys.stderr)
+
+    def progress(self, path: Path) -> Any:
+        if not self.bars:
+            return None
+        from tqdm import tqdm
+
+        label = f"[{self.done + 1}/{self.total}] {path.name}" if self.total > 1 else path.name
+
+        def step(stage: str, done: int, total: int) -> None:
+            if self._bar is None or self._bar.desc != f"{label}: {stage}" or self._bar.total != total:
+                self._end_bar()
+                self._bar = tqdm(
+                    total=total,
+                    desc=f"{label}: {stage}",
+                    leave=False,
+                    delay=0.3,
+                    bar_format="{desc} |{bar:24}| {percentage:3.0f}%",
+                )
+                self._bar.desc = f"{label}: {stage}"
+            self._bar.update(done - self._bar.n)
+
+        return step
+
+    def written(self, path: Path, kind: str, result: Path) -> None:
+        self.outputs.append({"input": str(path), "kind": kind, "path": str(result)})
+        if not self.json:
+            self._end_bar()
+            print(f"{kind:<16} {result}", flush=True)
+
+    def finished(self, path: Path, seconds: float) -> None:
+        self.done += 1
+        self._end_bar()
+        if self.bars:
+            print(f"{path.name} done in {seconds:.2f} s", file=sys.stderr)
+
+    def failed(self, path: str, reason: str) -> None:
+        self._end_bar()
+        if not self.json:
+            print(f"rilievo: {_sentence(path, reason)}", file=sys.stderr)
+
+    def close(self, failures: list[tuple[str, str]]) -> None:
+        self._end_bar()
+        if self.json:
+            document = {
+                "model": self.model_id,
+                "outputs": self.outputs,
+                "failures": [{"input": path, "error": reason} for path, reason in failures],
+                "seconds": round(time.perf_counter() - self.started, 3),
+            }
+            print(json.dumps(document, indent=2))
+        elif failures:
+            print(f"{self.done} of {self.done + len(failures)} done; failed:", file=sys.stderr)
+            for path, reason in failures:
+                print(f"  {_sentence(path, reason)}", file=sys.stderr)
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _sentence(path: str, reason: str) -> str:
+    return reason if path in reason else f"{path}: {reason}"
+
+
+def _models(chosen: argparse.Namespace) -> int:
+    if chosen.models_dir:
+        rilievo.models.look_in(chosen.models_dir)
+    table = rilievo.models.table()
+    if chosen.json:
+        print(json.dumps(table, indent=2))
+        return 0
+    print(f"{'':2}{'model':<26}{'size':>8}  {'licence':<32}{'when to choose it'}")
+    for row in table:
+        mark = "*" if row["default"] else "+" if row["installed"] else " "
+        size = f"{row['megabytes']} MB" if row["megabytes"] else "built in"
+        licence = row["licence"] if row["commercial"] else f"{row['licence']}, no commercial use"
+        print(f"{mark} {row['id']:<26}{size:>8}  {licence:<32}{row['advice']}")
+    print("\n* what auto takes now   + on this machine")
+    print("Files are looked for in:", *(f"  {folder}" for folder in rilievo.models.folders()), sep="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""Which networks there are, which are on this machine, and where they lie."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rilievo import _native
+from rilievo.options import Options
+
+_extra: list[str] = []
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The network a run will use: its id, its file, and one line that says so."""
+
+    id: str
+    path: str | None
+    line: str
+
+
+def folders() -> list[str]:
+    """The folders models are looked for in, first match first.
+
+    Folders named by :func:`look_in`, then those of ``RILIEVO_MODELS``
+    (separated like ``PATH``), then the platform's data folder.
+    """
+    named = [folder for folder in os.environ.get("RILIEVO_MODELS", "").split(os.pathsep) if folder]
+    return [*_extra, *named, str(_data_folder() / "models")]
+
+
+def look_in(folder: os.PathLike[str] | str) -> None:
+    """Looks for models in this folder before all others."""
+    path = os.path.abspath(os.path.expanduser(os.fspath(folder)))
+    if not os.path.isdir(path):
+        raise FileNotFoundError(f"{path}: the models folder does not exist; make it, or check the spelling")
+    if path in _extra:
+        _extra.remove(path)
+    _extra.insert(0, path)
+
+
+def table() -> list[dict[str, Any]]:
+    """Every network: the catalog's row, and whether and where it is installed."""
+    found: list[dict[str, Any]] = _native.models(folders())
+    return found
+
+
+def choice(options: Options | None = None) -> Choice:
+    """The network that these options mean.
+
+    Raises :class:`ValueError` for a name nobody knows and
+    :class:`rilievo.RilievoError` when its file is not on this machine.
+    """
+    options = options or Options()
+    wanted = reference_name(options.model_type)
+    if options.weights is not None:
+        path = os.path.expanduser(options.weights)
+        id_ = _native.identify(path) if wanted == "auto" else _native.find_model(wanted)
+        return Choice(id_, path, f"model: {id_}, from {path}")
+    id_, file = _native.resolve_model(wanted, folders())
+    return Choice(id_, file, _line(id_, automatic=wanted == "auto"))
+
+
+def _line(id_: str, automatic: bool) -> str:
+    if not automatic:
+        return f"model: {id_}"
+    if id_ != "pocket":
+        return f"model: {id_} (auto: the best one on this machine)"
+    return (
+        "model: pocket (auto: no other network is on this machine); "
+        "`rilievo models` lists better ones and where to put them"
+    )
+
+
+def reference_name(name: str) -> str:
+    """A model's name as the catalog knows it, from any of the reference's spellings."""
+    return "auto" if name.strip().lower() == "auto" else name.strip()
+
+
+def _data_folder() -> Path:
+    """Where this platform keeps a program's data."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base, "rilievo")

@@ -1,0 +1,512 @@
+"""The one option table: what a run can be told, and what it accepts.
+
+Field names and defaults are those of the reference extension's generation
+options, in lower case; keys are taken in any case. Every surface (command
+line, panels, HTTP, nodes) is generated from the rows of this table, so adding
+an option is adding a row.
+
+Where rilievo departs from the reference's defaults: ``model_type`` is
+``"auto"`` (the best network on the machine), ``net_width`` and ``net_height``
+are ``None`` (the network's own size), ``compute_device`` is ``"auto"``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+STEREO_FILLS = (
+    "none",
+    "naive",
+    "naive_interpolating",
+    "polylines_soft",
+    "polylines_sharp",
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a surface needs to know of an option beside its name and default.
+
+    ``low``, ``high`` and ``step`` describe a slider; values outside are legal
+    unless ``check`` says otherwise.
+    """
+
+    type: str
+    group: str
+    label: str
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    alias: str | None = None
+    check: Callable[[Any], str | None] | None = None
+
+
+def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
+    row = Row(kind, group, label, **more)
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata={"row": row})
+    return field(default=default, metadata={"row": row})
+
+
+def _odd_kernel(value: int) -> str | None:
+    return None if 1 <= value <= 31 and value % 2 else "an odd number from 1 to 31"
+
+
+def _unit(value: float) -> str | None:
+    return None if 0 <= value <= 1 else "a number from 0 to 1"
+
+
+def _side(value: int) -> str | None:
+    return None if 32 <= value <= 8192 else "a number of pixels from 32 to 8192"
+
+
+def _balance(value: float) -> str | None:
+    return None if -1 <= value <= 1 else "a number from -1 to 1"
+
+
+def _positive(value: float) -> str | None:
+    return None if value > 0 else "a number above 0"
+
+
+def _fov(value: float) -> str | None:
+    return None if 1 <= value <= 170 else "an angle from 1 to 170 degrees"
+
+
+@dataclass
+class Options:
+    """Everything :func:`rilievo.generate` can be told beside the pictures.
+
+    Raises :class:`ValueError` naming the option, the value and what is
+    accepted.
+    """
+
+    compute_device: str = _row(
+        "auto",
+        "text",
+        "network",
+        "Compute on",
+        alias="--device",
+        help="auto, cpu, cuda, cuda:N or metal; GPU and CPU mean auto and cpu",
+    )
+    model_type: str = _row(
+        "auto",
+        "text",
+        "network",
+        "Model",
+        alias="--model",
+        help="a name from `rilievo models`, or auto: the best one on this machine",
+    )
+    weights: str | None = _row(
+        None,
+        "text",
+        "network",
+        "Checkpoint file",
+        help="read the model from this file instead of looking for it",
+    )
+    precision: str = _row(
+        "auto",
+        "choice",
+        "network",
+        "Precision",
+        choices=("auto", "f32", "f16", "bf16"),
+        help="number format of the network; auto fits the device",
+    )
+    net_size_match: bool = _row(
+        False,
+        "flag",
+        "network",
+        "Match net size to input size",
+        help="run the network at the picture's own size: slow, finer",
+    )
+    net_width: int | None = _row(
+        None,
+        "whole",
+        "network",
+        "Net width",
+        low=64,
+        high=2048,
+        step=64,
+        check=_side,
+        help="network input width in pixels; default: the model's own",
+    )
+    net_height: int | None = _row(
+        None,
+        "whole",
+        "network",
+        "Net height",
+        low=64,
+        high=2048,
+        step=64,
+        check=_side,
+        help="network input height in pixels; default: the model's own",
+    )
+    refine: bool | None = _row(
+        None,
+        "flag",
+        "network",
+        "Refine edges with the picture",
+        help="edge-aware upsampling guided by the picture; default: on for pocket, off for the others",
+    )
+
+    do_output_depth: bool = _row(True, "flag", "depth", "Output depth map", help="write the 16-bit depth map")
+    output_depth_invert: bool = _row(
+        False,
+        "flag",
+        "depth",
+        "Invert (black = near, white = far)",
+        alias="--invert",
+        help="invert the written depth map; nothing else sees it",
+    )
+    output_depth_combine: bool = _row(
+        False,
+        "flag",
+        "depth",
+        "Combine input and depth into one picture",
+        alias="--combine",
+        help="write picture and depth as one 8-bit picture instead of the depth map alone",
+    )
+    output_depth_combine_axis: str = _row(
+        "Horizontal",
+        "choice",
+        "depth",
+        "Combine axis",
+        choices=("Vertical", "Horizontal"),
+        help="depth below the picture, or to its right",
+    )
+    output_depth_both: bool = _row(
+        False,
+        "flag",
+        "depth",
+        "Keep the depth map beside the combined picture",
+        help="with --combine: write the 16-bit depth map too",
+    )
+    do_output_depth_prediction: bool = _row(
+        False,
+        "flag",
+        "depth",
+        "Output the raw prediction",
+        help="also give the network's own numbers (float32, signed so that near is large)",
+    )
+    clipdepth: bool = _row(
+        False, "flag", "depth", "Clip and renormalize depth", help="cut the depth range of fresh predictions"
+    )
+    clipdepth_mode: str = _row(
+        "Range",
+        "choice",
+        "depth",
+        "Clip mode",
+        choices=("Range", "Outliers"),
+        help="Range: cut at fractions of the range; Outliers: at fractions of the pixels",
+    )
+    clipdepth_far: float = _row(
+        0.0, "number", "depth", "Far clip", low=0, high=1, step=0.001, check=_unit, help="lower bound, 0 to 1"
+    )
+    clipdepth_near: float = _row(
+        1.0,
+        "number",
+        "depth",
+        "Near clip",
+        low=0,
+        high=1,
+        step=0.001,
+        check=_unit,
+        help="upper bound, 0 to 1",
+    )
+
+    gen_stereo: bool = _row(
+        False,
+        "flag",
+        "stereo",
+        "Generate stereoscopic image(s)",
+        alias="--stereo",
+        help="write stereo pictures",
+    )
+    stereo_modes: list[str] = _row(
+        ["left-right", "red-cyan-anaglyph"],
+        "several",
+        "stereo",
+        "Output",
+        help="layouts to write, separated by commas",
+    )
+    stereo_divergence: float = _row(
+        2.5,
+        "number",
+        "stereo",
+        "Divergence (3D effect)",
+        low=0.05,
+        high=15.005,
+        step=0.01,
+        help="largest shift between the eyes in percent of the width",
+    )
+    stereo_separation: float = _row(
+        0.0,
+        "number",
+        "stereo",
+        "Separation (moves images apart)",
+        low=-5,
+        high=5,
+        step=0.01,
+        help="constant shift in percent of the width",
+    )
+    stereo_fill_algo: str = _row(
+        "polylines_sharp",
+        "choice",
+        "stereo",
+        "Gap fill technique",
+        choices=STEREO_FILLS,
+        help="how areas only one eye sees are filled",
+    )
+    stereo_offset_exponent: float = _row(
+        1.0,
+        "number",
+        "stereo",
+        "Magic exponent",
+        low=1,
+        high=2,
+        step=1,
+        check=_positive,
+        help="shift = nearness to this power",
+    )
+    stereo_balance: float = _row(
+        0.0,
+        "number",
+        "stereo",
+        "Balance between eyes",
+        low=-1,
+        high=1,
+        step=0.05,
+        check=_balance,
+        help="-1: only the right eye moves; 1: only the left one",
+    )
+
+    gen_normalmap: bool = _row(
+        False, "flag", "normal", "Generate NormalMap", alias="--normalmap", help="write a normal map"
+    )
+    normalmap_pre_blur: bool = _row(
+        False, "flag", "normal", "Smooth before calculating normals", help="Gaussian blur of the depth first"
+    )
+    normalmap_pre_blur_kernel: int = _row(
+        3,
+        "whole",
+        "normal",
+        "Pre-smooth kernel size",
+        low=1,
+        high=31,
+        step=2,
+        check=_odd_kernel,
+        help="kernel size (and sigma) of that blur",
+    )
+    normalmap_sobel: bool = _row(
+        True, "flag", "normal", "Sobel gradient", help="Sobel instead of plain central differences"
+    )
+    normalmap_sobel_kernel: int = _row(
+        3,
+        "whole",
+        "normal",
+        "Sobel kernel size",
+        low=1,
+        high=31,
+        step=2,
+        check=_odd_kernel,
+        help="kernel size of the Sobel gradient",
+    )
+    normalmap_post_blur: bool = _row(
+        False, "flag", "normal", "Smooth after calculating normals", help="Gaussian blur of the normals"
+    )
+    normalmap_post_blur_kernel: int = _row(
+        3,
+        "whole",
+        "normal",
+        "Post-smooth kernel size",
+        low=1,
+        high=31,
+        step=2,
+        check=_odd_kernel,
+        help="kernel size (and sigma) of that blur",
+    )
+    normalmap_invert: bool = _row(False, "flag", "normal", "Invert normals", help="invert before calculating")
+
+    gen_heatmap: bool = _row(
+        False, "flag", "heatmap", "Generate HeatMap", alias="--heatmap", help="write a coloured depth map"
+    )
+
+    gen_simple_mesh: bool = _row(
+        False,
+        "flag",
+        "mesh",
+        "Generate simple 3D mesh",
+        alias="--mesh",
+        help="write a 3D mesh of the picture",
+    )
+    simple_mesh_occlude: bool = _row(
+        True, "flag", "mesh", "Remove occluded edges", help="leave out triangles that span a depth edge"
+    )
+    simple_mesh_spherical: bool = _row(
+        False, "flag", "mesh", "Equirectangular projection", help="for 360 degree panoramas"
+    )
+    simple_mesh_fov: float = _row(
+        55.0,
+        "number",
+        "mesh",
+        "Horizontal field of view",
+        low=20,
+        high=120,
+        step=1,
+        check=_fov,
+        help="of the camera that took the picture, in degrees",
+    )
+    mesh_maxsize: int = _row(
+        2048,
+        "whole",
+        "mesh",
+        "Largest side of the mesh grid",
+        low=64,
+        high=8192,
+        step=64,
+        check=_side,
+        help="larger pictures are meshed at this size",
+    )
+    mesh_format: str = _row(
+        "glb",
+        "choice",
+        "mesh",
+        "Mesh format",
+        choices=("glb", "obj", "ply"),
+        help="glb: textured and upright; obj: vertex colours as the reference; ply: binary",
+    )
+
+    def __post_init__(self) -> None:
+        for name, row in rows().items():
+            setattr(self, name, _accept(name, row, getattr(self, name), DEFAULTS[name]))
+        if self.clipdepth and self.clipdepth_far > self.clipdepth_near:
+            raise ValueError(
+                f"clipdepth_far ({self.clipdepth_far:g}) lies above clipdepth_near ({self.clipdepth_near:g}): "
+                "nothing would be left; swap them, or use output_depth_invert to turn the map around"
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, strict: bool = True) -> Options:
+        """Options from names in any case.
+
+        ``strict=False`` drops unknown names, as the reference's API did;
+        otherwise they are a :class:`ValueError`.
+        """
+        names = rows()
+        known: dict[str, Any] = {}
+        for key, value in values.items():
+            name = str(getattr(key, "name", key)).lower()
+            if name in names:
+                known[name] = value
+            elif strict:
+                raise ValueError(f"there is no option {name!r}; known are {', '.join(sorted(names))}")
+        return cls(**known)
+
+    def replace(self, **values: Any) -> Options:
+        """A copy with some values changed; names in any case."""
+        return self.from_mapping({**dataclasses.asdict(self), **{k.lower(): v for k, v in values.items()}})
+
+    def changed(self) -> dict[str, Any]:
+        """The options that differ from their defaults."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value != DEFAULTS[name]}
+
+    @property
+    def net_size(self) -> tuple[int, int] | None:
+        """Width and height for the network, or ``None`` for its own."""
+        if self.net_width is None and self.net_height is None:
+            return None
+        side = self.net_width or self.net_height or 0
+        return (self.net_width or side, self.net_height or side)
+
+
+def rows() -> dict[str, Row]:
+    """Every option's row, by name, in table order."""
+    return {f.name: f.metadata["row"] for f in dataclasses.fields(Options)}
+
+
+DEFAULTS: dict[str, Any] = {
+    f.name: f.default if f.default is not dataclasses.MISSING else f.default_factory()  # type: ignore[misc]
+    for f in dataclasses.fields(Options)
+}
+
+
+def _accept(name: str, row: Row, value: Any, default: Any) -> Any:
+    """The value in the option's own type, or a ValueError that says what it takes."""
+    if value is None and default is None:
+        return None
+    value = _convert(name, row, getattr(value, "value", value))
+    if row.type == "choice" and value not in row.choices:
+        same = [choice for choice in row.choices if choice.lower() == value.lower()]
+        if not same:
+            raise ValueError(f"{name} is {value!r}; it can be {', '.join(row.choices)}")
+        value = same[0]
+    wanted = row.check(value) if row.check else None
+    if wanted:
+        raise ValueError(f"{name} is {value}; it must be {wanted}")
+    return value
+
+
+def _convert(name: str, row: Row, value: Any) -> Any:
+    converters: dict[str, tuple[Callable[[Any], Any], str]] = {
+        "flag": (_flag, "true or false"),
+        "whole": (_whole, "a whole number"),
+        "number": (_number, "a number"),
+        "text": (_text, "text"),
+        "choice": (_text, "one of " + ", ".join(row.choices)),
+        "several": (_several, "a list of names"),
+    }
+    convert, wanted = converters[row.type]
+    try:
+        return convert(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}; it must be {wanted}") from None
+
+
+def _flag(value: Any) -> bool:
+    words = {
+        "true": True,
+        "yes": True,
+        "on": True,
+        "1": True,
+        "false": False,
+        "no": False,
+        "off": False,
+        "0": False,
+    }
+    if isinstance(value, str):
+        if value.strip().lower() not in words:
+            raise ValueError
+        return words[value.strip().lower()]
+    if value not in (True, False):
+        raise ValueError
+    return bool(value)
+
+
+def _number(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if number != int(number):
+        raise ValueError
+    return int(number)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        raise TypeError
+    return str(value)
+
+
+def _several(value: str | Any) -> list[str]:
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    return [_text(part).strip() for part in parts if str(part).strip()]

@@ -1,0 +1,128 @@
+"""Pictures in: a path, a PIL image of any mode, or a numpy array becomes 8-bit RGB.
+
+Files are decoded by rilievo itself; formats it does not know (HEIC, JPEG 2000,
+whatever a Pillow plugin adds) are handed to Pillow. EXIF rotation is applied
+both ways.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+from rilievo import _native
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    ImageLike = Union[str, os.PathLike[str], Image.Image, np.ndarray[Any, Any]]
+
+Array = Any  # numpy.ndarray; its own type parameters differ between numpy 1 and 2
+
+
+def load_rgb(image: ImageLike) -> Array:
+    """The picture as uint8 ``[H, W, 3]``; transparency is dropped.
+
+    Arrays are uint8, uint16 (divided by 257), bool or float in 0..1, of shape
+    ``[H, W]`` or ``[H, W, 1 | 2 | 3 | 4]``.
+
+    Raises :class:`FileNotFoundError`, :class:`rilievo.RilievoError` for a file
+    that is no picture, :class:`ValueError` for an array that is none.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        return _from_file(os.fspath(image))
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if hasattr(image, "mode") and hasattr(image, "convert"):
+        return _from_pil(image)
+    raise ValueError(f"a {type(image).__name__} is no picture; give a path, a PIL image or a numpy array")
+
+
+def load_depth(image: ImageLike) -> Array:
+    """A depth picture as it is stored, one channel, no bit lost.
+
+    Returns uint8, uint16, int32 or float ``[H, W]``; of several channels the
+    first is taken, a palette is looked up, black and white becomes 0 and 255.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        path = os.fspath(image)
+        try:
+            return _native.read_depth(path)
+        except _native.UnknownFormat:
+            return load_depth(_open_with_pillow(path))
+    if isinstance(image, np.ndarray):
+        return image
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image) or image
+    if image.mode in ("1", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
+        image = image.convert("L")
+    values = np.asarray(image)
+    return values if values.ndim == 2 else values[..., 0]
+
+
+def _from_file(path: str) -> Array:
+    try:
+        return _native.read_picture(path)[0]
+    except _native.UnknownFormat:
+        return _from_pil(_open_with_pillow(path))
+
+
+def _open_with_pillow(path: str) -> Image.Image:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        image = Image.open(path)
+        image.load()
+    except UnidentifiedImageError:
+        raise _native.RilievoError(
+            f"{path}: this is no picture in any format that can be read; convert it to PNG or JPEG"
+        ) from None
+    return image
+
+
+def _from_pil(image: Image.Image) -> Array:
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image) or image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_array(_gray_to_unit(np.asarray(image)))
+    return np.asarray(image.convert("RGB"))
+
+
+def _gray_to_unit(values: Array) -> Array:
+    """Integer and float grey of unknown range as 0..1: the range is told by the largest value."""
+    top = float(values.max(initial=0))
+    scale = next((limit for limit in (1.0, 255.0, 65535.0) if top <= limit), top)
+    if np.issubdtype(values.dtype, np.integer):
+        scale = max(scale, 255.0)
+    if values.dtype == np.uint16:
+        scale = 65535.0
+    return np.clip(values / scale, 0.0, 1.0)
+
+
+def _from_array(values: Array) -> Array:
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (1, 2, 3, 4)):
+        raise ValueError(
+            f"an array of shape {values.shape} is no picture; it must be [H, W] or [H, W, channels]"
+        )
+    if values.size == 0:
+        raise ValueError(f"an array of shape {values.shape} has no pixels")
+    if values.ndim == 2:
+        values = values[..., None]
+    values = values[..., :3] if values.shape[2] >= 3 else values[..., :1].repeat(3, axis=2)
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype == np.uint16:
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if np.issubdtype(values.dtype, np.floating):
+        if not np.isfinite(values).all():
+            raise ValueError("the picture holds values that are no numbers (NaN or infinity)")
+        return (np.clip(values, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    raise ValueError(
+        f"a picture cannot be made of {values.dtype} numbers; use uint8, uint16 or float in 0..1"
+    )

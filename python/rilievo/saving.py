@@ -1,0 +1,142 @@
+"""Names and files: where an output goes, and how it gets there whole.
+
+A file is written under a temporary name in its own folder and then moved into
+place; an existing file is never overwritten. All outputs of one picture share
+a number: ``photo-0000.png`` (the depth map), ``photo-0000-normalmap.png``,
+``photo-0000-left-right.png``, ``photo-0000-simple.glb``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rilievo import _native
+from rilievo.outputs import Output
+
+PICTURE_FORMATS = ("png", "jpg", "webp")
+
+
+def suffix(kind: str) -> str:
+    """What the file name of an output of this kind ends in."""
+    return {"depth": "", "simple_mesh": "-simple"}.get(kind, f"-{kind}")
+
+
+class Saver:
+    """Writes the outputs of pictures into one folder.
+
+    ``folder`` is created when the first output arrives. ``picture_format`` is
+    the format of 8-bit pictures; depth maps are 16-bit PNG whatever it says,
+    because no other format here keeps their bits.
+    """
+
+    def __init__(self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = 92):
+        if picture_format not in PICTURE_FORMATS:
+            raise ValueError(
+                f"picture format {picture_format!r} is unknown; use {', '.join(PICTURE_FORMATS)}"
+            )
+        self.folder = Path(folder)
+        self.picture_format = picture_format
+        self.quality = quality
+        self._numbers: dict[str, int] = {}
+
+    def start(self, base: str) -> str:
+        """Begins a picture: the stem all its outputs will share."""
+        number = self._numbers.get(base, self._first_free(base))
+        self._numbers[base] = number + 1
+        return f"{base}-{number:04}"
+
+    def save(self, output: Output, stem: str, *, info: dict[str, Any] | None = None) -> Path:
+        """Writes one output and returns where it lies.
+
+        Raises :class:`OSError` with the path when the folder cannot be
+        written to; nothing half-written is left behind.
+        """
+        self._make_folder()
+        path = self.folder / f"{stem}{suffix(output.kind)}.{self._extension(output)}"
+        text = {"Software": f"rilievo {_native.__version__}"}
+        if info:
+            text["rilievo"] = json.dumps(info, sort_keys=True)
+        with _whole_file(path) as temporary:
+            self._write(output, temporary, text)
+        return path
+
+    def _extension(self, output: Output) -> str:
+        if output.kind == "simple_mesh":
+            return str(output.format)
+        if output.kind == "depth_prediction":
+            return "npy"
+        return (
+            "png"
+            if output.payload.dtype == np.uint16 or output.payload.shape[-1] == 4
+            else self.picture_format
+        )
+
+    def _write(self, output: Output, path: Path, text: dict[str, str]) -> None:
+        if output.kind == "simple_mesh":
+            output.payload.save(path)
+        elif output.kind == "depth_prediction":
+            with path.open("wb") as file:
+                np.save(file, output.payload)
+        elif path.suffix == ".png":
+            _native.write_png(path, output.payload, text)
+        else:
+            output.image.save(path, quality=self.quality)
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"the output folder cannot be made ({error.strerror}); choose another with -o",
+                str(self.folder),
+            ) from error
+
+    def _first_free(self, base: str) -> int:
+        pattern = re.compile(re.escape(base) + r"-(\d{4,9})(?=[.-])")
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return 0
+        taken = [int(match.group(1)) for match in map(pattern.match, names) if match]
+        return max(taken, default=-1) + 1
+
+
+@contextlib.contextmanager
+def _whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes ``path`` if the block ends well, and vanishes if not."""
+    folder = tempfile.mkdtemp(prefix=".rilievo-", dir=path.parent)
+    temporary = Path(folder, path.name)
+    try:
+        yield temporary
+        _publish(temporary, path)
+    finally:
+        for name in os.listdir(folder):
+            os.unlink(os.path.join(folder, name))
+        os.rmdir(folder)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Moves a finished file into place; refuses to overwrite one that is there."""
+    try:
+        # A hard link fails if the name is taken, in one step; a rename would overwrite.
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # The file system (or Windows share) has no hard links.
+        if path.exists():
+            raise FileExistsError(
+                errno.EEXIST, "a file with this name appeared meanwhile", str(path)
+            ) from None
+        os.rename(temporary, path)

@@ -1,0 +1,103 @@
+//! Python doors of the catalog and the store.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::monitor::watched;
+use crate::weights::hub::Hub;
+use crate::weights::{Store, catalog};
+
+fn store(folders: Vec<PathBuf>) -> Store {
+    Store::new(folders, Hub::from_environment())
+}
+
+/// Every network: the catalog's row, and whether and where it is installed.
+#[pyfunction]
+fn models(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Bound<'_, PyList>> {
+    let store = store(folders);
+    let best = store.best();
+    let table = PyList::empty(py);
+    for entry in catalog::entries() {
+        let row = PyDict::new(py);
+        let path = store.locate(entry);
+        row.set_item("id", &entry.id)?;
+        row.set_item("index", entry.index)?;
+        row.set_item("title", &entry.title)?;
+        row.set_item("family", &entry.family)?;
+        row.set_item("kind", &entry.kind)?;
+        row.set_item("net_size", (entry.net_size[0], entry.net_size[1]))?;
+        row.set_item("memory", entry.memory)?;
+        row.set_item("licence", &entry.licence)?;
+        row.set_item("commercial", entry.commercial)?;
+        row.set_item("advice", &entry.advice)?;
+        row.set_item("file", entry.files.first().map(|file| &file.name))?;
+        row.set_item("megabytes", entry.files.first().map(|file| file.megabytes))?;
+        row.set_item("installed", entry.files.is_empty() || path.is_some())?;
+        row.set_item("path", path)?;
+        row.set_item("default", entry.id == best.id)?;
+        table.append(row)?;
+    }
+    Ok(table)
+}
+
+/// The id of the network meant by a name, a title or the reference's number.
+#[pyfunction]
+fn find_model(name: &str) -> PyResult<&'static str> {
+    Ok(&catalog::find(name)?.id)
+}
+
+/// A name (`auto` included) as a network's id and its file (`None`: embedded).
+#[pyfunction]
+fn resolve_model(name: &str, folders: Vec<PathBuf>) -> PyResult<(&'static str, Option<PathBuf>)> {
+    let (entry, path) = store(folders).resolve(name)?;
+    Ok((&entry.id, path))
+}
+
+/// Fetches a network's file into the first folder; returns where it lies.
+#[pyfunction]
+#[pyo3(signature = (name, folders, progress = None, cancel = None))]
+fn download_model(
+    py: Python<'_>,
+    name: &str,
+    folders: Vec<PathBuf>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<PathBuf> {
+    let entry = catalog::find(name)?;
+    let store = store(folders);
+    watched(py, progress, cancel, |monitor| store.download(entry, monitor))
+}
+
+/// Holds a network's file against its known checksum; `None` if none is known.
+#[pyfunction]
+#[pyo3(signature = (name, folders, progress = None, cancel = None))]
+fn verify_model(
+    py: Python<'_>,
+    name: &str,
+    folders: Vec<PathBuf>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<Option<String>> {
+    let entry = catalog::find(name)?;
+    let store = store(folders);
+    watched(py, progress, cancel, |monitor| store.verify(entry, monitor))
+}
+
+/// Copies a checkpoint into the first folder; returns where it lies then.
+#[pyfunction]
+fn import_model(py: Python<'_>, name: &str, folders: Vec<PathBuf>, file: PathBuf) -> PyResult<PathBuf> {
+    let entry = catalog::find(name)?;
+    let store = store(folders);
+    Ok(py.detach(|| store.import(entry, &file))?)
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(models, module)?)?;
+    module.add_function(wrap_pyfunction!(find_model, module)?)?;
+    module.add_function(wrap_pyfunction!(resolve_model, module)?)?;
+    module.add_function(wrap_pyfunction!(download_model, module)?)?;
+    module.add_function(wrap_pyfunction!(verify_model, module)?)?;
+    module.add_function(wrap_pyfunction!(import_model, module)?)
+}

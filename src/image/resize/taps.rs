@@ -1,0 +1,104 @@
+//! Which source samples, with which weights, make each sample of a resized line.
+
+use std::ops::AddAssign;
+
+/// One weighted window of neighbouring source samples per output sample.
+///
+/// A window may reach past the ends of the line; places there stand for the
+/// sample at that end (replicated border).
+pub(super) struct Taps<W> {
+    /// First source sample of each window, and how many there are.
+    spans: Vec<(isize, usize)>,
+    /// `longest` weights for each window, those past its length unused.
+    weights: Vec<W>,
+    longest: usize,
+    inputs: usize,
+}
+
+impl<W: Copy + Default + AddAssign> Taps<W> {
+    /// Windows of `outputs` samples over `inputs` samples.
+    ///
+    /// `window` adds the weights of an output and gives its first source place.
+    pub(super) fn new(
+        inputs: usize,
+        outputs: usize,
+        longest: usize,
+        mut window: impl FnMut(usize, &mut Vec<W>) -> isize,
+    ) -> Self {
+        let mut spans = Vec::with_capacity(outputs);
+        let mut weights = Vec::with_capacity(outputs * longest);
+        for output in 0..outputs {
+            let before = weights.len();
+            let first = window(output, &mut weights);
+            spans.push((first, weights.len() - before));
+            weights.resize((output + 1) * longest, W::default());
+        }
+        Self {
+            spans,
+            weights,
+            longest,
+            inputs,
+        }
+    }
+
+    /// Every output is the input at the same place.
+    pub(super) fn identity(length: usize, one: W) -> Self {
+        Self::new(length, length, 1, |output, weights| {
+            weights.push(one);
+            output as isize
+        })
+    }
+
+    /// The same with every window inside the line: weights of places outside
+    /// are added to that of the sample they stand for.
+    pub(super) fn folded(mut self) -> Self {
+        let last = self.inputs.saturating_sub(1) as isize;
+        let mut raw = Vec::with_capacity(self.longest);
+        for (span, slot) in self
+            .spans
+            .iter_mut()
+            .zip(self.weights.chunks_exact_mut(self.longest))
+        {
+            let (first, length) = *span;
+            let start = first.clamp(0, last);
+            let end = (first + length as isize - 1).clamp(0, last);
+            raw.clear();
+            raw.extend_from_slice(&slot[..length]);
+            slot.fill(W::default());
+            for (place, &weight) in (first..).zip(&raw) {
+                slot[(place.clamp(0, last) - start) as usize] += weight;
+            }
+            *span = (start, (end - start + 1) as usize);
+        }
+        self
+    }
+
+    pub(super) fn outputs(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The longest window.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Source samples and weights of one output.
+    #[inline(always)]
+    pub(super) fn window(&self, output: usize) -> impl Iterator<Item = (usize, W)> {
+        let (first, length) = self.spans[output];
+        let last = self.inputs.saturating_sub(1) as isize;
+        let weights = &self.weights[output * self.longest..][..length];
+        (first..)
+            .zip(weights)
+            .map(move |(place, &weight)| (place.clamp(0, last) as usize, weight))
+    }
+
+    /// First source sample and weights of every output in turn, of [folded](Self::folded) windows.
+    #[inline(always)]
+    pub(super) fn windows(&self) -> impl Iterator<Item = (usize, &[W])> {
+        self.spans
+            .iter()
+            .zip(self.weights.chunks_exact(self.longest))
+            .map(|(&(first, length), weights)| (first as usize, &weights[..length]))
+    }
+}

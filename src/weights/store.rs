@@ -1,0 +1,300 @@
+//! The networks' files on this machine: finding, fetching, checking, adopting.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::catalog::{self, Entry, File};
+use super::download::{Download, Patience, sha256};
+use super::hub::Hub;
+use crate::{Error, Monitor, Result};
+
+/// The folders that checkpoints are looked for in, and the hub they come from.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folders: Vec<PathBuf>,
+    hub: Hub,
+}
+
+impl Store {
+    /// A store over `folders`, first match first; downloads go to the first.
+    /// Each folder is searched for `<file>`, `<id>/<file>`, the subfolder the
+    /// reference uses, and `<id>.safetensors|.pth|.pt`; then the hub's cache.
+    pub fn new(folders: Vec<PathBuf>, hub: Hub) -> Self {
+        Self { folders, hub }
+    }
+
+    /// The folders, in the order of search.
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    /// Where the checkpoint of `entry` lies, if it is there.
+    pub fn locate(&self, entry: &Entry) -> Option<PathBuf> {
+        let in_folders = self.folders.iter().flat_map(|folder| candidates(folder, entry));
+        in_folders.into_iter().find(|path| path.is_file()).or_else(|| {
+            let sources = entry.files.iter().flat_map(|file| &file.sources);
+            sources.into_iter().find_map(|source| self.hub.cached(source))
+        })
+    }
+
+    /// Whether `entry` can run without a download.
+    pub fn has(&self, entry: &Entry) -> bool {
+        entry.files.is_empty() || self.locate(entry).is_some()
+    }
+
+    /// The best network that is already here: the highest rank.
+    pub fn best(&self) -> &'static Entry {
+        catalog::entries()
+            .iter()
+            .filter(|entry| self.has(entry))
+            .max_by_key(|entry| entry.rank)
+            .unwrap_or(&catalog::entries()[0])
+    }
+
+    /// Resolves a name (`auto` included) to a network and its checkpoint;
+    /// `None` for an embedded one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an unknown name, [`Error::Checkpoint`] when the
+    /// file is in none of the folders.
+    pub fn resolve(&self, name: &str) -> Result<(&'static Entry, Option<PathBuf>)> {
+        let entry = if name.eq_ignore_ascii_case("auto") {
+            self.best()
+        } else {
+            catalog::find(name)?
+        };
+        if entry.files.is_empty() {
+            return Ok((entry, None));
+        }
+        match self.locate(entry) {
+            Some(path) => Ok((entry, Some(path))),
+            None => Err(Error::Checkpoint(format!(
+                "{} is not on this machine; `rilievo models download {}` fetches it ({} MB), \
+                 or put {} into {}, or give its path with --weights",
+                entry.title,
+                entry.id,
+                entry.files[0].megabytes,
+                entry.files[0].name,
+                self.home()?.display(),
+            ))),
+        }
+    }
+
+    /// Fetches the checkpoint of `entry` into the first folder, unless some
+    /// folder has it already. Returns where it lies.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an embedded network or when offline,
+    /// [`Error::Download`] when no source delivers.
+    pub fn download(&self, entry: &Entry, monitor: &Monitor<'_>) -> Result<PathBuf> {
+        if let Some(path) = self.locate(entry) {
+            return Ok(path);
+        }
+        let file = entry.files.first().ok_or_else(|| {
+            Error::invalid(format!(
+                "{} travels inside rilievo; there is nothing to download",
+                entry.id
+            ))
+        })?;
+        let target = self.home()?.join(target_name(entry, file));
+        if self.hub.offline {
+            return Err(Error::invalid(format!(
+                "downloads are switched off (HF_HUB_OFFLINE or RILIEVO_OFFLINE); unset that, or put {} into {} by hand",
+                file.name,
+                self.home()?.display()
+            )));
+        }
+        let endpoint = self.hub.endpoint.parse::<ureq::http::Uri>().ok();
+        let download = Download {
+            sources: file
+                .sources
+                .iter()
+                .map(|source| self.hub.address(source))
+                .collect(),
+            target: target.clone(),
+            sha256: file.sha256.clone(),
+            token: self.hub.token.clone(),
+            token_host: endpoint.and_then(|uri| uri.host().map(str::to_owned)),
+        };
+        download.run(&Patience::default(), monitor)?;
+        Ok(target)
+    }
+
+    /// Holds the checkpoint of `entry` against its known checksum. `None` when
+    /// no checksum is known; the found one otherwise, which equals the known.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it differs or the file is missing.
+    pub fn verify(&self, entry: &Entry, monitor: &Monitor<'_>) -> Result<Option<String>> {
+        let Some(path) = self.locate(entry) else {
+            return self.resolve(&entry.id).map(|_| None);
+        };
+        let file = entry.files.iter().find(|file| path.ends_with(&file.name));
+        let Some(wanted) = file.and_then(|file| file.sha256.as_deref()) else {
+            return Ok(None);
+        };
+        let found = sha256(&path, monitor)?;
+        if found == wanted {
+            return Ok(Some(found));
+        }
+        Err(Error::Checkpoint(format!(
+            "{} is damaged or another file: its SHA-256 is {found} instead of {wanted}; delete it and run \
+             `rilievo models download {}`",
+            path.display(),
+            entry.id
+        )))
+    }
+
+    /// Copies a checkpoint into the first folder under the name it is looked
+    /// for. Returns where it lies then.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Io`], or [`Error::Invalid`] when the name
+    /// is taken.
+    pub fn import(&self, entry: &Entry, file: &Path) -> Result<PathBuf> {
+        let folder = self.home()?;
+        let extension = file
+            .extension()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        let target = folder.join(format!(
+            "{}.{}",
+            entry.id,
+            if extension == "bin" { "pth" } else { &extension }
+        ));
+        if target.exists() {
+            return Err(Error::invalid(format!(
+                "{} is there already; delete it first",
+                target.display()
+            )));
+        }
+        fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        let mut source = fs::File::open(file).map_err(|error| Error::io(file, error))?;
+        let mut copy = tempfile::NamedTempFile::new_in(folder).map_err(|error| Error::io(folder, error))?;
+        std::io::copy(&mut source, &mut copy).map_err(|error| Error::io(folder, error))?;
+        copy.persist_noclobber(&target)
+            .map_err(|error| Error::io(&target, error.error))?;
+        Ok(target)
+    }
+
+    fn home(&self) -> Result<&Path> {
+        self.folders
+            .first()
+            .map(PathBuf::as_path)
+            .ok_or_else(|| Error::invalid("no models folder was given"))
+    }
+}
+
+/// A bare `model.safetensors` says nothing about which network it is, so it
+/// lives in a folder of the network's own name.
+fn target_name(entry: &Entry, file: &File) -> PathBuf {
+    if file.name.starts_with("model.") {
+        Path::new(&entry.id).join(&file.name)
+    } else {
+        PathBuf::from(&file.name)
+    }
+}
+
+fn candidates(folder: &Path, entry: &Entry) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for file in &entry.files {
+        paths.push(folder.join(target_name(entry, file)));
+        paths.push(folder.join(&entry.id).join(&file.name));
+        if let Some(sub) = &entry.folder {
+            paths.push(folder.join(sub).join(target_name(entry, file)));
+        }
+        paths.extend(file.also.iter().map(|name| folder.join(name)));
+    }
+    paths.extend(
+        ["safetensors", "pth", "pt"].map(|extension| folder.join(format!("{}.{extension}", entry.id))),
+    );
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(folder: &Path) -> Store {
+        let hub = Hub {
+            endpoint: "http://127.0.0.1:9".into(),
+            token: None,
+            offline: true,
+            cache: None,
+        };
+        Store::new(vec![folder.to_owned()], hub)
+    }
+
+    #[test]
+    fn auto_takes_the_best_network_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        assert_eq!(store.resolve("auto").unwrap().0.id, "pocket");
+
+        let path = folder
+            .path()
+            .join("depth_anything_v2")
+            .join("depth_anything_v2_vits.pth");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, b"").unwrap();
+        let (entry, found) = store.resolve("auto").unwrap();
+        assert_eq!(
+            (entry.id.as_str(), found),
+            ("depth_anything_v2_small", Some(path))
+        );
+    }
+
+    #[test]
+    fn a_missing_network_says_how_to_get_it() {
+        let message = store(Path::new("models"))
+            .resolve("depth_anything_v2_large")
+            .unwrap_err()
+            .to_string();
+        for part in [
+            "models download depth_anything_v2_large",
+            "depth_anything_v2_vitl.pth",
+            "1341",
+            "--weights",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn offline_is_a_sentence_not_an_attempt() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = catalog::find("depth_anything_v2_small").unwrap();
+        let error = store(folder.path())
+            .download(entry, &Monitor::silent())
+            .unwrap_err();
+        assert!(error.to_string().contains("RILIEVO_OFFLINE"), "{error}");
+    }
+
+    #[test]
+    fn an_imported_file_is_found_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("somewhere.PTH");
+        fs::write(&file, b"weights").unwrap();
+        let store = store(&folder.path().join("models"));
+        let entry = catalog::find("depth_anything").unwrap();
+        let target = store.import(entry, &file).unwrap();
+        assert_eq!(store.locate(entry), Some(target));
+        assert!(store.import(entry, &file).is_err());
+    }
+
+    #[test]
+    fn the_hubs_cache_counts_as_installed() {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshot = folder
+            .path()
+            .join("models--depth-anything--Depth-Anything-V2-Small")
+            .join("snapshots")
+            .join("main");
+        fs::create_dir_all(&snapshot).unwrap();
+        fs::write(snapshot.join("depth_anything_v2_vits.pth"), b"").unwrap();
+        let mut store = store(&folder.path().join("none"));
+        store.hub.cache = Some(folder.path().to_owned());
+        assert!(store.has(catalog::find("depth_anything_v2_small").unwrap()));
+    }
+}
