@@ -1,6 +1,6 @@
 """Turns a trained checkpoint of the pocket network into the file the wheel embeds.
 
-    python export.py CHECKPOINT.pt pocket.safetensors --version 0 --area 49152
+    python export.py CHECKPOINT.pt pocket.safetensors --version 0 --net-size 208 160
 
 Batch normalisation is folded into the convolutions in double precision, so that
 statistics beyond the range of half precision (running variances above 65504
@@ -39,7 +39,10 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path, help="state dict of the trained network")
     parser.add_argument("target", type=Path, help="safetensors file to write")
     parser.add_argument("--version", required=True, help="version of the trained weights")
-    parser.add_argument("--area", type=int, required=True, help="pixels of the network's input by default")
+    parser.add_argument(
+        "--net-size", type=int, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
+        help="default network size; its area counts, the picture's shape is kept",
+    )
     arguments = parser.parse_args()
 
     state = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
@@ -48,7 +51,7 @@ def main() -> None:
     config = {
         "version": arguments.version,
         "licence": "MIT; the encoder started from EfficientNet-lite0 (Apache-2.0)",
-        **architecture(folded, arguments.area),
+        **architecture(folded, arguments.net_size),
     }
     halves = {name: half(name, value) for name, value in folded.items()}
     # One entry only: the writer keeps no order among several, and the bytes must be reproducible.
@@ -105,7 +108,7 @@ def fold(weights: Tensors, conv: str, norm: str | None, eps: float) -> Tensors:
     return {"weight": weight, "bias": bias}
 
 
-def architecture(folded: Tensors, area: int) -> dict:
+def architecture(folded: Tensors, net_size: list[int]) -> dict:
     """The part of the metadata that follows from the tensors: what the network is made of, and how its input is made."""
     encoder = []
     channels, stage = None, -1
@@ -125,7 +128,7 @@ def architecture(folded: Tensors, area: int) -> dict:
     # The last block before each halving, and the last of all, feed the decoder.
     taps = [block for block, (_, after) in enumerate(pairwise(encoder)) if after["stride"] == 2]
     return {
-        "input": {"mean": 127.0, "scale": 128.0, "area": area},
+        "input": {"mean": 127.0, "scale": 128.0, "net_size": net_size},
         "stem": folded["stem.weight"].shape[0],
         "encoder": encoder,
         "taps": [*taps, len(encoder) - 1],
@@ -143,10 +146,11 @@ def architecture(folded: Tensors, area: int) -> dict:
 
 
 def half(name: str, value: np.ndarray) -> np.ndarray:
-    """`value` in half precision; refuses what half precision cannot hold."""
+    """`value` in half precision and row-major order; refuses what half precision cannot hold."""
     if not np.abs(value).max() < np.finfo(np.float16).max:
         raise SystemExit(f"{name}: {np.abs(value).max()} does not fit half precision")
-    return value.astype(np.float16)
+    # safetensors writes the memory as it lies, and checkpoints come with the channels last.
+    return np.ascontiguousarray(value, np.float16)
 
 
 def count(weights: Tensors, prefix: str) -> int:

@@ -1,5 +1,6 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
+pub mod pocket;
 mod preprocessing;
 
 use candle_core::Tensor;
