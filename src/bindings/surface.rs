@@ -1,7 +1,375 @@
 //! Python doors of the room `surface`.
 
+// A Python function is called by keywords; its Rust side takes them all.
+#![allow(clippy::too_many_arguments)]
+
+use std::path::PathBuf;
+
+use ndarray::{ArrayView2, ArrayView3, Axis};
+use numpy::{Element, IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-pub(super) fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+use super::monitor::watched;
+use crate::depth::{DepthKind, DepthMap};
+use crate::surface::{
+    self, Axes, DepthValues, Intrinsics, Mesh, MeshFormat, PointCloud, SaveMesh, SimpleMesh, TextureFormat,
+    View,
+};
+use crate::{Error, Result};
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyMesh>()?;
+    module.add_function(wrap_pyfunction!(mesh_depth, module)?)?;
+    module.add_function(wrap_pyfunction!(simple_mesh, module)?)?;
+    module.add_function(wrap_pyfunction!(point_cloud, module)?)?;
+    module.add_function(wrap_pyfunction!(read_mesh, module)?)?;
+    module.add_function(wrap_pyfunction!(save_depth, module)?)
+}
+
+/// The distances a simple mesh is built at, float32 `[H, W]`, near = small.
+#[pyfunction]
+#[pyo3(signature = (depth, kind = "inverse"))]
+fn mesh_depth<'py>(py: Python<'py>, depth: Depth<'py>, kind: &str) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let kind = depth_kind(kind)?;
+    let map = DepthMap::new(depth.to_f32(), kind);
+    let scaled = py.detach(|| surface::mesh_depth(&map))?;
+    Ok(scaled.into_pyarray(py))
+}
+
+/// A mesh of a picture bent by its depth.
+#[pyfunction]
+#[pyo3(signature = (
+    image, depth, *, kind = "inverse", occlude = true, spherical = false, fov = 55.0, intrinsics = None,
+    edge_threshold = 0.05, max_size = 2048, weld = false, textured = true, progress = None, cancel = None,
+))]
+fn simple_mesh(
+    py: Python<'_>,
+    image: Picture<'_>,
+    depth: Depth<'_>,
+    kind: &str,
+    occlude: bool,
+    spherical: bool,
+    fov: f64,
+    intrinsics: Option<(f64, f64, f64, f64)>,
+    edge_threshold: f64,
+    max_size: usize,
+    weld: bool,
+    textured: bool,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<PyMesh> {
+    let kind = depth_kind(kind)?;
+    let options = SimpleMesh {
+        view: view(spherical, fov, intrinsics)?,
+        occlude,
+        edge_threshold,
+        max_size,
+        weld,
+        textured,
+    };
+    let picture = image.view();
+    let mesh = match depth {
+        // Metres are taken as they are, with all their digits.
+        Depth::F64(values) if kind == DepthKind::Metric => {
+            let values = values.as_array();
+            watched(py, progress, cancel, |monitor| {
+                monitor.check()?;
+                surface::simple_mesh(picture, values, &options)
+            })
+        }
+        depth => {
+            let map = DepthMap::new(depth.to_f32(), kind);
+            watched(py, progress, cancel, |monitor| {
+                let depth = surface::mesh_depth(&map)?;
+                monitor.check()?;
+                surface::simple_mesh(picture, depth.view(), &options)
+            })
+        }
+    };
+    mesh.map(PyMesh)
+}
+
+/// Coloured points from depth.
+#[pyfunction]
+#[pyo3(signature = (
+    depth, image = None, *, kind = "metric", spherical = false, fov = 55.0, intrinsics = None, edge_rtol = None,
+    voxel = None, progress = None, cancel = None,
+))]
+fn point_cloud(
+    py: Python<'_>,
+    depth: Depth<'_>,
+    image: Option<Picture<'_>>,
+    kind: &str,
+    spherical: bool,
+    fov: f64,
+    intrinsics: Option<(f64, f64, f64, f64)>,
+    edge_rtol: Option<f64>,
+    voxel: Option<f64>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<PyMesh> {
+    let map = DepthMap::new(depth.to_f32(), depth_kind(kind)?);
+    let options = PointCloud {
+        view: view(spherical, fov, intrinsics)?,
+        edge_rtol,
+        voxel,
+    };
+    let picture = image.as_ref().map(Picture::view);
+    let cloud = watched(py, progress, cancel, |monitor| {
+        let depth = surface::mesh_depth(&map)?;
+        monitor.check()?;
+        surface::point_cloud(picture, depth.view(), &options)
+    });
+    cloud.map(PyMesh)
+}
+
+/// Reads a mesh from OBJ or PLY.
+#[pyfunction]
+fn read_mesh(py: Python<'_>, path: PathBuf) -> PyResult<PyMesh> {
+    Ok(PyMesh(py.detach(|| surface::read_mesh(&path))?))
+}
+
+/// Writes depth as EXR, NPY, 16-bit PNG or TIFF.
+#[pyfunction]
+#[pyo3(signature = (path, depth, *, png_scale = None))]
+fn save_depth(
+    py: Python<'_>,
+    path: PathBuf,
+    depth: &Bound<'_, PyAny>,
+    png_scale: Option<f64>,
+) -> PyResult<()> {
+    if let Ok(values) = depth.extract::<PyReadonlyArray2<'_, u16>>() {
+        let values = values.as_array();
+        py.detach(|| surface::save_depth(&path, DepthValues::U16(values), png_scale))?;
+    } else {
+        let values = depth.extract::<Depth<'_>>()?.to_f32();
+        py.detach(|| surface::save_depth(&path, DepthValues::F32(values.view()), png_scale))?;
+    }
     Ok(())
+}
+
+/// Triangles in space, or points where there are no triangles.
+#[pyclass(frozen, name = "Mesh", module = "rilievo")]
+struct PyMesh(Mesh);
+
+#[pymethods]
+impl PyMesh {
+    #[new]
+    #[pyo3(signature = (vertices, faces = None, *, colors = None, uv = None, texture = None, axes = "gltf"))]
+    fn new(
+        vertices: PyReadonlyArray2<'_, f64>,
+        faces: Option<PyReadonlyArray2<'_, u32>>,
+        colors: Option<PyReadonlyArray2<'_, u8>>,
+        uv: Option<PyReadonlyArray2<'_, f32>>,
+        texture: Option<Picture<'_>>,
+        axes: &str,
+    ) -> PyResult<Self> {
+        let faces = faces.map_or(Ok(Vec::new()), |faces| rows("faces", faces.as_array()))?;
+        let mut mesh = Mesh::new(rows("vertices", vertices.as_array())?, faces, named_axes(axes)?)?;
+        if let Some(colors) = colors {
+            mesh = mesh.with_colors(rows("colors", colors.as_array())?)?;
+        }
+        if let Some(uv) = uv {
+            mesh = mesh.with_uv(rows("uv", uv.as_array())?)?;
+        }
+        if let Some(texture) = texture {
+            mesh = mesh.with_texture(texture.view())?;
+        }
+        Ok(Self(mesh))
+    }
+
+    #[getter]
+    fn vertices<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        borrowed(this, this.get().0.vertices())
+    }
+
+    #[getter]
+    fn faces<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyArray2<u32>>> {
+        borrowed(this, this.get().0.faces())
+    }
+
+    #[getter]
+    fn colors<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyArray2<u8>>>> {
+        this.get()
+            .0
+            .colors()
+            .map(|colors| borrowed(this, colors))
+            .transpose()
+    }
+
+    #[getter]
+    fn uv<'py>(this: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
+        this.get().0.uv().map(|uv| borrowed(this, uv)).transpose()
+    }
+
+    #[getter]
+    fn texture<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray3<u8>>> {
+        self.0
+            .texture()
+            .map(|texture| texture.to_owned().into_pyarray(py))
+    }
+
+    #[getter]
+    fn axes(&self) -> &'static str {
+        self.0.axes().name()
+    }
+
+    fn __repr__(&self) -> String {
+        let mesh = &self.0;
+        format!(
+            "<Mesh of {} vertices and {} faces, axes {:?}{}{}>",
+            mesh.vertices().len(),
+            mesh.faces().len(),
+            mesh.axes().name(),
+            if mesh.colors().is_some() { ", coloured" } else { "" },
+            if mesh.texture().is_some() {
+                ", textured"
+            } else {
+                ""
+            },
+        )
+    }
+
+    /// Writes the mesh; the file appears whole under its name or not at all.
+    #[pyo3(signature = (
+        path, format = None, *, texture = None, jpeg_quality = None, axes = None, progress = None, cancel = None,
+    ))]
+    fn save(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        format: Option<&str>,
+        texture: Option<&str>,
+        jpeg_quality: Option<u8>,
+        axes: Option<&str>,
+        progress: Option<Py<PyAny>>,
+        cancel: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let texture = match (texture, jpeg_quality) {
+            (None, None) => None,
+            (Some("png"), None) => Some(TextureFormat::Png),
+            (Some("jpeg"), quality) => Some(TextureFormat::Jpeg(quality.unwrap_or(90))),
+            (Some("png") | None, Some(_)) => {
+                return Err(PyValueError::new_err("jpeg_quality: it needs texture=\"jpeg\""));
+            }
+            (Some(other), _) => {
+                return Err(PyValueError::new_err(format!(
+                    "texture: {other:?} is not \"png\" or \"jpeg\""
+                )));
+            }
+        };
+        let options = SaveMesh {
+            format: format
+                .map(|name| named("format", name, &MeshFormat::NAMED))
+                .transpose()?,
+            texture,
+            axes: axes.map(named_axes).transpose()?,
+        };
+        watched(py, progress, cancel, |monitor| {
+            self.0.save(&path, &options, monitor)
+        })
+    }
+}
+
+/// A picture, uint8 `[H, W]` or `[H, W, 1..4]`.
+#[derive(FromPyObject)]
+enum Picture<'py> {
+    #[pyo3(transparent, annotation = "uint8 array [H, W, C]")]
+    Channels(PyReadonlyArray3<'py, u8>),
+    #[pyo3(transparent, annotation = "uint8 array [H, W]")]
+    Grey(PyReadonlyArray2<'py, u8>),
+}
+
+impl Picture<'_> {
+    fn view(&self) -> ArrayView3<'_, u8> {
+        match self {
+            Self::Channels(picture) => picture.as_array(),
+            Self::Grey(picture) => picture.as_array().insert_axis(Axis(2)),
+        }
+    }
+}
+
+/// Depth, float32 or float64 `[H, W]`.
+#[derive(FromPyObject)]
+enum Depth<'py> {
+    #[pyo3(transparent, annotation = "float32 array [H, W]")]
+    F32(PyReadonlyArray2<'py, f32>),
+    #[pyo3(transparent, annotation = "float64 array [H, W]")]
+    F64(PyReadonlyArray2<'py, f64>),
+}
+
+impl Depth<'_> {
+    fn to_f32(&self) -> ndarray::Array2<f32> {
+        match self {
+            Self::F32(depth) => depth.as_array().to_owned(),
+            Self::F64(depth) => depth.as_array().mapv(|value| value as f32),
+        }
+    }
+}
+
+fn depth_kind(name: &str) -> PyResult<DepthKind> {
+    let kinds = [
+        ("inverse", DepthKind::Inverse),
+        ("depth", DepthKind::Depth),
+        ("metric", DepthKind::Metric),
+    ];
+    named("kind", name, &kinds)
+}
+
+fn named_axes(name: &str) -> PyResult<Axes> {
+    named("axes", name, &Axes::NAMED)
+}
+
+/// The value of this name in a table.
+fn named<T: Copy>(argument: &str, name: &str, table: &[(&str, T)]) -> PyResult<T> {
+    let found = table.iter().find(|entry| entry.0 == name);
+    found.map(|entry| entry.1).ok_or_else(|| {
+        let names: Vec<_> = table.iter().map(|entry| format!("{:?}", entry.0)).collect();
+        PyValueError::new_err(format!(
+            "{argument}: {name:?} is unknown; it can be {}",
+            names.join(", ")
+        ))
+    })
+}
+
+fn view(spherical: bool, fov: f64, intrinsics: Option<(f64, f64, f64, f64)>) -> Result<View> {
+    match (spherical, intrinsics) {
+        (true, None) => Ok(View::Spherical),
+        (false, None) => Ok(View::Fov(fov)),
+        (false, Some((fx, fy, cx, cy))) => Ok(View::Intrinsics(Intrinsics { fx, fy, cx, cy })),
+        (true, Some(_)) => Err(Error::invalid(
+            "a spherical picture has no intrinsics; give one of the two",
+        )),
+    }
+}
+
+/// The rows of an array of `N` columns.
+fn rows<T: Copy, const N: usize>(argument: &str, array: ArrayView2<'_, T>) -> PyResult<Vec<[T; N]>> {
+    if array.ncols() != N {
+        return Err(PyValueError::new_err(format!(
+            "{argument}: its shape is [{}, {}]; it must have {N} columns",
+            array.nrows(),
+            array.ncols()
+        )));
+    }
+    Ok(array
+        .rows()
+        .into_iter()
+        .map(|row| std::array::from_fn(|column| row[column]))
+        .collect())
+}
+
+/// A read-only array over memory of the mesh, which it keeps alive.
+fn borrowed<'py, T: Element, const N: usize>(
+    mesh: &Bound<'py, PyMesh>,
+    rows: &[[T; N]],
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let view = ArrayView2::from_shape((rows.len(), N), rows.as_flattened())
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    // SAFETY: `rows` is memory of `mesh`, which the array holds on to; a frozen
+    // class is never changed, so the memory is neither moved nor freed before.
+    let array = unsafe { PyArray2::borrow_from_array(&view, mesh.clone().into_any()) };
+    array.call_method1("setflags", (false,))?;
+    Ok(array)
 }

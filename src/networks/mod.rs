@@ -1,7 +1,11 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
+pub mod depth_anything;
+mod dpt;
+mod layers;
 pub mod pocket;
 mod preprocessing;
+mod vit;
 
 use candle_core::Tensor;
 

@@ -20,6 +20,7 @@ const TILE: (usize, usize) = (192, 384);
 pub struct Linear {
     weight: Tensor,
     bias: Option<Tensor>,
+    scale: Option<Tensor>,
     activation: Activation,
     kernel: Option<(Vec<f32>, Vec<f32>)>,
 }
@@ -52,9 +53,34 @@ impl Linear {
         Ok(Self {
             weight,
             bias,
+            scale: None,
             activation,
             kernel,
         })
+    }
+
+    /// The same map with every output multiplied by its element of `scale`
+    /// (`[outputs]`) before a residual and the activation.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the shape is not that.
+    pub fn scaled(mut self, scale: Tensor) -> Result<Self> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        if scale.dims() != [outputs] {
+            return Err(Error::invalid(format!(
+                "a linear layer with {outputs} outputs cannot be scaled by a tensor of shape {:?}",
+                scale.dims()
+            )));
+        }
+        // In half precision the products would leave the range: there the scale is applied to the result.
+        if let Some((weight, bias)) = &mut self.kernel {
+            for ((row, bias), scale) in weight.chunks_exact_mut(inputs).zip(bias).zip(to_vec(&scale)?) {
+                row.iter_mut().for_each(|weight| *weight *= scale);
+                *bias *= scale;
+            }
+        }
+        self.scale = Some(scale);
+        Ok(self)
     }
 
     /// Maps `x` (`[..., inputs]`) to `[..., outputs]`.
@@ -114,6 +140,9 @@ impl Linear {
         let mut y = y.reshape(shape)?;
         if let Some(bias) = &self.bias {
             y = y.broadcast_add(bias)?;
+        }
+        if let Some(scale) = &self.scale {
+            y = y.broadcast_mul(scale)?;
         }
         if let Some(residual) = residual {
             y = (y + residual)?;

@@ -1,0 +1,305 @@
+//! The simple mesh: one vertex a pixel, two triangles between four pixels.
+
+use ndarray::{ArrayView2, ArrayView3};
+
+use super::camera::{Camera, Intrinsics, Projection};
+use super::grid::Grid;
+use super::mesh::{Mesh, check_count, rgb};
+use super::unproject::Unprojector;
+use super::weld::weld;
+use crate::image::Size;
+use crate::image::resize::opencv_area;
+use crate::{Error, Result};
+
+/// How the camera of a picture is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum View {
+    /// A pinhole camera with square pixels, its principal point in the middle,
+    /// and this horizontal field of view in degrees.
+    Fov(f64),
+    /// A pinhole camera, measured in pixels of the picture.
+    Intrinsics(Intrinsics),
+    /// An equirectangular panorama.
+    Spherical,
+}
+
+impl View {
+    pub(super) fn projection(self, width: usize, height: usize) -> Result<Projection> {
+        Ok(match self {
+            Self::Fov(degrees) => Projection::Planar(Intrinsics::from_fov(width, height, degrees)?),
+            Self::Intrinsics(intrinsics) => Projection::Planar(intrinsics.check()?),
+            Self::Spherical => Projection::Spherical,
+        })
+    }
+}
+
+/// What [`simple_mesh`] does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SimpleMesh {
+    /// The camera.
+    pub view: View,
+    /// Leave out every triangle with a corner on a depth edge.
+    pub occlude: bool,
+    /// The depth gradient, in units of depth per pixel of the grid, above which
+    /// a pixel is on an edge (see [`depth_edges`](super::depth_edges)).
+    pub edge_threshold: f64,
+    /// The grid is shrunk until neither side has more vertices than this.
+    pub max_size: usize,
+    /// Merge vertices that are equal after rounding to 1e-8, as trimesh does.
+    pub weld: bool,
+    /// Give the mesh texture coordinates and the picture as its texture.
+    pub textured: bool,
+}
+
+impl Default for SimpleMesh {
+    /// 55 degrees, edges removed at 0.05, at most 2048 vertices a side, textured.
+    fn default() -> Self {
+        Self {
+            view: View::Fov(55.0),
+            occlude: true,
+            edge_threshold: 0.05,
+            max_size: 2048,
+            weld: false,
+            textured: true,
+        }
+    }
+}
+
+/// Builds a mesh from a picture (`[H, W, 1..4]`, 8-bit sRGB; alpha is dropped)
+/// and its depth (`[H, W]`, near = small, in any unit; see
+/// [`mesh_depth`](super::mesh_depth)).
+///
+/// Vertices come in raster order, coloured by their pixels. A planar mesh is in
+/// the frame [`LeftUpForward`](super::Axes::LeftUpForward), `d` times
+/// `(-(column - cx) / fx, -(row - cy) / fy, 1)`; a spherical one in
+/// [`ForwardUpRight`](super::Axes::ForwardUpRight), its first column at longitude -180 degrees, its last
+/// at +180, its rows from the pole above to the pole below. Four pixels give the
+/// triangles (top left, bottom left, top right) and (bottom right, top right,
+/// bottom left), row by row.
+///
+/// What follows trimesh, through which the reference builds its meshes:
+/// - vertices that no triangle uses are left out, the rest keep their order;
+/// - where no triangle is left at all, all vertices stay;
+/// - with [`SimpleMesh::weld`], equal vertices become one, the first. This closes
+///   the seam of a panorama where depth agrees, but such a vertex can only keep
+///   one of its two texture coordinates.
+///
+/// Unlike the reference, a picture larger than [`SimpleMesh::max_size`] has its
+/// depth shrunk with it (by area), is itself left alone, and stays the texture
+/// at full size. Pixels whose depth is not finite give neither vertex nor
+/// triangle.
+///
+/// # Errors
+/// [`Error::Invalid`] if picture and depth differ in size or are empty, for an
+/// impossible camera, a `max_size` below 2 or an `edge_threshold` that is not a
+/// number, and if no depth is finite.
+pub fn simple_mesh<T>(picture: ArrayView3<u8>, depth: ArrayView2<T>, options: &SimpleMesh) -> Result<Mesh>
+where
+    T: Copy + Into<f64> + Sync,
+{
+    let (height, width) = depth.dim();
+    options.check()?;
+    check_sizes(picture, (height, width))?;
+    let camera = Camera {
+        width,
+        height,
+        projection: options.view.projection(width, height)?,
+    };
+    let picture = rgb(picture)?;
+    let grid = fit(Size { width, height }, options.max_size);
+    let mut mesh = if grid == (Size { width, height }) {
+        check_count(width * height)?;
+        build(picture.view(), depth, camera.projection, options)?
+    } else {
+        let depth = opencv_area(depth.mapv(Into::into).view(), grid)?;
+        let picture = opencv_area(picture.view(), grid)?;
+        let projection = match camera.projection {
+            Projection::Planar(intrinsics) => {
+                let (x, y) = (
+                    grid.width as f64 / width as f64,
+                    grid.height as f64 / height as f64,
+                );
+                Projection::Planar(intrinsics.scaled(x, y))
+            }
+            Projection::Spherical => Projection::Spherical,
+        };
+        build(picture.view(), depth.view(), projection, options)?
+    };
+    if options.weld {
+        weld(&mut mesh);
+    }
+    if options.textured {
+        mesh.texture = Some(picture);
+    }
+    mesh.camera = Some(camera);
+    Ok(mesh)
+}
+
+/// A mesh of one size: `picture` and `depth` are the grid.
+fn build<T>(
+    picture: ArrayView3<u8>,
+    depth: ArrayView2<T>,
+    projection: Projection,
+    options: &SimpleMesh,
+) -> Result<Mesh>
+where
+    T: Copy + Into<f64> + Sync,
+{
+    let (height, width) = depth.dim();
+    let unprojector = Unprojector::new(projection, width, height);
+    let grid = Grid::new(depth, options.occlude.then_some(options.edge_threshold));
+    if grid.vertices() == 0 {
+        return Err(Error::invalid(
+            "depth: no value is finite, so there is nothing to build a mesh from",
+        ));
+    }
+    let mut vertices = vec![[0.0; 3]; grid.vertices()];
+    grid.fill_vertices(&mut vertices, |row, column| {
+        unprojector.point(row, column, depth[[row, column]].into())
+    });
+    let mut colors = vec![[0; 3]; grid.vertices()];
+    grid.fill_vertices(&mut colors, |row, column| {
+        [0, 1, 2].map(|channel| picture[[row, column, channel]])
+    });
+    let uv = options.textured.then(|| {
+        let mut uv = vec![[0.0; 2]; grid.vertices()];
+        let middle = |index: usize, count: usize| ((index as f64 + 0.5) / count as f64) as f32;
+        grid.fill_vertices(&mut uv, |row, column| {
+            [middle(column, width), middle(row, height)]
+        });
+        uv
+    });
+    Ok(Mesh {
+        vertices,
+        faces: grid.faces(),
+        colors: Some(colors),
+        uv,
+        texture: None,
+        camera: None,
+        axes: unprojector.axes(),
+    })
+}
+
+impl SimpleMesh {
+    fn check(&self) -> Result<()> {
+        if self.edge_threshold.is_nan() {
+            return Err(Error::invalid(
+                "edge_threshold: it is not a number; give one such as 0.05",
+            ));
+        }
+        if self.max_size < 2 {
+            return Err(Error::invalid(format!(
+                "max_size: a mesh of at most {} vertices a side has no triangles; give 2 or more",
+                self.max_size
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The size that fits into `max_size` squared and keeps the aspect as well as
+/// whole numbers can.
+fn fit(Size { width, height }: Size, max_size: usize) -> Size {
+    let long = width.max(height).max(max_size) as f64;
+    let side = |side: usize| ((side as f64 * max_size as f64 / long).round() as usize).max(1);
+    Size {
+        width: side(width),
+        height: side(height),
+    }
+}
+
+/// Picture and depth must show the same pixels.
+pub(super) fn check_sizes(picture: ArrayView3<u8>, (height, width): (usize, usize)) -> Result<()> {
+    let (rows, columns, _) = picture.dim();
+    if (rows, columns) != (height, width) {
+        return Err(Error::invalid(format!(
+            "image and depth differ in size: {columns}x{rows} and {width}x{height}; resize one to the other"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::{Array2, Array3};
+
+    fn size(width: usize, height: usize) -> Size {
+        Size { width, height }
+    }
+
+    #[test]
+    fn the_long_side_is_capped_and_the_aspect_kept() {
+        assert_eq!(fit(size(2048, 1), 2048), size(2048, 1));
+        assert_eq!(fit(size(4096, 2160), 2048), size(2048, 1080));
+        assert_eq!(fit(size(3000, 4000), 2048), size(1536, 2048));
+        assert_eq!(fit(size(9000, 1), 2048), size(2048, 1));
+    }
+
+    #[test]
+    fn shrinking_keeps_the_view_and_the_texture() {
+        let picture = Array3::from_shape_fn((8, 16, 3), |(row, column, _)| (16 * row + column) as u8);
+        let depth = Array2::from_elem((8, 16), 2.0f32);
+        let options = SimpleMesh {
+            max_size: 4,
+            ..Default::default()
+        };
+        let mesh = simple_mesh(picture.view(), depth.view(), &options).unwrap();
+        assert_eq!((mesh.vertices.len(), mesh.faces.len()), (8, 6));
+        // A fourth of the pixels a side, a fourth of the focal length.
+        let focal = Intrinsics::from_fov(16, 8, 55.0).unwrap().fx / 4.0;
+        assert_eq!(mesh.vertices[0], [2.0 * 2.0 / focal, 2.0 * 1.0 / focal, 2.0]);
+        assert_eq!(mesh.colors.unwrap()[0], [26; 3]);
+        assert_eq!(mesh.uv.unwrap()[0], [0.125, 0.25]);
+        assert_eq!(mesh.texture.unwrap(), picture);
+        assert_eq!(mesh.camera.unwrap().width, 16);
+    }
+
+    #[test]
+    fn impossible_requests_are_refused() {
+        let picture = Array3::<u8>::zeros((2, 2, 3));
+        let depth = Array2::<f32>::ones((2, 2));
+        let build = |options: SimpleMesh| simple_mesh(picture.view(), depth.view(), &options);
+        assert!(build(SimpleMesh::default()).is_ok());
+        assert!(
+            build(SimpleMesh {
+                max_size: 1,
+                ..Default::default()
+            })
+            .is_err()
+        );
+        assert!(
+            build(SimpleMesh {
+                edge_threshold: f64::NAN,
+                ..Default::default()
+            })
+            .is_err()
+        );
+        assert!(
+            build(SimpleMesh {
+                view: View::Fov(0.0),
+                ..Default::default()
+            })
+            .is_err()
+        );
+        assert!(
+            simple_mesh(
+                picture.view(),
+                Array2::<f32>::ones((2, 3)).view(),
+                &SimpleMesh::default()
+            )
+            .is_err()
+        );
+        let holes = Array2::from_elem((2, 2), f64::NAN);
+        assert!(simple_mesh(picture.view(), holes.view(), &SimpleMesh::default()).is_err());
+        let empty = Array2::<f32>::zeros((0, 0));
+        assert!(
+            simple_mesh(
+                Array3::zeros((0, 0, 3)).view(),
+                empty.view(),
+                &SimpleMesh::default()
+            )
+            .is_err()
+        );
+    }
+}
