@@ -3,6 +3,7 @@
 pub mod depth_anything;
 mod dpt;
 mod layers;
+pub mod pocket;
 mod preprocessing;
 mod vit;
 
