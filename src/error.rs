@@ -21,6 +21,14 @@ pub enum Error {
         /// What is wrong with it and what to do.
         reason: String,
     },
+    /// A file may be a picture, but in no format (or flavour of one) this library decodes.
+    #[error("{path}: {reason}", path = path.display())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it seems to be and what to do.
+        reason: String,
+    },
     /// Reading or writing failed in the operating system.
     #[error("{path}: {source}", path = path.display())]
     Io {

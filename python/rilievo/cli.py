@@ -7,6 +7,7 @@ command itself was wrong; 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import errno
 import glob
 import json
 import os
@@ -45,6 +46,7 @@ EXTENSIONS = frozenset(
     ]
 )
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
+_BAR_FORMAT = "{desc} |{bar:24}| {percentage:3.0f}%"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
     except (ValueError, OSError, rilievo.RilievoError) as error:
-        print(f"rilievo: {error}", file=sys.stderr)
+        print(f"rilievo: {_explain(error)}", file=sys.stderr)
         return WRONG
     except BrokenPipeError:
         # Somebody read the first lines and left (`rilievo models | head`).
@@ -98,12 +100,32 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser(
         "models",
-        help="what networks there are, and which are on this machine",
-        description="List the networks.",
+        help="what networks there are; download, verify, import them",
+        description="What networks there are, and which are on this machine.",
     )
-    models.set_defaults(command=_models)
-    models.add_argument("--models-dir", metavar="DIR", help="look for models here first")
-    models.add_argument("--json", action="store_true", help="print JSON")
+    _models_arguments(models)
+    models.set_defaults(command=_models, json=False, models_dir=None)
+    actions = models.add_subparsers(title="actions", metavar="ACTION", parser_class=_Parser)
+    for name, action, text in (
+        ("list", _models, "list every network (what `rilievo models` does)"),
+        ("download", _download, "fetch networks; goes on where an earlier download stopped"),
+        ("verify", _verify, "hold files against their known checksums"),
+        ("where", _where, "print where a network's file lies"),
+        ("import", _import, "copy a checkpoint you have into the models folder"),
+    ):
+        parser_of_action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        parser_of_action.set_defaults(command=action)
+        _models_arguments(parser_of_action)
+        if action is not _models:
+            several = action in (_download, _verify)
+            parser_of_action.add_argument(
+                "name", nargs="+" if several else None, metavar="NAME", help="see `rilievo models`"
+            )
+        if action is _import:
+            parser_of_action.add_argument("file", metavar="FILE", help="the checkpoint")
+        if action is _download:
+            parser_of_action.add_argument("--offline", action="store_true", help="never touch the network")
+            parser_of_action.add_argument("-q", "--quiet", action="store_true", help="no progress")
     return parser
 
 
@@ -138,8 +160,7 @@ def _help(row: Row, default: Any) -> str:
 def _run(chosen: argparse.Namespace) -> int:
     given = vars(chosen)
     options = Options(**{name: given[name] for name in rows() if name in given})
-    if chosen.models_dir:
-        rilievo.models.look_in(chosen.models_dir)
+    _use_folder(chosen)
     paths, failures = _inputs(chosen.images)
     if chosen.depth_map and len(paths) != 1:
         raise ValueError(f"--depth-map belongs to one picture, but {len(paths)} were given")
@@ -161,7 +182,7 @@ def _run(chosen: argparse.Namespace) -> int:
                 report.written(path, *written)
             report.finished(path, time.perf_counter() - started)
         except (ValueError, OSError, MemoryError, rilievo.RilievoError) as error:
-            failures.append((str(path), str(error) or "out of memory; try a smaller picture or net size"))
+            failures.append((str(path), _explain(error)))
             report.failed(*failures[-1])
             if _is_fatal(error):
                 break
@@ -181,10 +202,28 @@ def _one(
         yield output.kind, saver.save(output, stem, info={"source": path.name, "options": options.changed()})
 
 
+_REMEDIES = {
+    errno.ENOSPC: "make room, or choose another folder with -o",
+    errno.EDQUOT: "make room, or choose another folder with -o",
+    errno.EFBIG: "choose another folder with -o",
+    errno.EROFS: "choose another folder with -o",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+}
+
+
+def _explain(error: BaseException) -> str:
+    """The error as one sentence with a remedy."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; try a smaller picture or net size"
+    if isinstance(error, OSError) and error.errno is not None and error.filename is not None:
+        remedy = _REMEDIES.get(error.errno)
+        return f"{error.filename}: {error.strerror}" + (f"; {remedy}" if remedy else "")
+    return str(error)
+
+
 def _is_fatal(error: Exception) -> bool:
     """A full disk or a read-only folder will fail every further picture as well."""
-    import errno
-
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EROFS, errno.EDQUOT}
 
 
@@ -229,7 +268,7 @@ class _Report:
         self.outputs: list[dict[str, str]] = []
         self.started = time.perf_counter()
         self.model_id: str | None = None
-        self._bar: Any = None
+        self._bar: _Bar | None = None
 
     def model(self, choice: rilievo.models.Choice) -> None:
         self.model_id = choice.id
@@ -239,24 +278,8 @@ class _Report:
     def progress(self, path: Path) -> Any:
         if not self.bars:
             return None
-        from tqdm import tqdm
-
-        label = f"[{self.done + 1}/{self.total}] {path.name}" if self.total > 1 else path.name
-
-        def step(stage: str, done: int, total: int) -> None:
-            if self._bar is None or self._bar.desc != f"{label}: {stage}" or self._bar.total != total:
-                self._end_bar()
-                self._bar = tqdm(
-                    total=total,
-                    desc=f"{label}: {stage}",
-                    leave=False,
-                    delay=0.3,
-                    bar_format="{desc} |{bar:24}| {percentage:3.0f}%",
-                )
-                self._bar.desc = f"{label}: {stage}"
-            self._bar.update(done - self._bar.n)
-
-        return step
+        self._bar = _Bar(f"[{self.done + 1}/{self.total}] {path.name}" if self.total > 1 else path.name)
+        return self._bar.step
 
     def written(self, path: Path, kind: str, result: Path) -> None:
         self.outputs.append({"input": str(path), "kind": kind, "path": str(result)})
@@ -293,16 +316,57 @@ class _Report:
     def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+
+class _Bar:
+    """A progress bar on standard error that starts anew with every stage; none at all without a label."""
+
+    def __init__(self, label: str | None, unit: str = "it"):
+        self.label = label
+        self.unit = unit
+        self._bar: Any = None
+        self._stage: tuple[str, int] | None = None
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        if self.label is None:
+            return
+        if self._stage != (stage, total):
+            from tqdm import tqdm
+
+            self.close()
+            self._stage = (stage, total)
+            size = {"unit": "B", "unit_scale": True} if self.unit == "B" else {"bar_format": _BAR_FORMAT}
+            self._bar = tqdm(
+                total=total or None, desc=f"{self.label}: {stage}", leave=False, delay=0.3, **size
+            )
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
             self._bar = None
+            self._stage = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _sentence(path: str, reason: str) -> str:
     return reason if path in reason else f"{path}: {reason}"
 
 
+def _models_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--models-dir", metavar="DIR", default=argparse.SUPPRESS, help="look for models here first"
+    )
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+
+
 def _models(chosen: argparse.Namespace) -> int:
-    if chosen.models_dir:
-        rilievo.models.look_in(chosen.models_dir)
+    _use_folder(chosen)
     table = rilievo.models.table()
     if chosen.json:
         print(json.dumps(table, indent=2))
@@ -313,9 +377,60 @@ def _models(chosen: argparse.Namespace) -> int:
         size = f"{row['megabytes']} MB" if row["megabytes"] else "built in"
         licence = row["licence"] if row["commercial"] else f"{row['licence']}, no commercial use"
         print(f"{mark} {row['id']:<26}{size:>8}  {licence:<32}{row['advice']}")
-    print("\n* what auto takes now   + on this machine")
+    print("\n* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
     print("Files are looked for in:", *(f"  {folder}" for folder in rilievo.models.folders()), sep="\n")
     return 0
+
+
+def _download(chosen: argparse.Namespace) -> int:
+    _use_folder(chosen, make=True)
+    if chosen.offline:
+        os.environ["RILIEVO_OFFLINE"] = "1"
+    for name in chosen.name:
+        with _Bar(None if chosen.quiet or chosen.json else name, unit="B") as bar:
+            path = rilievo.models.download(name, progress=bar.step)
+        _say(chosen, {"model": name, "path": path}, path)
+    return 0
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    _use_folder(chosen)
+    for name in chosen.name:
+        found = rilievo.models.verify(name)
+        note = (
+            f"{name}: checksum right" if found else f"{name}: there, but no checksum is known to compare with"
+        )
+        _say(chosen, {"model": name, "sha256": found}, note)
+    return 0
+
+
+def _where(chosen: argparse.Namespace) -> int:
+    _use_folder(chosen)
+    choice = rilievo.models.choice(Options(model_type=chosen.name))
+    _say(
+        chosen,
+        {"model": choice.id, "path": choice.path},
+        choice.path or f"{choice.id} travels inside rilievo",
+    )
+    return 0
+
+
+def _import(chosen: argparse.Namespace) -> int:
+    _use_folder(chosen, make=True)
+    path = rilievo.models.adopt(chosen.name, chosen.file)
+    _say(chosen, {"model": chosen.name, "path": path}, path)
+    return 0
+
+
+def _use_folder(chosen: argparse.Namespace, make: bool = False) -> None:
+    if chosen.models_dir:
+        if make:
+            os.makedirs(chosen.models_dir, exist_ok=True)
+        rilievo.models.look_in(chosen.models_dir)
+
+
+def _say(chosen: argparse.Namespace, document: dict[str, Any], text: str) -> None:
+    print(json.dumps(document) if chosen.json else text)
 
 
 if __name__ == "__main__":

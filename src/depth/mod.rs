@@ -2,16 +2,7 @@
 
 use ndarray::Array2;
 
-/// What the numbers of a [`DepthMap`] mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DepthKind {
-    /// Relative inverse depth: near is large, scale and shift are arbitrary.
-    Inverse,
-    /// Relative depth: near is small, scale and shift are arbitrary.
-    Depth,
-    /// Metres along the optical axis: near is small.
-    Metric,
-}
+pub use crate::networks::DepthKind;
 
 /// A network's own numbers at image size, and what they mean.
 #[derive(Clone, Debug, PartialEq)]

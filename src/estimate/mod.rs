@@ -1,3 +1,4 @@
 //! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
 
 pub mod device;
+pub mod preprocess;

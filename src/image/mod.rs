@@ -3,8 +3,17 @@
 //! A plane is an [`ndarray::Array2`] in rows and columns (`[H, W]`), a colour
 //! picture an [`ndarray::Array3`] with the channels last (`[H, W, C]`).
 
+mod decode;
+mod encode;
+pub mod filter;
+mod picture;
+mod plane;
 pub mod resize;
 mod simd;
 mod size;
 
+pub use decode::{Limits, read_picture, read_plane};
+pub use encode::{PngSample, write_png};
+pub use picture::Picture;
+pub use plane::Plane;
 pub use size::{Raster, Size};

@@ -28,8 +28,8 @@ impl fmt::Display for Size {
     }
 }
 
-/// The shapes pixels come in: a plane `[H, W]` ([`Ix2`]) or a picture with
-/// its channels last `[H, W, C]` ([`Ix3`]).
+/// The shapes pixels come in: a plane `[H, W]` ([`Ix2`](type@Ix2)) or a picture with
+/// its channels last `[H, W, C]` ([`Ix3`](type@Ix3)).
 pub trait Raster: Dimension + sealed::Sealed {
     /// Rows and columns of an array of this shape.
     fn picture_size(&self) -> Size;

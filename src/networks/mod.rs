@@ -1,1 +1,50 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
+
+pub mod depth_anything;
+mod dpt;
+mod layers;
+mod preprocessing;
+mod vit;
+
+use candle_core::Tensor;
+
+pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
+use crate::{Monitor, Result};
+
+/// What the numbers of a prediction mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DepthKind {
+    /// Relative inverse depth: near is large, scale and shift are arbitrary.
+    Inverse,
+    /// Relative depth: near is small, scale and shift are arbitrary.
+    Depth,
+    /// Metres along the optical axis: near is small.
+    Metric,
+}
+
+impl DepthKind {
+    /// What it is called outside: `inverse`, `depth` or `metric`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inverse => "inverse",
+            Self::Depth => "depth",
+            Self::Metric => "metric",
+        }
+    }
+}
+
+/// A network that turns pictures into depth.
+pub trait DepthNetwork: Send + Sync {
+    /// Normalised pictures `[B, 3, H, W]` become predictions `[B, h, w]`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled), or
+    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor>;
+
+    /// How a picture becomes its input, and its output a picture's depth.
+    fn preprocessing(&self) -> &Preprocessing;
+
+    /// What its numbers mean.
+    fn kind(&self) -> DepthKind;
+}

@@ -1,1 +1,35 @@
-//! Floor 0: candle building blocks and the fused CPU kernels behind them.
+//! Floor 0: the seam between networks and devices.
+//!
+//! A layer or function of this room says *what* is computed; where and how is
+//! decided here and nowhere else. On a CPU in single precision a fused kernel
+//! runs (tiles over rayon, one instruction-set version per machine, the same
+//! bytes whatever the thread count); on every other device or element type
+//! the same arithmetic is composed of stock candle operations.
+//!
+//! Pictures and feature maps are `[B, C, H, W]`, token sequences `[B, N, C]`.
+//! Inputs need not be contiguous.
+
+mod activation;
+mod attention;
+mod batch_norm;
+mod bilinear;
+mod buffer;
+mod conv2d;
+mod conv_transpose2d;
+mod fused;
+mod layer_norm;
+mod linear;
+mod math;
+mod max_pool2d;
+mod product;
+mod simd;
+
+pub use activation::Activation;
+pub use attention::attention;
+pub use batch_norm::BatchNorm;
+pub use bilinear::bilinear;
+pub use conv_transpose2d::ConvTranspose2d;
+pub use conv2d::{Conv2d, Conv2dConfig, Padding};
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use max_pool2d::max_pool2d;

@@ -23,3 +23,13 @@ def golden() -> Callable[[str], Golden]:
         return arrays, json.loads(bytes(arrays.pop("meta_json")))
 
     return read
+
+
+@pytest.fixture(autouse=True)
+def _no_models_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """What happens to be installed here must not change what a test sees."""
+    empty = str(tmp_path_factory.getbasetemp() / "no-models")
+    for name in ("XDG_DATA_HOME", "LOCALAPPDATA", "RILIEVO_MODELS"):
+        monkeypatch.setenv(name, empty)

@@ -1,3 +1,5 @@
 //! Tests of the room `image`.
 
+mod files;
+mod filter;
 mod resize;

@@ -7,6 +7,8 @@ mod image;
 mod networks;
 mod nn;
 mod pocket;
+#[allow(dead_code, unused_imports)]
+mod pseudo;
 mod stereo;
 mod surface;
 mod weights;

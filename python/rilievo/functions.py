@@ -1,0 +1,115 @@
+"""The single steps, for use without the funnel: PIL images or numpy arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rilievo import _native, pictures
+from rilievo.depth import DepthMap
+
+if TYPE_CHECKING:
+    from rilievo.pictures import ImageLike
+    from rilievo.pipeline import Cancel, Progress
+
+
+def normal_map(
+    depth_u16: DepthMap | ImageLike,
+    *,
+    pre_blur: int | None = None,
+    sobel: int | None = 3,
+    post_blur: int | None = None,
+    invert: bool = False,
+) -> Any:
+    """A normal map, uint8 ``[H, W, 3]``, as the reference makes it.
+
+    ``pre_blur`` and ``post_blur`` are kernel sizes (and sigmas) of Gaussian
+    blurs of the depth and of the normals, ``sobel`` the kernel size of the
+    gradient, ``None`` for central differences; all odd, 1 to 31.
+    """
+    return _native.normal_map(
+        _u16(depth_u16), pre_blur=pre_blur, sobel=sobel, post_blur=post_blur, invert=invert
+    )
+
+
+def heat_map(depth_u16: DepthMap | ImageLike) -> Any:
+    """A coloured depth map (inferno between the percentiles 2 and 85), uint8 ``[H, W, 4]``."""
+    return _native.heat_map(_u16(depth_u16))
+
+
+def stereo_images(
+    image: ImageLike,
+    depth: DepthMap | ImageLike,
+    *,
+    modes: Sequence[str] = ("left-right",),
+    divergence: float = 2.5,
+    separation: float = 0.0,
+    balance: float = 0.0,
+    offset_exponent: float = 1.0,
+    fill: str = "polylines_sharp",
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> dict[str, Any]:
+    """Stereo pictures by mode name, uint8 ``[H', W', 3]``.
+
+    ``divergence`` and ``separation`` are percent of the picture's width,
+    ``balance`` goes from -1 (only the right eye moves) to 1 (only the left).
+    """
+    rgb = pictures.load_rgb(image)
+    results = _native.stereo_images(
+        rgb,
+        _u16(depth, size=(rgb.shape[1], rgb.shape[0])),
+        list(modes),
+        divergence=divergence,
+        separation=separation,
+        balance=balance,
+        offset_exponent=offset_exponent,
+        fill=fill,
+        progress=progress,
+        cancel=cancel,
+    )
+    return dict(results)
+
+
+def simple_mesh(
+    image: ImageLike,
+    depth: DepthMap | ImageLike,
+    *,
+    occlude: bool = True,
+    spherical: bool = False,
+    fov: float = 55.0,
+    max_size: int = 2048,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> _native.Mesh:
+    """A mesh of the picture bent by its depth: ``.vertices``, ``.faces``, ``.colors``, ``.save(path)``.
+
+    ``occlude`` leaves out triangles across depth edges, ``spherical`` takes an
+    equirectangular panorama, ``fov`` is the horizontal field of view in
+    degrees. Pictures with a side above ``max_size`` are meshed at that size.
+    """
+    rgb = pictures.load_rgb(image)
+    if not isinstance(depth, DepthMap):
+        depth = DepthMap.from_image(depth, size=(rgb.shape[1], rgb.shape[0]))
+    return _native.simple_mesh(
+        rgb,
+        depth.values,
+        kind=depth.kind,
+        occlude=occlude,
+        spherical=spherical,
+        fov=fov,
+        max_size=max_size,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def _u16(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> Any:
+    """The 16-bit map of whatever depth was given."""
+    if isinstance(depth, DepthMap):
+        return depth.to_u16()
+    if isinstance(depth, np.ndarray) and depth.dtype == np.uint16 and depth.ndim == 2 and size is None:
+        return np.ascontiguousarray(depth)
+    return DepthMap.from_image(depth, size=size).to_u16(normalize=False)

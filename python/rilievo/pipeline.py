@@ -1,0 +1,221 @@
+"""``generate``: the one funnel every surface goes through.
+
+picture + options -> depth -> everything that follows from it, each output in
+exactly one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Protocol
+
+import numpy as np
+
+from rilievo import _native, models, pictures
+from rilievo.depth import DepthMap
+from rilievo.options import Options
+from rilievo.outputs import Output
+
+if TYPE_CHECKING:
+    from rilievo.pictures import ImageLike
+
+Progress = Optional[Callable[[str, int, int], None]]
+
+
+class Cancel(Protocol):
+    """Anything that can be asked whether to stop, such as a ``threading.Event``."""
+
+    def is_set(self) -> bool: ...
+
+
+# One network stays loaded between calls, so that a batch loads it once.
+_loaded: dict[tuple[Any, ...], Any] = {}
+
+
+def unload() -> None:
+    """Frees the network that stayed loaded after the last call."""
+    _loaded.clear()
+
+
+def estimate_depth(
+    image: ImageLike,
+    model: str = "auto",
+    *,
+    weights: str | None = None,
+    net_size: tuple[int, int] | None = None,
+    match_size: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    refine: bool | None = None,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> DepthMap:
+    """The depth of one picture, by a network.
+
+    ``image`` is a path, a PIL image or a numpy array. ``model`` is a name from
+    ``rilievo models`` or ``"auto"``: the best network on this machine.
+    ``weights`` reads it from this file. ``net_size`` is (width, height) of the
+    network's input; ``match_size`` takes the picture's own. ``refine`` guides
+    the upsampling by the picture's edges (default: on for ``pocket``).
+
+    The values are float32 at the picture's size, the network's own numbers;
+    ``kind`` says what they mean.
+
+    ``progress(stage, done, total)`` is called along the way; ``cancel.is_set()``
+    is asked now and then, and :class:`rilievo.Cancelled` raised if it is.
+    """
+    rgb = pictures.load_rgb(image)
+    options = Options(
+        model_type=model,
+        weights=weights,
+        net_width=net_size[0] if net_size else None,
+        net_height=net_size[1] if net_size else None,
+        net_size_match=match_size,
+        compute_device=device,
+        precision=precision,
+        refine=refine,
+    )
+    return _estimate(rgb, options, progress, cancel)
+
+
+def generate(
+    images: ImageLike | Iterable[ImageLike],
+    options: Options | None = None,
+    *,
+    depth_maps: Sequence[ImageLike | DepthMap | None] | None = None,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+    **option_values: Any,
+) -> Iterator[Output]:
+    """Turns pictures into whatever the options ask for, one output at a time.
+
+    ``images`` is one picture or several (paths, PIL images, numpy arrays).
+    ``depth_maps`` gives a picture its own depth instead of a network's: one
+    entry a picture, ``None`` for those without. A depth picture or array keeps
+    its scale (8-bit v is v / 256) and is resized to fit; a :class:`DepthMap`
+    is stretched and clipped like a fresh prediction. ``option_values`` are fields of
+    :class:`Options`, and change those of ``options``.
+
+    The outputs of a picture come in the order: ``depth_prediction``, ``depth``
+    or ``concat_depth``, one per stereo mode, ``normalmap``, ``heatmap``,
+    ``simple_mesh``.
+
+    Clipping never applies to depth pictures, and inverting only to the written
+    depth map, as in the reference.
+    """
+    options = (options or Options()).replace(**option_values) if option_values or not options else options
+    items = [images] if _is_one(images) else list(images)  # type: ignore[arg-type]
+    maps = list(depth_maps) if depth_maps is not None else [None] * len(items)
+    if len(maps) != len(items):
+        raise ValueError(
+            f"there are {len(items)} pictures but {len(maps)} depth maps; give one entry a picture"
+        )
+    return _generate(items, maps, options, progress, cancel)
+
+
+def _generate(
+    items: Sequence[Any], maps: Sequence[Any], options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[Output]:
+    for index, (image, custom) in enumerate(zip(items, maps)):
+        for kind, payload in _outputs(image, custom, options, progress, cancel):
+            yield Output(index, kind, payload, options.mesh_format if kind == "simple_mesh" else None)
+
+
+def _outputs(
+    image: Any, custom: Any, options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[tuple[str, Any]]:
+    rgb = pictures.load_rgb(image)
+    height, width = rgb.shape[:2]
+    if custom is None:
+        custom = _estimate(rgb, options, progress, cancel)
+    if isinstance(custom, DepthMap):
+        depth = _of_size(custom, (width, height))
+        clip = options.clipdepth_mode if options.clipdepth else None
+        depth_u16 = depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
+    else:
+        depth = DepthMap.from_image(custom, size=(width, height))
+        depth_u16 = depth.to_u16(normalize=False)
+
+    if options.do_output_depth_prediction:
+        yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
+    if options.do_output_depth:
+        written = 65535 - depth_u16 if options.output_depth_invert else depth_u16
+        if not options.output_depth_combine or options.output_depth_both:
+            yield "depth", written
+        if options.output_depth_combine:
+            yield (
+                "concat_depth",
+                _native.combine(rgb, written, options.output_depth_combine_axis == "Vertical"),
+            )
+    if options.gen_stereo:
+        yield from _native.stereo_images(
+            rgb,
+            depth_u16,
+            options.stereo_modes,
+            divergence=options.stereo_divergence,
+            separation=options.stereo_separation,
+            balance=options.stereo_balance,
+            offset_exponent=options.stereo_offset_exponent,
+            fill=options.stereo_fill_algo,
+            progress=progress,
+            cancel=cancel,
+        )
+    if options.gen_normalmap:
+        yield (
+            "normalmap",
+            _native.normal_map(
+                depth_u16,
+                pre_blur=options.normalmap_pre_blur_kernel if options.normalmap_pre_blur else None,
+                sobel=options.normalmap_sobel_kernel if options.normalmap_sobel else None,
+                post_blur=options.normalmap_post_blur_kernel if options.normalmap_post_blur else None,
+                invert=options.normalmap_invert,
+            ),
+        )
+    if options.gen_heatmap:
+        yield "heatmap", _native.heat_map(depth_u16)
+    if options.gen_simple_mesh:
+        yield (
+            "simple_mesh",
+            _native.simple_mesh(
+                rgb,
+                depth.values,
+                kind=depth.kind,
+                occlude=options.simple_mesh_occlude,
+                spherical=options.simple_mesh_spherical,
+                fov=options.simple_mesh_fov,
+                max_size=options.mesh_maxsize,
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+
+
+def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
+    choice = models.choice(options)
+    key = (choice, options.compute_device, options.precision)
+    if key not in _loaded:
+        # The old one goes first: two networks at once may not fit.
+        _loaded.clear()
+        _loaded[key] = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
+    values, kind = _loaded[key].estimate(
+        rgb,
+        net_size=options.net_size,
+        match_size=options.net_size_match,
+        refine=options.refine,
+        progress=progress,
+        cancel=cancel,
+    )
+    return DepthMap(values, kind)
+
+
+def _of_size(depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+    if depth.size != size:
+        raise ValueError(
+            f"the depth map is {depth.size[0]}x{depth.size[1]} but the picture {size[0]}x{size[1]}; "
+            "give one of the picture's size, or a depth picture, which is resized"
+        )
+    return depth
+
+
+def _is_one(images: Any) -> bool:
+    return isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode")

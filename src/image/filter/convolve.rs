@@ -1,0 +1,177 @@
+//! Weighted sums of lines: the one inner loop of all separable filters.
+
+use std::ops::{Add, Mul, Sub};
+
+use super::lines::{Lines, Ring, pad, reflect, touched};
+
+/// Values summed together, so that the sums stay in registers.
+const STRIP: usize = 32;
+
+/// The numbers filters compute with: `f32` and `f64`.
+pub trait Real:
+    Copy + Default + Send + Sync + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self>
+{
+    /// The nearest number of this type.
+    fn nearest(value: f64) -> Self;
+}
+
+impl Real for f32 {
+    fn nearest(value: f64) -> Self {
+        value as f32
+    }
+}
+
+impl Real for f64 {
+    fn nearest(value: f64) -> Self {
+        value
+    }
+}
+
+/// A kernel whose two sides are equal, or equal but for the sign.
+#[derive(Clone)]
+pub(crate) struct Kernel<T> {
+    center: T,
+    /// The weights right of the centre, from the inside out.
+    sides: Vec<T>,
+    odd: bool,
+}
+
+impl<T: Real> Kernel<T> {
+    /// A kernel symmetric about its centre, such as a Gaussian.
+    pub(crate) fn even(weights: &[f64]) -> Self {
+        Self::new(weights, false)
+    }
+
+    /// A kernel antisymmetric about its centre, such as a derivative.
+    pub(crate) fn odd(weights: &[f64]) -> Self {
+        Self::new(weights, true)
+    }
+
+    fn new(weights: &[f64], odd: bool) -> Self {
+        let right = &weights[weights.len() / 2..];
+        let center = right.first().map_or(T::default(), |&weight| T::nearest(weight));
+        let sides = right.iter().skip(1).map(|&weight| T::nearest(weight)).collect();
+        Self { center, sides, odd }
+    }
+
+    /// How far it reaches to each side.
+    pub(crate) fn radius(&self) -> usize {
+        self.sides.len()
+    }
+
+    /// The weighted sum of lines, where `line(j)` is the one at distance `j` from the centre.
+    #[inline(always)]
+    pub(crate) fn apply<'a>(&self, output: &mut [T], line: impl Fn(isize) -> &'a [T])
+    where
+        T: 'a,
+    {
+        if self.odd {
+            self.apply_with(output, line, |right, left| right - left);
+        } else {
+            self.apply_with(output, line, |right, left| right + left);
+        }
+    }
+
+    #[inline(always)]
+    fn apply_with<'a>(&self, output: &mut [T], line: impl Fn(isize) -> &'a [T], pair: impl Fn(T, T) -> T)
+    where
+        T: 'a,
+    {
+        let length = output.len();
+        let (strips, rest) = output.as_chunks_mut::<STRIP>();
+        for (index, strip) in strips.iter_mut().enumerate() {
+            self.strip(strip, index * STRIP, &line, &pair);
+        }
+        let start = length - rest.len();
+        for (index, value) in rest.iter_mut().enumerate() {
+            self.strip(std::array::from_mut(value), start + index, &line, &pair);
+        }
+    }
+
+    /// `N` neighbouring values from `start`.
+    #[inline(always)]
+    fn strip<'a, const N: usize>(
+        &self,
+        output: &mut [T; N],
+        start: usize,
+        line: &impl Fn(isize) -> &'a [T],
+        pair: &impl Fn(T, T) -> T,
+    ) where
+        T: 'a,
+    {
+        let at = |distance| line(distance)[start..].first_chunk::<N>();
+        let mut sums = [T::default(); N];
+        if let (false, Some(center)) = (self.odd, at(0)) {
+            for (sum, &value) in sums.iter_mut().zip(center) {
+                *sum = self.center * value;
+            }
+        }
+        for (distance, &weight) in (1..).zip(&self.sides) {
+            if let (Some(right), Some(left)) = (at(distance), at(-distance)) {
+                for i in 0..N {
+                    sums[i] = sums[i] + weight * pair(right[i], left[i]);
+                }
+            }
+        }
+        *output = sums;
+    }
+}
+
+/// Another source of lines, convolved with one kernel across and one down.
+pub(crate) struct Separable<L: Lines> {
+    source: L,
+    channels: usize,
+    across: Kernel<L::Value>,
+    down: Kernel<L::Value>,
+    ring: Ring<L::Value>,
+    raw: Vec<L::Value>,
+    padded: Vec<L::Value>,
+}
+
+impl<L: Lines<Value: Real>> Separable<L> {
+    /// `channels` neighbouring values of a line make a pixel.
+    pub(crate) fn new(source: L, channels: usize, across: Kernel<L::Value>, down: Kernel<L::Value>) -> Self {
+        let width = source.width();
+        Self {
+            ring: Ring::new(2 * down.radius() + 1, width),
+            raw: vec![L::Value::default(); width],
+            padded: vec![L::Value::default(); width + 2 * across.radius() * channels],
+            source,
+            channels,
+            across,
+            down,
+        }
+    }
+}
+
+impl<L: Lines<Value: Real>> Lines for Separable<L> {
+    type Value = L::Value;
+
+    fn height(&self) -> usize {
+        self.source.height()
+    }
+    fn width(&self) -> usize {
+        self.source.width()
+    }
+
+    #[inline(always)]
+    fn line(&mut self, y: usize, output: &mut [L::Value]) {
+        let (height, width) = (self.height(), self.width());
+        let radius = self.across.radius();
+        for needed in touched(y, self.down.radius(), height) {
+            if let Some(slot) = self.ring.missing(needed) {
+                self.source.line(needed, &mut self.raw);
+                pad(&self.raw, radius, self.channels, &mut self.padded);
+                let (padded, channels) = (&self.padded, self.channels as isize);
+                self.across.apply(slot, |distance| {
+                    let start = (radius as isize + distance) * channels;
+                    &padded[start as usize..][..width]
+                });
+            }
+        }
+        let ring = &self.ring;
+        self.down.apply(output, |distance| {
+            ring.get(reflect(y as isize + distance, height))
+        });
+    }
+}

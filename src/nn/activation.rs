@@ -1,0 +1,60 @@
+//! Activation functions that other kernels end with.
+
+use candle_core::Tensor;
+
+use super::math::gelu;
+use super::simd::Isa;
+use crate::Result;
+
+/// What is applied to every element of a layer's result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `min(max(x, 0), 6)`.
+    Relu6,
+    /// The exact Gaussian error linear unit, `x/2 (1 + erf(x / sqrt 2))`.
+    Gelu,
+}
+
+impl Activation {
+    /// Applies the function with stock operations.
+    pub(super) fn stock(self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Self::None => x.clone(),
+            Self::Relu => x.relu()?,
+            Self::Relu6 => x.clamp(0f64, 6f64)?,
+            Self::Gelu => x.gelu_erf()?,
+        })
+    }
+
+    /// Maps `value(i)` for every `i` into `out`.
+    #[inline(always)]
+    pub(super) fn map<I: Isa>(self, out: &mut [f32], value: impl Fn(usize, f32) -> f32) {
+        match self {
+            Self::None => {
+                for (i, y) in out.iter_mut().enumerate() {
+                    *y = value(i, *y);
+                }
+            }
+            Self::Relu => {
+                for (i, y) in out.iter_mut().enumerate() {
+                    *y = value(i, *y).max(0.0);
+                }
+            }
+            Self::Relu6 => {
+                for (i, y) in out.iter_mut().enumerate() {
+                    *y = value(i, *y).clamp(0.0, 6.0);
+                }
+            }
+            Self::Gelu => {
+                for (i, y) in out.iter_mut().enumerate() {
+                    *y = gelu::<I>(value(i, *y));
+                }
+            }
+        }
+    }
+}

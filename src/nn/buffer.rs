@@ -1,0 +1,48 @@
+//! Result buffers that are written before they are read, without being zeroed first.
+
+use std::mem::MaybeUninit;
+
+/// Makes a vector of `len` elements by letting `fill` write all of them.
+///
+/// # Safety
+/// `fill` must write every element of the slice it is given.
+pub(super) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>])) -> Vec<f32> {
+    let mut data = Vec::with_capacity(len);
+    fill(&mut data.spare_capacity_mut()[..len]);
+    // SAFETY: the capacity is at least `len`, and the caller promises that `fill` wrote everything.
+    unsafe { data.set_len(len) };
+    data
+}
+
+/// A buffer that parallel tiles write into, each its own elements.
+#[derive(Clone, Copy)]
+pub(super) struct Shared {
+    start: *mut f32,
+    len: usize,
+}
+
+// SAFETY: a `Shared` only hands out pointers; that tiles touch disjoint elements is promised by
+// whoever dereferences them.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    /// Shares `buffer`, which must outlive every use of the pointers.
+    pub(super) fn new(buffer: &mut [MaybeUninit<f32>]) -> Self {
+        Self {
+            start: buffer.as_mut_ptr().cast(),
+            len: buffer.len(),
+        }
+    }
+
+    /// The address of element `index`, from which `count` elements may be used.
+    ///
+    /// # Panics
+    /// If they do not lie inside the buffer.
+    pub(super) fn at(self, index: usize, count: usize) -> *mut f32 {
+        assert!(index <= self.len && count <= self.len - index);
+        // SAFETY: `index` is inside the allocation, as just checked.
+        unsafe { self.start.add(index) }
+    }
+}

@@ -1,0 +1,299 @@
+//! Convolution of feature maps.
+
+mod dense;
+mod depthwise;
+
+use candle_core::Tensor;
+
+use super::Activation;
+use super::fused::{self, to_vec};
+use crate::{Error, Result};
+
+/// Zero pixels added around a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Padding {
+    /// Rows above.
+    pub top: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns on the left.
+    pub left: usize,
+    /// Columns on the right.
+    pub right: usize,
+}
+
+impl Padding {
+    /// The same number of pixels on every side.
+    pub const fn all(pixels: usize) -> Self {
+        Self {
+            top: pixels,
+            bottom: pixels,
+            left: pixels,
+            right: pixels,
+        }
+    }
+
+    /// TensorFlow's `SAME` for a `height` x `width` map: as many output pixels
+    /// as the stride fits into the side, the odd pixel of padding below and
+    /// on the right.
+    pub const fn same((height, width): (usize, usize), kernel: usize, stride: usize) -> Self {
+        const fn side(length: usize, kernel: usize, stride: usize) -> usize {
+            (length.div_ceil(stride).saturating_sub(1) * stride + kernel).saturating_sub(length)
+        }
+        let (rows, columns) = (side(height, kernel, stride), side(width, kernel, stride));
+        Self {
+            top: rows / 2,
+            bottom: rows - rows / 2,
+            left: columns / 2,
+            right: columns - columns / 2,
+        }
+    }
+
+    /// The size of what a `kernel` makes of an `input` (`(height, width)` each), if it fits at all.
+    pub(super) fn output(
+        self,
+        input: (usize, usize),
+        kernel: (usize, usize),
+        stride: usize,
+        dilation: usize,
+    ) -> Option<(usize, usize)> {
+        let side = |length: usize, kernel: usize| {
+            let reach = dilation.checked_mul(kernel.checked_sub(1)?)?.checked_add(1)?;
+            length
+                .checked_sub(reach)?
+                .checked_div(stride)
+                .map(|steps| steps + 1)
+        };
+        Some((
+            side(input.0 + self.top + self.bottom, kernel.0)?,
+            side(input.1 + self.left + self.right, kernel.1)?,
+        ))
+    }
+}
+
+/// Everything about a convolution but its weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dConfig {
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
+    /// Pixels from one tap of the kernel to the next.
+    pub dilation: usize,
+    /// Groups of channels that see only each other.
+    pub groups: usize,
+    /// Whether `max(x, 0)` is applied to the input first.
+    pub relu_input: bool,
+    /// What is applied to the result.
+    pub activation: Activation,
+}
+
+impl Default for Conv2dConfig {
+    fn default() -> Self {
+        Self {
+            stride: 1,
+            padding: Padding::default(),
+            dilation: 1,
+            groups: 1,
+            relu_input: false,
+            activation: Activation::None,
+        }
+    }
+}
+
+/// A convolution (cross-correlation, as in every framework) with bias and activation.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    config: Conv2dConfig,
+    kernel: Option<Kernel>,
+}
+
+/// The weights as the fused kernels want them.
+#[derive(Clone, Debug)]
+struct Kernel {
+    /// `[outputs, inputs / groups, height, width]`.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// Sizes of one run.
+#[derive(Clone, Copy, Debug)]
+struct Geometry {
+    batch: usize,
+    inputs: usize,
+    outputs: usize,
+    h: usize,
+    w: usize,
+    out_h: usize,
+    out_w: usize,
+    kernel_h: usize,
+    kernel_w: usize,
+}
+
+impl Conv2d {
+    /// A convolution with the kernel `weight` (`[outputs, inputs / groups,
+    /// height, width]`) and the vector `bias` (`[outputs]`).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the shapes are not those, or a number of `config` is 0.
+    pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv2dConfig) -> Result<Self> {
+        let outputs = weight.dims4()?.0;
+        if config.stride == 0 || config.dilation == 0 || config.groups == 0 || outputs % config.groups != 0 {
+            return Err(Error::invalid(format!(
+                "a convolution with {outputs} output channels cannot have {config:?}; stride, dilation and groups must be \
+                 at least 1 and the groups must divide the channels"
+            )));
+        }
+        if let Some(bias) = &bias
+            && bias.dims() != [outputs]
+        {
+            return Err(Error::invalid(format!(
+                "a convolution with {outputs} output channels has a bias of shape {:?}; it must be [{outputs}]",
+                bias.dims()
+            )));
+        }
+        let kernel = match fused::runs_on(&weight) {
+            true => Some(Kernel {
+                weight: to_vec(&weight)?,
+                bias: match &bias {
+                    Some(bias) => to_vec(bias)?,
+                    None => vec![0.0; outputs],
+                },
+            }),
+            false => None,
+        };
+        Ok(Self {
+            weight,
+            bias,
+            config,
+            kernel,
+        })
+    }
+
+    /// Maps `x` (`[B, inputs, H, W]`) to `[B, outputs, H', W']`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the channels do not fit or the kernel is larger than the padded map.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.apply(x, None)
+    }
+
+    /// `activation(convolution + bias + residual)`; `residual` has the shape of the result.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a shape does not fit.
+    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.apply(x, Some(residual))
+    }
+
+    fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let geometry = self.geometry(x)?;
+        let Geometry {
+            batch,
+            outputs,
+            out_h,
+            out_w,
+            ..
+        } = geometry;
+        let shape = (batch, outputs, out_h, out_w);
+        if let Some(residual) = residual
+            && residual.dims4()? != shape
+        {
+            return Err(Error::invalid(format!(
+                "a tensor of shape {:?} cannot be added to a result of shape {shape:?}",
+                residual.dims()
+            )));
+        }
+        match (&self.kernel, residual) {
+            (Some(kernel), None) if fused::runs_on(x) => fused::unary("conv2d", x, shape, |x| {
+                kernel.run(x, None, &geometry, &self.config)
+            }),
+            (Some(kernel), Some(residual)) if fused::runs_on(x) && fused::runs_on(residual) => {
+                fused::binary("conv2d", x, residual, shape, |x, residual| {
+                    kernel.run(x, Some(residual), &geometry, &self.config)
+                })
+            }
+            _ => self.stock(x, residual),
+        }
+    }
+
+    fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+        let Conv2dConfig {
+            stride,
+            padding,
+            dilation,
+            groups,
+            ..
+        } = self.config;
+        let (batch, inputs, h, w) = x.dims4()?;
+        let (outputs, group_inputs, kernel_h, kernel_w) = self.weight.dims4()?;
+        if inputs != group_inputs * groups {
+            return Err(Error::invalid(format!(
+                "a convolution with {} input channels was given a tensor of shape {:?}",
+                group_inputs * groups,
+                x.dims()
+            )));
+        }
+        let Some((out_h, out_w)) = padding.output((h, w), (kernel_h, kernel_w), stride, dilation) else {
+            return Err(Error::invalid(format!(
+                "a kernel of {kernel_w} x {kernel_h} with dilation {dilation} does not fit a map of {w} x {h}"
+            )));
+        };
+        Ok(Geometry {
+            batch,
+            inputs,
+            outputs,
+            h,
+            w,
+            out_h,
+            out_w,
+            kernel_h,
+            kernel_w,
+        })
+    }
+
+    fn stock(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let Conv2dConfig {
+            stride,
+            padding,
+            dilation,
+            groups,
+            relu_input,
+            activation,
+        } = self.config;
+        let x = if relu_input { x.relu()? } else { x.clone() };
+        let Padding {
+            top,
+            bottom,
+            left,
+            right,
+        } = padding;
+        let x = x.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
+        let mut y = x.conv2d(&self.weight, 0, stride, dilation, groups)?;
+        if let Some(bias) = &self.bias {
+            y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
+        }
+        if let Some(residual) = residual {
+            y = (y + residual)?;
+        }
+        activation.stock(&y)
+    }
+}
+
+impl Kernel {
+    fn run(
+        &self,
+        x: &[f32],
+        residual: Option<&[f32]>,
+        geometry: &Geometry,
+        config: &Conv2dConfig,
+    ) -> Vec<f32> {
+        if config.groups == geometry.inputs && config.groups == geometry.outputs {
+            depthwise::run(x, &self.weight, &self.bias, residual, geometry, config)
+        } else {
+            dense::run(x, &self.weight, &self.bias, residual, geometry, config)
+        }
+    }
+}

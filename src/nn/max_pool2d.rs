@@ -1,0 +1,100 @@
+//! Max pooling.
+
+use std::mem::MaybeUninit;
+
+use candle_core::Tensor;
+use rayon::prelude::*;
+
+use super::{Padding, buffer, fused};
+use crate::{Error, Result};
+
+/// The largest value under a `kernel` x `kernel` window moved by `stride`;
+/// pixels of the padding never win. `x` is `[B, C, H, W]`.
+///
+/// # Errors
+/// [`Error::Invalid`] if the window does not fit or `stride` is 0.
+pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: Padding) -> Result<Tensor> {
+    let (b, c, h, w) = x.dims4()?;
+    let Some((out_h, out_w)) = padding.output((h, w), (kernel, kernel), stride, 1) else {
+        return Err(Error::invalid(format!(
+            "a pooling window of {kernel} with stride {stride} does not fit a map of {w} x {h}"
+        )));
+    };
+    let window = Window {
+        h,
+        w,
+        out_h,
+        out_w,
+        kernel,
+        stride,
+        padding,
+    };
+    if fused::runs_on(x) {
+        return fused::unary("max_pool2d", x, (b, c, out_h, out_w), |x| run(x, &window));
+    }
+    // Stock pooling has no padding of its own: surround the map with the lowest value.
+    let low = |shape: [usize; 4]| Tensor::full(f32::MIN, &shape, x.device())?.to_dtype(x.dtype());
+    let Padding {
+        top,
+        bottom,
+        left,
+        right,
+    } = padding;
+    let x = Tensor::cat(&[&low([b, c, top, w])?, x, &low([b, c, bottom, w])?], 2)?;
+    let rows = h + top + bottom;
+    let x = Tensor::cat(&[&low([b, c, rows, left])?, &x, &low([b, c, rows, right])?], 3)?;
+    Ok(x.max_pool2d_with_stride(kernel, stride)?)
+}
+
+struct Window {
+    h: usize,
+    w: usize,
+    out_h: usize,
+    out_w: usize,
+    kernel: usize,
+    stride: usize,
+    padding: Padding,
+}
+
+fn run(x: &[f32], window: &Window) -> Vec<f32> {
+    let Window {
+        h, w, out_h, out_w, ..
+    } = *window;
+    let planes = x.len() / (h * w);
+    let fill = |out: &mut [MaybeUninit<f32>]| {
+        out.par_chunks_mut(out_h * out_w)
+            .zip(x.par_chunks(h * w))
+            .for_each_init(|| vec![0f32; w], |column, (out, x)| plane(x, window, column, out));
+    };
+    // SAFETY: the chunks cover the buffer, and `plane` writes all of a chunk.
+    unsafe { buffer::filled(planes * out_h * out_w, fill) }
+}
+
+fn plane(x: &[f32], window: &Window, column: &mut [f32], out: &mut [MaybeUninit<f32>]) {
+    let Window {
+        h,
+        w,
+        out_w,
+        kernel,
+        stride,
+        padding,
+        ..
+    } = *window;
+    // The part of `length` that the window at output `i` sees.
+    let seen = |i: usize, before: usize, length: usize| {
+        let start = i * stride;
+        start.saturating_sub(before).min(length)..(start + kernel).saturating_sub(before).min(length)
+    };
+    for (y, out) in out.chunks_exact_mut(out_w).enumerate() {
+        column.fill(f32::NEG_INFINITY);
+        for row in seen(y, padding.top, h) {
+            for (column, &x) in column.iter_mut().zip(&x[row * w..][..w]) {
+                *column = column.max(x);
+            }
+        }
+        for (i, out) in out.iter_mut().enumerate() {
+            let seen = &column[seen(i, padding.left, w)];
+            out.write(seen.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b)));
+        }
+    }
+}

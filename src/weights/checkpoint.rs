@@ -1,0 +1,261 @@
+//! A checkpoint file: named tensors, read without executing anything.
+//!
+//! Files are mapped into memory, so that a tensor is copied once, when it is
+//! asked for, and tensors nobody asks for cost nothing.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use memmap2::Mmap;
+use safetensors::SafeTensors;
+
+use super::torch;
+use super::view::View;
+use crate::{Error, Result};
+
+/// The tensors of one checkpoint, by name.
+#[derive(Clone)]
+pub struct Checkpoint {
+    path: PathBuf,
+    tensors: BTreeMap<String, Stored>,
+}
+
+#[derive(Clone)]
+enum Stored {
+    View { bytes: Arc<Bytes>, view: View },
+    Tensor(Tensor),
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    Static(&'static [u8]),
+}
+
+impl Bytes {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Static(bytes) => bytes,
+        }
+    }
+}
+
+impl Checkpoint {
+    /// Opens a `.safetensors` file, or a `.pt`/`.pth`/`.bin` file as
+    /// `torch.save` writes it. The content decides, not the name.
+    ///
+    /// Of a nested torch file the dictionary with the most tensors is taken
+    /// (`model`, `depth_model`, `state_dict`, ...), and a prefix `module.` that
+    /// all names share is dropped.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Io`], or [`Error::Unreadable`] saying what
+    /// is wrong with the file. Nothing in the file is ever executed, and no
+    /// more memory is taken than the file's own size warrants.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io(path, error))?;
+        let length = file.metadata().map_err(|error| Error::io(path, error))?.len();
+        if length == 0 {
+            return Err(unreadable(path, "the file is empty; download it again"));
+        }
+        // SAFETY: the map is only read. Another process that shortens the file meanwhile
+        // could make a read fail hard; that is the price every memory-mapped reader of
+        // checkpoints pays for not holding the weights twice.
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, error))?;
+        Self::read(Bytes::Mapped(map), path)
+    }
+
+    /// Reads a checkpoint that is part of the program.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] as for [`open`](Self::open).
+    pub fn from_bytes(bytes: &'static [u8]) -> Result<Self> {
+        Self::read(Bytes::Static(bytes), Path::new("embedded weights"))
+    }
+
+    /// Wraps tensors that are in memory already.
+    pub fn from_tensors(tensors: HashMap<String, Tensor>) -> Self {
+        let tensors = tensors
+            .into_iter()
+            .map(|(name, tensor)| (name, Stored::Tensor(tensor)))
+            .collect();
+        Self {
+            path: PathBuf::from("tensors in memory"),
+            tensors,
+        }
+    }
+
+    fn read(bytes: Bytes, path: &Path) -> Result<Self> {
+        let bytes = Arc::new(bytes);
+        let views = match Format::of(bytes.as_slice()) {
+            Format::Torch => torch::views(bytes.as_slice()),
+            Format::Safetensors => safetensors_views(bytes.as_slice()),
+            Format::Other(what) => Err(what.into()),
+        };
+        let views = views.map_err(|reason| unreadable(path, &reason))?;
+        let tensors = without_common_prefix(views)
+            .into_iter()
+            .map(|(name, view)| {
+                (
+                    name,
+                    Stored::View {
+                        bytes: bytes.clone(),
+                        view,
+                    },
+                )
+            })
+            .collect();
+        Ok(Self {
+            path: path.to_owned(),
+            tensors,
+        })
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tensors' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// The shape of a tensor, if it is there.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|stored| match stored {
+            Stored::View { view, .. } => view.shape.as_slice(),
+            Stored::Tensor(tensor) => tensor.dims(),
+        })
+    }
+
+    /// A tensor on `device` as `dtype`.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is missing or holds no floating-point
+    /// numbers, [`Error::Compute`] when the device has no room.
+    pub fn tensor(&self, name: &str, device: &Device, dtype: DType) -> Result<Tensor> {
+        let stored = self
+            .tensors
+            .get(name)
+            .ok_or_else(|| Error::Checkpoint(format!("{} has no tensor {name}", self.path.display())))?;
+        let tensor = match stored {
+            Stored::Tensor(tensor) => tensor.clone(),
+            Stored::View { bytes, view } => {
+                let dtype = view.dtype.ok_or_else(|| {
+                    Error::Checkpoint(format!(
+                        "{}: {name} holds no floating-point numbers",
+                        self.path.display()
+                    ))
+                })?;
+                let raw: Cow<'_, [u8]> = view.raw(bytes.as_slice());
+                Tensor::from_raw_buffer(&raw, dtype, &view.shape, &Device::Cpu)?
+            }
+        };
+        Ok(tensor.to_dtype(dtype)?.to_device(device)?)
+    }
+
+    /// The same tensors under other names; those renamed to `None` are left out.
+    pub fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Self {
+        let tensors = self
+            .tensors
+            .into_iter()
+            .filter_map(|(name, stored)| Some((rename(&name)?, stored)))
+            .collect();
+        Self {
+            path: self.path,
+            tensors,
+        }
+    }
+
+    /// The same checkpoint with one more tensor, or another in its place.
+    pub fn with(mut self, name: impl Into<String>, tensor: Tensor) -> Self {
+        self.tensors.insert(name.into(), Stored::Tensor(tensor));
+        self
+    }
+}
+
+enum Format {
+    Torch,
+    Safetensors,
+    Other(&'static str),
+}
+
+impl Format {
+    fn of(bytes: &[u8]) -> Self {
+        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(64)])
+            .trim_start()
+            .to_ascii_lowercase();
+        if bytes.starts_with(b"PK\x03\x04") {
+            Self::Torch
+        } else if start.starts_with("<!doctype") || start.starts_with("<html") || start.starts_with("<?xml") {
+            Self::Other("this is a web page, not a checkpoint; the download went wrong, fetch it again")
+        } else if start.starts_with("version https://git-lfs") {
+            Self::Other(
+                "this is a Git LFS pointer, not the file itself; fetch it with `git lfs pull` or download it",
+            )
+        } else if bytes.get(8) == Some(&b'{') {
+            Self::Safetensors
+        } else if bytes.starts_with(&[0x80, 2]) {
+            Self::Other(
+                "this is in torch's format from before version 1.6; load it with torch once and save it again",
+            )
+        } else {
+            Self::Other(
+                "this is neither a .safetensors nor a torch checkpoint, or it is cut off; download it again",
+            )
+        }
+    }
+}
+
+fn safetensors_views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
+    let damaged = |error: safetensors::SafeTensorError| {
+        format!("the safetensors header is damaged or the file is cut off ({error}); download it again")
+    };
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let base = bytes.as_ptr() as usize;
+    let mut views = BTreeMap::new();
+    for (name, tensor) in file.iter() {
+        let dtype = match tensor.dtype() {
+            safetensors::Dtype::F32 => Some(DType::F32),
+            safetensors::Dtype::F16 => Some(DType::F16),
+            safetensors::Dtype::BF16 => Some(DType::BF16),
+            safetensors::Dtype::F64 => Some(DType::F64),
+            _ => None,
+        };
+        // `deserialize` has checked that the tensor's bytes lie inside the buffer.
+        let start = tensor.data().as_ptr() as usize - base;
+        views.insert(
+            name.to_owned(),
+            View::contiguous(dtype, tensor.shape().to_vec(), start),
+        );
+    }
+    Ok(views)
+}
+
+fn without_common_prefix(views: BTreeMap<String, View>) -> BTreeMap<String, View> {
+    const PREFIX: &str = "module.";
+    if views.is_empty() || !views.keys().all(|name| name.starts_with(PREFIX)) {
+        return views;
+    }
+    views
+        .into_iter()
+        .map(|(name, view)| (name[PREFIX.len()..].to_owned(), view))
+        .collect()
+}
+
+fn unreadable(path: &Path, reason: &str) -> Error {
+    Error::Unreadable {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,85 @@
+//! Walking a checkpoint by its key paths.
+
+use std::fmt::Display;
+
+use candle_core::{DType, Device, Shape, Tensor};
+
+use super::Checkpoint;
+use crate::{Error, Result};
+
+/// A place in a checkpoint's tree of names, and where its tensors should go.
+///
+/// `weights.pp("blocks").pp(3).tensor("norm1.weight", 384)` reads
+/// `blocks.3.norm1.weight`.
+#[derive(Clone)]
+pub struct Weights<'a> {
+    checkpoint: &'a Checkpoint,
+    prefix: String,
+    device: Device,
+    dtype: DType,
+}
+
+impl<'a> Weights<'a> {
+    /// The root of `checkpoint`; its tensors will live on `device` as `dtype`.
+    pub fn new(checkpoint: &'a Checkpoint, device: &Device, dtype: DType) -> Self {
+        Self {
+            checkpoint,
+            prefix: String::new(),
+            device: device.clone(),
+            dtype,
+        }
+    }
+
+    /// The place one part further down.
+    pub fn pp(&self, part: impl Display) -> Self {
+        let prefix = self.path(&part.to_string());
+        Self {
+            prefix,
+            ..self.clone()
+        }
+    }
+
+    /// A tensor of this place, which must have this shape.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] naming the tensor and what was found instead.
+    pub fn tensor(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
+        let (path, wanted) = (self.path(name), shape.into());
+        match self.checkpoint.shape(&path) {
+            Some(found) if found == wanted.dims() => self.checkpoint.tensor(&path, &self.device, self.dtype),
+            Some(found) => Err(Error::Checkpoint(format!(
+                "the tensor {path} has the shape {found:?} instead of {:?}",
+                wanted.dims()
+            ))),
+            None => Err(Error::Checkpoint(format!("the tensor {path} is missing"))),
+        }
+    }
+
+    /// Whether this place has a tensor of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.checkpoint.contains(&self.path(name))
+    }
+
+    /// The shape of a tensor of this place, if it is there.
+    pub fn shape(&self, name: &str) -> Option<&'a [usize]> {
+        self.checkpoint.shape(&self.path(name))
+    }
+
+    /// Where the tensors go.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The number format the tensors get.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn path(&self, name: &str) -> String {
+        if self.prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.prefix)
+        }
+    }
+}

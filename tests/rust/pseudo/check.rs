@@ -1,0 +1,136 @@
+//! Comparing with what the reference networks computed.
+
+use std::fs::File;
+
+use candle_core::{Device, Tensor};
+use ndarray::{Array0, Array1, Array3, ArrayD, ArrayViewD, Axis, Ix2, Slice};
+use ndarray_npy::NpzReader;
+use rilievo::Monitor;
+use rilievo::estimate::preprocess::{self, ChannelOrder};
+use rilievo::image::Size;
+use rilievo::networks::DepthNetwork;
+
+use super::{digest, input, path};
+
+/// Largest difference from the reference, in standard deviations of its output. The reference
+/// itself moves by 3e-5 between single and double precision; the mildest mistake that shows,
+/// the tanh approximation of GELU, by 6e-4.
+pub const TOLERANCE: f64 = 2e-4;
+/// Largest difference of a network's input: image processing, before any network.
+const INPUT_TOLERANCE: f64 = 1e-4;
+
+/// The results of one network.
+pub struct Reference {
+    model: String,
+    archive: NpzReader<File>,
+}
+
+impl Reference {
+    pub fn open(model: &str) -> Self {
+        let archive = NpzReader::new(File::open(path(model, "npz")).unwrap()).unwrap();
+        Self {
+            model: model.to_owned(),
+            archive,
+        }
+    }
+
+    /// Holds `values`, of the full size, against the stored rows and columns
+    /// of `key`. `scaled`: in standard deviations of the reference.
+    pub fn compare(&mut self, key: &str, values: ArrayViewD<'_, f32>, tolerance: f64, scaled: bool) {
+        let wanted: ArrayD<f32> = self.archive.by_name(&format!("{key}.npy")).unwrap();
+        let stride: Array0<i64> = self.archive.by_name(&format!("{key}_stride.npy")).unwrap();
+        let std: Array0<f64> = self.archive.by_name(&format!("{key}_std.npy")).unwrap();
+        let axes = values.ndim();
+        let step = stride.into_scalar() as isize;
+        let found = values.slice_each_axis(|axis| {
+            let picture = axis.axis.index() + 2 >= axes;
+            Slice::new(0, None, if picture { step } else { 1 })
+        });
+        assert_eq!(found.shape(), wanted.shape(), "{} {key}", self.model);
+        let largest = found
+            .iter()
+            .zip(&wanted)
+            .map(|(a, b)| f64::from((a - b).abs()))
+            .fold(0.0, |most: f64, difference| {
+                if difference.is_nan() {
+                    f64::INFINITY
+                } else {
+                    most.max(difference)
+                }
+            });
+        let largest = if scaled {
+            largest / std.into_scalar()
+        } else {
+            largest
+        };
+        println!("{} {key}: {largest:.1e}", self.model);
+        assert!(
+            largest <= tolerance,
+            "{} {key}: {largest:e} is more than {tolerance:e}",
+            self.model
+        );
+    }
+
+    /// The network alone, on a pseudo-random input of the size of its output.
+    pub fn check_direct(&mut self, network: &dyn DepthNetwork) {
+        let shape: Array1<i32> = self.archive.by_name("direct/out_shape.npy").unwrap();
+        let size = (shape[shape.len() - 2] as usize, shape[shape.len() - 1] as usize);
+        self.check_direct_on(network, size);
+    }
+
+    /// The network alone, on a pseudo-random input of this height and width.
+    pub fn check_direct_on(&mut self, network: &dyn DepthNetwork, (height, width): (usize, usize)) {
+        let input = input("direct", (3, height, width), (-1.8, 1.8));
+        let wanted: Array0<u64> = self.archive.by_name("direct/input_digest.npy").unwrap();
+        let made = digest(&input.flatten_all().unwrap().to_vec1().unwrap());
+        assert_eq!(made, wanted.into_scalar(), "the generators disagree");
+        let output = network.forward(&input, &Monitor::silent()).unwrap();
+        self.compare("direct/out", plane(&output).view(), TOLERANCE, true);
+    }
+
+    /// The whole way from picture `img<number>` to a prediction at its size.
+    pub fn check_picture(&mut self, network: &dyn DepthNetwork, number: usize, order: ChannelOrder) {
+        let picture = picture(number);
+        let size: Array1<i32> = self
+            .archive
+            .by_name(&format!("img{number}/net_size_wh.npy"))
+            .unwrap();
+        let asked = (size[0] as usize, size[1] as usize);
+        let spec = network.preprocessing();
+        let input = preprocess::to_tensor(picture.view(), spec, asked, order, &Device::Cpu).unwrap();
+        let shape = input.dims()[1..].to_vec();
+        let values = ArrayD::from_shape_vec(shape, input.flatten_all().unwrap().to_vec1().unwrap()).unwrap();
+        self.compare(
+            &format!("img{number}/net_input"),
+            values.view(),
+            INPUT_TOLERANCE,
+            false,
+        );
+        let raw = plane(&network.forward(&input, &Monitor::silent()).unwrap());
+        self.compare(&format!("img{number}/raw"), raw.view(), TOLERANCE, true);
+        let (height, width, _) = picture.dim();
+        let raw = raw.into_dimensionality::<Ix2>().unwrap();
+        let last = preprocess::to_picture_size(raw.view(), spec, Size { width, height }).unwrap();
+        self.compare(
+            &format!("img{number}/final"),
+            last.view().into_dyn(),
+            TOLERANCE,
+            true,
+        );
+    }
+}
+
+/// One of the two test pictures, RGB.
+pub fn picture(number: usize) -> Array3<u8> {
+    let mut archive = NpzReader::new(File::open(path("images", "npz")).unwrap()).unwrap();
+    archive.by_name(&format!("img{number}.npy")).unwrap()
+}
+
+/// The prediction of a batch of one.
+fn plane(output: &Tensor) -> ArrayD<f32> {
+    let values = ArrayD::from_shape_vec(
+        output.dims().to_vec(),
+        output.flatten_all().unwrap().to_vec1().unwrap(),
+    );
+    values.unwrap().index_axis_move(Axis(0), 0)
+}
