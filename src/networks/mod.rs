@@ -3,12 +3,14 @@
 pub mod depth_anything;
 mod dpt;
 mod layers;
+mod load;
 pub mod pocket;
 mod preprocessing;
 mod vit;
 
 use candle_core::Tensor;
 
+pub use self::load::{identify, load};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Monitor, Result};
 
