@@ -18,9 +18,18 @@ fn stereo_eyes<'py>(
     offset_exponent: f64,
     fill: &str,
 ) -> PyResult<(Bound<'py, PyArray3<u8>>, Bound<'py, PyArray3<u8>>)> {
-    let options = StereoOptions { divergence, separation, balance, offset_exponent, fill: fill.parse()?, ..Default::default() };
+    let options = StereoOptions {
+        divergence,
+        separation,
+        balance,
+        offset_exponent,
+        fill: fill.parse()?,
+        ..Default::default()
+    };
     let (image, depth) = (image.as_array(), depth.as_array());
-    let eyes = watched(py, None, None, |monitor| stereo::eyes(image, depth, &options, monitor))?;
+    let eyes = watched(py, None, None, |monitor| {
+        stereo::eyes(image, depth, &options, monitor)
+    })?;
     Ok((eyes.left.into_pyarray(py), eyes.right.into_pyarray(py)))
 }
 

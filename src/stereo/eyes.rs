@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::nearness::{DepthSample, Nearness};
 use super::options::{Shift, StereoOptions};
-use super::polylines::{self, Colour};
+use super::polylines;
+use super::widened::widened;
 use super::{Fill, scatter};
 use crate::{Error, Monitor, Result};
 
@@ -33,7 +34,9 @@ pub fn eyes<D: DepthSample>(
     options.validate()?;
     let (height, width, channels) = image.dim();
     if height == 0 || width == 0 {
-        return Err(Error::invalid("the picture for the stereo pair is empty; give at least one pixel"));
+        return Err(Error::invalid(
+            "the picture for the stereo pair is empty; give at least one pixel",
+        ));
     }
     if depth.dim() != (height, width) {
         let (rows, columns) = depth.dim();
@@ -55,7 +58,7 @@ pub fn eyes<D: DepthSample>(
 #[derive(Default)]
 struct Scratch {
     nearness: Vec<f64>,
-    colours: Vec<Colour>,
+    colours: [Vec<f64>; 4],
     landed: Vec<bool>,
     polylines: polylines::Scratch,
 }
@@ -91,6 +94,13 @@ fn draw<const C: usize, D: DepthSample>(
                 scratch.nearness.resize(width, 0.0);
                 nearness.row(y, &mut scratch.nearness);
                 let row = &pixels[y * width..(y + 1) * width];
+                if options.fill.interpolates() {
+                    scratch
+                        .colours
+                        .iter_mut()
+                        .for_each(|plane| plane.resize(width, 0.0));
+                    split_channels(row, &mut scratch.colours);
+                }
                 for (out, shift) in [left, right].into_iter().zip(shifts) {
                     match shift {
                         Some(shift) => draw_row(row, shift, options.fill, scratch, out),
@@ -104,7 +114,10 @@ fn draw<const C: usize, D: DepthSample>(
     let array = |pixels: Vec<[u8; C]>| {
         Array3::from_shape_vec(shape, pixels.into_flattened()).map_err(|e| Error::invalid(e.to_string()))
     };
-    Ok(Eyes { left: array(left)?, right: array(right)? })
+    Ok(Eyes {
+        left: array(left)?,
+        right: array(right)?,
+    })
 }
 
 fn draw_row<const C: usize>(
@@ -114,7 +127,12 @@ fn draw_row<const C: usize>(
     scratch: &mut Scratch,
     out: &mut [[u8; C]],
 ) {
-    let Scratch { nearness, colours, landed, polylines } = scratch;
+    let Scratch {
+        nearness,
+        colours,
+        landed,
+        polylines,
+    } = scratch;
     match fill {
         Fill::None | Fill::Naive | Fill::NaiveInterpolating => {
             landed.resize(row.len(), false);
@@ -126,17 +144,23 @@ fn draw_row<const C: usize>(
             }
         }
         Fill::PolylinesSoft | Fill::PolylinesSharp | Fill::Inpaint => {
-            colours.clear();
-            colours.extend(row.iter().map(|pixel| {
-                let mut colour = [0.0; 4];
-                for (to, &from) in colour.iter_mut().zip(pixel) {
-                    *to = f64::from(from);
-                }
-                colour
-            }));
+            let colours = std::array::from_fn(|c| colours[c].as_slice());
             match fill {
-                Fill::PolylinesSoft => polylines::draw_row::<false, C>(nearness, colours, shift, polylines, out),
+                Fill::PolylinesSoft => {
+                    polylines::draw_row::<false, C>(nearness, colours, shift, polylines, out)
+                }
                 _ => polylines::draw_row::<true, C>(nearness, colours, shift, polylines, out),
+            }
+        }
+    }
+}
+
+widened! {
+    /// Takes a row apart into a plane a channel.
+    fn split_channels[const C: usize][C](row: &[[u8; C]], planes: &mut [Vec<f64>; 4]) -> () {
+        for (c, plane) in planes.iter_mut().enumerate().take(C) {
+            for (value, pixel) in plane.iter_mut().zip(row) {
+                *value = f64::from(pixel[c]);
             }
         }
     }

@@ -6,6 +6,7 @@ mod nearness;
 mod options;
 mod polylines;
 mod scatter;
+mod widened;
 
 pub use eyes::{Eyes, eyes};
 pub use fill::Fill;

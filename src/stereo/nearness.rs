@@ -5,6 +5,7 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
 use super::options::raise;
+use super::widened::widened;
 use crate::{Error, Result};
 
 /// A number a depth picture can be made of; larger is nearer.
@@ -42,7 +43,11 @@ impl<'a, D: DepthSample> Nearness<'a, D> {
     /// Finds the depth's own minimum and maximum.
     pub fn new(depth: ArrayView2<'a, D>, exponent: f64) -> Result<Self> {
         let depth = CowArray::from(depth);
-        let depth = if depth.is_standard_layout() { depth } else { depth.as_standard_layout().into_owned().into() };
+        let depth = if depth.is_standard_layout() {
+            depth
+        } else {
+            depth.as_standard_layout().into_owned().into()
+        };
         let samples = depth.as_slice().unwrap_or_default();
         let extent = samples
             .par_chunks(1 << 16)
@@ -63,23 +68,37 @@ impl<'a, D: DepthSample> Nearness<'a, D> {
                 "the depth holds a value that is not a finite number; replace NaN and infinity first",
             ));
         }
-        Ok(Self { depth, low, range: high - low, exponent })
+        Ok(Self {
+            depth,
+            low,
+            range: high - low,
+            exponent,
+        })
     }
 
     /// Writes row `y` into `out`. Flat depth is 0 everywhere.
     pub fn row(&self, y: usize, out: &mut [f64]) {
         let width = out.len();
-        let samples = self.depth.as_slice().and_then(|all| all.get(y * width..(y + 1) * width));
+        let samples = self
+            .depth
+            .as_slice()
+            .and_then(|all| all.get(y * width..(y + 1) * width));
         let Some(samples) = samples.filter(|_| self.range > 0.0) else {
             return out.fill(0.0);
         };
-        for (value, sample) in out.iter_mut().zip(samples) {
-            *value = (sample.to_f64() - self.low) / self.range;
-        }
+        normalise(samples, self.low, self.range, out);
         if self.exponent != 1.0 {
             for value in out {
                 *value = raise(*value, self.exponent);
             }
+        }
+    }
+}
+
+widened! {
+    fn normalise[D: DepthSample][D](samples: &[D], low: f64, range: f64, out: &mut [f64]) -> () {
+        for (value, sample) in out.iter_mut().zip(samples) {
+            *value = (sample.to_f64() - low) / range;
         }
     }
 }

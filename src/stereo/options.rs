@@ -58,7 +58,11 @@ impl StereoOptions {
         ];
         for (name, value, low, high) in ranges {
             if !(low..=high).contains(&value) {
-                let low = if low == f64::MIN_POSITIVE { "more than 0".into() } else { low.to_string() };
+                let low = if low == f64::MIN_POSITIVE {
+                    "more than 0".into()
+                } else {
+                    low.to_string()
+                };
                 return Err(Error::invalid(format!(
                     "the stereo {name} is {value}; give a number from {low} to {high}"
                 )));
@@ -77,7 +81,10 @@ impl StereoOptions {
             if self.convergence > 0.0 {
                 separation -= raise(self.convergence, self.offset_exponent) * divergence;
             }
-            Shift { divergence, separation }
+            Shift {
+                divergence,
+                separation,
+            }
         };
         [
             (left_share >= 0.001).then(|| shift(self.divergence * left_share, -self.separation)),

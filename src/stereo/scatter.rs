@@ -43,7 +43,11 @@ pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], 
             let (to_left, to_right) = (x + 1 - from, to - x);
             let right = right.filter(|_| to_right <= reach);
             let left = left.filter(|_| to_left <= reach);
-            let nearest = if to_right <= to_left { right.or(left) } else { left.or(right) };
+            let nearest = if to_right <= to_left {
+                right.or(left)
+            } else {
+                left.or(right)
+            };
             *pixel = nearest.unwrap_or(*pixel);
         }
     }
@@ -66,13 +70,18 @@ fn openings(landed: &[bool]) -> impl Iterator<Item = (usize, usize)> + '_ {
 pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &[bool]) {
     let is_black = |pixel: &[u8; C]| *pixel == [0; C];
     let mut x = 0;
-    while let Some(next) = landed.get(x..).and_then(|rest| rest.iter().position(|&landed| !landed)) {
+    while let Some(next) = landed
+        .get(x..)
+        .and_then(|rest| rest.iter().position(|&landed| !landed))
+    {
         x += next;
         if !out.get(x).is_some_and(is_black) {
             x += 1;
             continue;
         }
-        let end = (x + 1..out.len()).find(|&x| landed[x] && !is_black(&out[x])).unwrap_or(out.len());
+        let end = (x + 1..out.len())
+            .find(|&x| landed[x] && !is_black(&out[x]))
+            .unwrap_or(out.len());
         let border = |x: Option<usize>| x.and_then(|x| out.get(x)).filter(|pixel| !is_black(pixel));
         let (left, right) = (border(x.checked_sub(1)), border(Some(end)));
         let left_or_right = left.or(right).copied().unwrap_or([0; C]).map(f64::from);
