@@ -61,6 +61,7 @@ impl Estimator {
     }
 
     /// The depth of an 8-bit RGB picture (`[H, W, 3]`), at its own size.
+    /// Reports the stages `prepare`, `network` (by large networks) and `upsample`.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a picture without pixels, [`Error::Cancelled`],
@@ -71,6 +72,7 @@ impl Estimator {
         settings: &Settings,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
+        monitor.report("prepare", 0, 1)?;
         let (height, width, _) = picture.dim();
         let picture_size = Size { width, height };
         let spec = self.network.preprocessing();
@@ -82,9 +84,10 @@ impl Estimator {
             _ => spec.net_size,
         };
         let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &self.device)?;
+        monitor.report("prepare", 1, 1)?;
         let output = self.network.forward(&input.to_dtype(self.dtype)?, monitor)?;
         let prediction = plane(&output)?;
-        monitor.check()?;
+        monitor.report("upsample", 0, 1)?;
 
         let refine = settings.refine.unwrap_or(self.entry.refine);
         let values = if refine {
@@ -93,6 +96,7 @@ impl Estimator {
             preprocess::to_picture_size(prediction.view(), spec, picture_size)?
         };
         finite(values.view())?;
+        monitor.report("upsample", 1, 1)?;
         Ok(DepthMap::new(values, self.network.kind()))
     }
 }
