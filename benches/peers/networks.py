@@ -135,7 +135,9 @@ class Fusion(nn.Module):
         self.out_conv = nn.Conv2d(features, features, 1)
         self.resConfUnit1, self.resConfUnit2 = Unit(features), Unit(features)
 
-    def forward(self, size: tuple[int, int], x: torch.Tensor, level: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, size: tuple[int, int], x: torch.Tensor, level: torch.Tensor | None = None
+    ) -> torch.Tensor:
         if level is not None:
             x = x + self.resConfUnit1(level)
         x = F.interpolate(self.resConfUnit2(x), size=size, mode="bilinear", align_corners=True)
@@ -202,7 +204,15 @@ def main() -> None:
         weights, source, result = (str(Path(folder) / name) for name in ("w.safetensors", "x.bin", "y.bin"))
         save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
         x.numpy().tofile(source)
-        command = [root / "target/release/examples/forward", f"v2_{SIZE}", weights, source, SIDE, SIDE, result]
+        command = [
+            root / "target/release/examples/forward",
+            f"v2_{SIZE}",
+            weights,
+            source,
+            SIDE,
+            SIDE,
+            result,
+        ]
         rilievo = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

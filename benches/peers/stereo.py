@@ -11,14 +11,7 @@ is off, as it was in the program these fills come from).
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
-import time
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 

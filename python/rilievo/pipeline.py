@@ -221,5 +221,7 @@ def _list_of(images: Any) -> list[Any]:
     if isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode"):
         return [images]
     if not isinstance(images, Iterable):
-        raise ValueError(f"a {type(images).__name__} is no picture; give a path, a PIL image or a numpy array")
+        raise ValueError(
+            f"a {type(images).__name__} is no picture; give a path, a PIL image or a numpy array"
+        )
     return list(images)
