@@ -40,7 +40,11 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="safetensors file to write")
     parser.add_argument("--version", required=True, help="version of the trained weights")
     parser.add_argument(
-        "--net-size", type=int, nargs=2, required=True, metavar=("WIDTH", "HEIGHT"),
+        "--net-size",
+        type=int,
+        nargs=2,
+        required=True,
+        metavar=("WIDTH", "HEIGHT"),
         help="default network size; its area counts, the picture's shape is kept",
     )
     arguments = parser.parse_args()
@@ -155,7 +159,9 @@ def half(name: str, value: np.ndarray) -> np.ndarray:
 
 def count(weights: Tensors, prefix: str) -> int:
     """How many numbered children `prefix` has."""
-    return 1 + max(int(key[len(prefix) + 1 :].split(".")[0]) for key in weights if key.startswith(f"{prefix}."))
+    return 1 + max(
+        int(key[len(prefix) + 1 :].split(".")[0]) for key in weights if key.startswith(f"{prefix}.")
+    )
 
 
 if __name__ == "__main__":

@@ -105,11 +105,15 @@ class SeparableResidual(nn.Module):
 class Pocket(nn.Module):
     """Encoder, decoder (coarsest level first) and head."""
 
-    def __init__(self, widths: tuple[int, ...] = (160, 112, 80, 48, 32), context: int = 64, head: int = 24) -> None:
+    def __init__(
+        self, widths: tuple[int, ...] = (160, 112, 80, 48, 32), context: int = 64, head: int = 24
+    ) -> None:
         super().__init__()
         self.enc = Encoder()
         self.lat = nn.ModuleList(nn.Conv2d(tap, width, 1) for tap, width in zip(TAP_CHANNELS[::-1], widths))
-        self.ctx = nn.Sequential(nn.Linear(TAP_CHANNELS[-1], context), nn.ReLU(), nn.Linear(context, widths[0]))
+        self.ctx = nn.Sequential(
+            nn.Linear(TAP_CHANNELS[-1], context), nn.ReLU(), nn.Linear(context, widths[0])
+        )
         self.top = self.level(widths[0])
         self.red = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for coarse, fine in zip(widths, widths[1:]))
         self.blk = nn.ModuleList(self.level(width) for width in widths[1:])
@@ -133,7 +137,9 @@ def load(checkpoint: Path) -> Pocket:
     """A trained network, ready to predict."""
     network = Pocket()
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
+    network.load_state_dict(
+        {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    )
     return network.eval()
 
 

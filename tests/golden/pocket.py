@@ -1,6 +1,6 @@
 """Makes pocket.npz: a thumbnail and what the pocket network in PyTorch predicts for it.
 
-    python pocket.py CHECKPOINT.pt PHOTO.jpg
+python pocket.py CHECKPOINT.pt PHOTO.jpg
 """
 
 import json
