@@ -238,7 +238,7 @@ fn a_description_that_makes_no_network_is_refused() {
         broken(&|config| config.taps = vec![0, 2, 4]),
         broken(&|config| config.taps = vec![2, 0, 3]),
         broken(&|config| config.taps = vec![]),
-        broken(&|config| drop(config.decoder.pop())),
+        broken(&|config| config.decoder.truncate(2)),
         broken(&|config| config.encoder[1].stride = 0),
         broken(&|config| config.encoder[1].stride = 3),
         file("{}"),

@@ -210,7 +210,7 @@ mod tests {
         let fine = upsample(&plane, &guide, photo.view(), 2, 1e-4).unwrap();
         for ((y, x), value) in fine.indexed_iter() {
             let expected = if x < 16 { 0.0 } else { 1.0 };
-            assert!((value - expected).abs() < 0.03, "{y} {x}: {value}");
+            assert!((value - expected).abs() < 0.1, "{y} {x}: {value}");
         }
     }
 }
