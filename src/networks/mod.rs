@@ -2,8 +2,12 @@
 
 pub mod depth_anything;
 mod dpt;
+mod efficientnet_lite;
 mod layers;
+pub mod midas_v21;
 mod preprocessing;
+mod progress;
+mod resnext;
 mod vit;
 
 use candle_core::Tensor;
