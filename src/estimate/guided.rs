@@ -96,7 +96,7 @@ pub fn refine(
 
     let mut fine = upsample::upsample(&smooth, &guide, photo, options.radius, options.flatness)?;
     monitor.check()?;
-    fine.par_mapv_inplace(|value| range.from_unit(value));
+    fine.par_mapv_inplace(|value| range.scaled_back(value));
     Ok(fine)
 }
 
@@ -176,7 +176,7 @@ impl Range {
         }
     }
 
-    fn from_unit(self, value: f32) -> f32 {
+    fn scaled_back(self, value: f32) -> f32 {
         let value = (f64::from(self.low) + f64::from(value) * self.extent) as f32;
         value.clamp(self.low, self.high)
     }
@@ -245,8 +245,8 @@ mod tests {
     fn the_range_survives_the_largest_numbers() {
         let plane = ndarray::array![[f32::MAX, f32::MIN], [0.0, f32::NAN]];
         let range = Range::of(plane.view()).unwrap();
-        assert_eq!(range.from_unit(range.to_unit(f32::MAX)), f32::MAX);
-        assert_eq!(range.from_unit(range.to_unit(f32::MIN)), f32::MIN);
+        assert_eq!(range.scaled_back(range.to_unit(f32::MAX)), f32::MAX);
+        assert_eq!(range.scaled_back(range.to_unit(f32::MIN)), f32::MIN);
         assert_eq!(range.to_unit(0.0), 0.5);
     }
 }
