@@ -1,8 +1,15 @@
-"""How good a network is: on real pairs (never trained on) and at the edges of held-out renders."""
+"""How good a network is: on real pairs (never trained on) and at the edges of held-out renders.
+
+    python scoring.py CHECKPOINT... [--pairs DIR] [--held-out DIR] [--areas N...]
+
+Prints a line a checkpoint and network area: AbsRel / delta < 1.25 / ordinal accuracy by group.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -114,3 +121,28 @@ def renders(network: nn.Module, folder: Path) -> tuple[float, float]:
             small = cv2.resize(prediction, half, interpolation=cv2.INTER_AREA)
             bounds.append(boundary(small, truth[::2, ::2]))
     return float(np.nanmean(orders)), float(np.nanmean(bounds))
+
+
+def main() -> None:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    import network as pocket
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("--pairs", type=Path)
+    parser.add_argument("--held-out", type=Path)
+    parser.add_argument("--areas", type=int, nargs="+", default=[192 * 256, 256 * 256])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for checkpoint in arguments.checkpoints:
+        network = pocket.load(checkpoint)
+        if arguments.pairs:
+            for area in arguments.areas:
+                print(f"{checkpoint.name} @{area}: {line(real_pairs(network, arguments.pairs, area))}", flush=True)
+        if arguments.held_out:
+            order, bound = renders(network, arguments.held_out)
+            print(f"{checkpoint.name} held-out renders: ordinal {order:.3f}, boundary {bound:.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

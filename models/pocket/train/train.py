@@ -19,6 +19,7 @@ import argparse
 import copy
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -31,7 +32,7 @@ import network as pocket  # noqa: E402
 import scoring  # noqa: E402
 
 BATCH = 16
-REUSE = 1.5
+REUSE = 3.0
 POOL_SHARDS = 40
 ENCODER_RATE, DECODER_RATE = 4e-4, 2.5e-3
 WARM_UP = 60
@@ -127,10 +128,44 @@ def loss_of(prediction: Tensor, truth: Tensor, sharp: bool) -> Tensor:
 
 def with_lateral_norms(network: pocket.Pocket) -> pocket.Pocket:
     """Normalises every lateral while training, so that no level drowns another; `fold_laterals` takes it out."""
-    network.lat = nn.ModuleList(
-        nn.Sequential(nn.Conv2d(c.in_channels, c.out_channels, 1, bias=False), nn.BatchNorm2d(c.out_channels)) for c in network.lat
-    )
+    network.lat = nn.ModuleList(nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels)) for conv in network.lat)
     return network
+
+
+def tame(network: pocket.Pocket, x: Tensor) -> None:
+    """Prepares a network that was trained without lateral normalisation, leaving what it computes unchanged.
+
+    Every lateral's normalisation starts as the identity on `x`, and the activations of every level, whose variance
+    can reach 1e5 in such a network, are divided by their spread: residual levels of normalised blocks compute the
+    same at any scale (but for the tiny constant that keeps normalisation from dividing by zero).
+    """
+    inputs: dict[int, Tensor] = {}
+    levels = [network.top, *network.blk]
+    hooks = [level.register_forward_pre_hook(lambda _, y, n=n: inputs.__setitem__(n, y[0])) for n, level in enumerate(levels)]
+    network.eval()
+    with torch.no_grad():
+        for lateral, tap in zip(network.lat, network.enc(x)[::-1]):
+            y = lateral[0](tap)
+            norm = lateral[1]
+            norm.running_mean.copy_(y.mean((0, 2, 3)))
+            norm.running_var.copy_(y.var((0, 2, 3)))
+            norm.bias.copy_(norm.running_mean)
+            norm.weight.copy_(torch.sqrt(norm.running_var + norm.eps))
+        spread = network(x).std()
+        for hook in hooks:
+            hook.remove()
+        network.head[2].weight /= spread
+        network.head[2].bias /= spread
+        for n, level in enumerate(levels):
+            spread = inputs[n].std()
+            sources = [network.lat[n][1], network.ctx[2] if n == 0 else network.red[n - 1]]
+            for module in sources + [block.n2 for block in level]:
+                module.weight /= spread
+                module.bias /= spread
+            for block in level:
+                block.n1.running_mean /= spread
+                block.n1.running_var /= spread**2
+            (network.red[n] if n < len(network.red) else network.head[0]).weight.mul_(spread)
 
 
 def fold_laterals(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -140,17 +175,19 @@ def fold_laterals(state: dict[str, Tensor]) -> dict[str, Tensor]:
         norm = {name: state[f"lat.{level}.1.{name}"].double() for name in ("weight", "bias", "running_mean", "running_var")}
         gain = norm["weight"] / torch.sqrt(norm["running_var"] + 1e-5)
         folded[f"lat.{level}.weight"] = (state[f"lat.{level}.0.weight"].double() * gain[:, None, None, None]).float()
-        folded[f"lat.{level}.bias"] = (norm["bias"] - norm["running_mean"] * gain).float()
+        bias = state[f"lat.{level}.0.bias"].double() - norm["running_mean"]
+        folded[f"lat.{level}.bias"] = (norm["bias"] + bias * gain).float()
     return folded
 
 
-def start(network: pocket.Pocket, checkpoint: Path) -> None:
-    """Takes the encoder of a trained pocket network, or of the ImageNet package."""
+def start(checkpoint: Path) -> tuple[pocket.Pocket, bool]:
+    """The network of a checkpoint, or a new one on the encoder of the ImageNet package; and whether it is trained."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if any(key.startswith("enc.") for key in state):
-        network.enc.load_state_dict({key[4:]: value.float() if value.is_floating_point() else value for key, value in state.items() if key.startswith("enc.")})
-    else:
-        pocket.load_encoder(network, checkpoint)
+    if "head.2.weight" in state:
+        return pocket.load(checkpoint), True
+    network = pocket.Pocket()
+    pocket.load_encoder(network, checkpoint)
+    return network, False
 
 
 class Training:
@@ -159,10 +196,14 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(arguments.seed)
         self.rng = np.random.default_rng(arguments.seed)
-        self.network = with_lateral_norms(pocket.Pocket())
-        self.steps, self.seconds = 0, 0.0
-        if not (self.run / "state.pt").exists():
-            start(self.network, arguments.start)
+        self.pool = Pool(arguments.shards, arguments.keep_shards)
+        self.steps = self.first_step = 0
+        self.seconds = 0.0
+        network, trained = start(arguments.start)
+        self.network = with_lateral_norms(network)
+        if trained and not (self.run / "state.pt").exists():
+            self.feed()
+            tame(self.network.to(self.device), self.batch(SIZES[1])[0])
         for norm in self.network.modules():
             if isinstance(norm, nn.BatchNorm2d):
                 norm.momentum = 0.03
@@ -184,7 +225,7 @@ class Training:
             self.optimiser.load_state_dict(state["optimiser"])
             self.steps, self.seconds = state["steps"], state["seconds"]
             self.rng = np.random.default_rng([arguments.seed, self.steps])
-        self.pool = Pool(arguments.shards, arguments.keep_shards)
+        self.first_step = self.steps
         self.train_mode()
 
     def train_mode(self) -> None:
@@ -211,7 +252,7 @@ class Training:
     def step(self, progress: float) -> float:
         rate = min(1.0, (self.steps + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * min(progress, 1.0)))
         for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * rate
+            group["lr"] = group["peak"] * rate * self.arguments.rate
         x, y = self.batch(self.size(progress))
         loss = loss_of(self.network(x), y, progress > EDGES_FROM)
         self.optimiser.zero_grad()
@@ -239,7 +280,6 @@ class Training:
 
     def main(self) -> None:
         self.run.mkdir(parents=True, exist_ok=True)
-        self.first_step = self.steps
         recent: list[float] = []
         saved = time.monotonic()
         evaluated = -1
@@ -284,22 +324,31 @@ class Training:
         print("\t".join(cells), flush=True)
 
     def finish(self) -> None:
-        """Estimates the statistics of the averaged weights again and writes the plain network."""
-        network = self.average
-        frozen = {id(norm) for module in network.enc._blocks[:FROZEN_BLOCKS] for norm in module.modules()} | {id(network.enc._bn0)}
-        for norm in network.modules():
-            if isinstance(norm, nn.BatchNorm2d) and (id(norm) not in frozen or not self.frozen):
-                norm.reset_running_stats()
-                norm.momentum = None
-                norm.train()
-        with torch.no_grad():
-            for _ in range(60):
-                self.steps += 1
-                network(self.batch(self.size(1.0))[0])
-        network.eval()
-        state = fold_laterals({key: value.detach().cpu() for key, value in network.state_dict().items()})
+        """Writes the plain network of the averaged weights."""
+
+        def batches() -> Iterator[Tensor]:
+            for self.steps in range(self.steps, self.steps + 60):
+                yield self.batch(self.size(1.0))[0]
+
+        estimate_norms(self.average, batches(), FROZEN_BLOCKS if self.frozen else 0)
+        state = fold_laterals({key: value.detach().cpu() for key, value in self.average.state_dict().items()})
         torch.save(state, self.run / "pocket.pt")
         self.evaluate(float("nan"), 1.0)
+
+
+def estimate_norms(network: pocket.Pocket, batches: Iterator[Tensor], frozen_blocks: int) -> None:
+    """Replaces the statistics of batch normalisation, but for the frozen first blocks, by their mean over `batches`."""
+    frozen = [network.enc._bn0, *network.enc._blocks[:frozen_blocks]] if frozen_blocks else []
+    kept = {id(norm) for module in frozen for norm in module.modules()}
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d) and id(norm) not in kept:
+            norm.reset_running_stats()
+            norm.momentum = None
+            norm.train()
+    with torch.no_grad():
+        for x in batches:
+            network(x)
+    network.eval()
 
 
 def main() -> None:
@@ -312,6 +361,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="real pairs with index.json, for measuring only")
     parser.add_argument("--held-out", type=Path, help="shards that are never trained on, for measuring only")
     parser.add_argument("--keep-shards", action="store_true", help="do not delete shards that were read")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates, below 1 to go on from a trained network")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 //! Bounding volume hierarchy over boxes (binned surface-area heuristic, Wald 2007), used for both levels of a
 //! scene: the triangles of a model and the instances of a scene.
 
-use glam::Vec3;
+use glam::{Vec3, Vec3A};
 
 /// An axis-aligned box.
 #[derive(Clone, Copy, Debug)]
@@ -11,14 +11,23 @@ pub struct Aabb {
 }
 
 impl Aabb {
-    pub const EMPTY: Self = Self { min: Vec3::INFINITY, max: Vec3::NEG_INFINITY };
+    pub const EMPTY: Self = Self {
+        min: Vec3::INFINITY,
+        max: Vec3::NEG_INFINITY,
+    };
 
     pub fn around(points: impl IntoIterator<Item = Vec3>) -> Self {
-        points.into_iter().fold(Self::EMPTY, |b, p| Self { min: b.min.min(p), max: b.max.max(p) })
+        points.into_iter().fold(Self::EMPTY, |b, p| Self {
+            min: b.min.min(p),
+            max: b.max.max(p),
+        })
     }
 
     pub fn union(self, other: Self) -> Self {
-        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
     }
 
     pub fn centre(self) -> Vec3 {
@@ -33,31 +42,34 @@ impl Aabb {
         let d = self.size().max(Vec3::ZERO);
         d.x * d.y + d.y * d.z + d.z * d.x
     }
+}
 
+/// A ray; `direction` need not have unit length, distances are in units of it.
+#[derive(Clone, Copy)]
+pub struct Ray {
+    pub origin: Vec3A,
+    pub direction: Vec3A,
+}
+
+struct Node {
+    min: Vec3A,
+    max: Vec3A,
+    /// Leaf: first item. Inner: index of the right child (the left one follows its parent).
+    link: u32,
+    /// Items of a leaf; 0 for an inner node.
+    count: u32,
+}
+
+impl Node {
     /// Where a ray enters the box, if it does so before `limit`.
-    #[inline]
-    fn entry(&self, origin: Vec3, inverse: Vec3, limit: f32) -> Option<f32> {
+    #[inline(always)]
+    fn entry(&self, origin: Vec3A, inverse: Vec3A, limit: f32) -> Option<f32> {
         let a = (self.min - origin) * inverse;
         let b = (self.max - origin) * inverse;
         let near = a.min(b).max_element().max(0.0);
         let far = a.max(b).min_element().min(limit);
         (near <= far).then_some(near)
     }
-}
-
-/// A ray; `direction` need not have unit length, distances are in units of it.
-#[derive(Clone, Copy)]
-pub struct Ray {
-    pub origin: Vec3,
-    pub direction: Vec3,
-}
-
-struct Node {
-    bounds: Aabb,
-    /// Leaf: first item. Inner: index of the right child (the left one follows its parent).
-    link: u32,
-    /// Items of a leaf; 0 for an inner node.
-    count: u32,
 }
 
 /// The hierarchy. Items are known by their index in the list it was built from.
@@ -71,7 +83,10 @@ const BINS: usize = 12;
 
 impl Bvh {
     pub fn build(boxes: &[Aabb]) -> Self {
-        let mut bvh = Self { nodes: Vec::with_capacity(boxes.len()), order: (0..boxes.len() as u32).collect() };
+        let mut bvh = Self {
+            nodes: Vec::with_capacity(boxes.len()),
+            order: (0..boxes.len() as u32).collect(),
+        };
         if !boxes.is_empty() {
             bvh.split(boxes, 0, boxes.len());
         }
@@ -79,23 +94,38 @@ impl Bvh {
     }
 
     pub fn bounds(&self) -> Aabb {
-        self.nodes.first().map_or(Aabb::EMPTY, |n| n.bounds)
+        self.nodes.first().map_or(Aabb::EMPTY, |n| Aabb {
+            min: n.min.into(),
+            max: n.max.into(),
+        })
     }
 
     fn split(&mut self, boxes: &[Aabb], from: usize, to: usize) {
         let items = &self.order[from..to];
         let bounds = items.iter().fold(Aabb::EMPTY, |b, &i| b.union(boxes[i as usize]));
         let node = self.nodes.len();
-        self.nodes.push(Node { bounds, link: from as u32, count: (to - from) as u32 });
+        self.nodes.push(Node {
+            min: bounds.min.into(),
+            max: bounds.max.into(),
+            link: from as u32,
+            count: (to - from) as u32,
+        });
         if to - from <= LEAF {
             return;
         }
         let centres = Aabb::around(items.iter().map(|&i| boxes[i as usize].centre()));
         let middle = match best_plane(boxes, items, centres) {
-            Some((axis, plane)) => partition(&mut self.order[from..to], |i| boxes[i as usize].centre()[axis] < plane),
+            Some((axis, plane)) => partition(&mut self.order[from..to], |i| {
+                boxes[i as usize].centre()[axis] < plane
+            }),
             None => (to - from) / 2,
         };
-        let middle = from + if middle == 0 || middle == to - from { (to - from) / 2 } else { middle };
+        let middle = from
+            + if middle == 0 || middle == to - from {
+                (to - from) / 2
+            } else {
+                middle
+            };
         self.nodes[node].count = 0;
         self.split(boxes, from, middle);
         self.nodes[node].link = self.nodes.len() as u32;
@@ -108,7 +138,7 @@ impl Bvh {
     pub fn walk(&self, ray: Ray, mut limit: f32, mut visit: impl FnMut(usize, f32) -> f32) {
         let Some(root) = self.nodes.first() else { return };
         let inverse = ray.direction.recip();
-        if root.bounds.entry(ray.origin, inverse, limit).is_none() {
+        if root.entry(ray.origin, inverse, limit).is_none() {
             return;
         }
         let mut stack = [(0u32, 0.0f32); 96];
@@ -130,8 +160,8 @@ impl Bvh {
                 continue;
             }
             let (left, right) = (index + 1, node.link);
-            let a = self.nodes[left as usize].bounds.entry(ray.origin, inverse, limit);
-            let b = self.nodes[right as usize].bounds.entry(ray.origin, inverse, limit);
+            let a = self.nodes[left as usize].entry(ray.origin, inverse, limit);
+            let b = self.nodes[right as usize].entry(ray.origin, inverse, limit);
             let (first, second) = match (a, b) {
                 (Some(x), Some(y)) if x <= y => (Some((left, x)), Some((right, y))),
                 (Some(x), Some(y)) => (Some((right, y)), Some((left, x))),
@@ -152,7 +182,13 @@ impl Bvh {
 /// The axis and position of the cheapest split, or none when all centres coincide.
 fn best_plane(boxes: &[Aabb], items: &[u32], centres: Aabb) -> Option<(usize, f32)> {
     let size = centres.size();
-    let axis = if size.x >= size.y && size.x >= size.z { 0 } else if size.y >= size.z { 1 } else { 2 };
+    let axis = if size.x >= size.y && size.x >= size.z {
+        0
+    } else if size.y >= size.z {
+        1
+    } else {
+        2
+    };
     if size[axis] <= 0.0 {
         return None;
     }
@@ -168,14 +204,23 @@ fn best_plane(boxes: &[Aabb], items: &[u32], centres: Aabb) -> Option<(usize, f3
     for i in (1..BINS).rev() {
         bounds = bounds.union(bins[i].0);
         count += bins[i].1;
-        right[i] = if count > 0 { bounds.half_area() * count as f32 } else { 0.0 };
+        right[i] = if count > 0 {
+            bounds.half_area() * count as f32
+        } else {
+            0.0
+        };
     }
     let (mut bounds, mut count) = (Aabb::EMPTY, 0);
     let mut best = (f32::INFINITY, 1);
     for i in 1..BINS {
         bounds = bounds.union(bins[i - 1].0);
         count += bins[i - 1].1;
-        let cost = right[i] + if count > 0 { bounds.half_area() * count as f32 } else { 0.0 };
+        let cost = right[i]
+            + if count > 0 {
+                bounds.half_area() * count as f32
+            } else {
+                0.0
+            };
         if cost < best.0 {
             best = (cost, i);
         }
@@ -207,21 +252,35 @@ mod tests {
             .map(|_| {
                 let centre = rng.direction() * rng.range(0.0, 5.0);
                 let half = Vec3::splat(rng.range(0.01, 0.5));
-                Aabb { min: centre - half, max: centre + half }
+                Aabb {
+                    min: centre - half,
+                    max: centre + half,
+                }
             })
             .collect();
         let bvh = Bvh::build(&boxes);
-        for _ in 0..200 {
-            let ray = Ray { origin: rng.direction() * 8.0, direction: rng.direction() };
-            let inverse = ray.direction.recip();
-            let expected: Vec<usize> =
-                (0..boxes.len()).filter(|&i| boxes[i].entry(ray.origin, inverse, 1e9).is_some()).collect();
+        for _ in 0..30 {
+            let ray = Ray {
+                origin: (rng.direction() * 8.0).into(),
+                direction: rng.direction().into(),
+            };
+            // Boxes that contain a point of the ray, found by walking along it in small steps.
+            let expected: Vec<usize> = (0..boxes.len())
+                .filter(|&i| {
+                    (0..3000)
+                        .map(|k| Vec3::from(ray.origin + ray.direction * (k as f32 * 0.006)))
+                        .any(|p| p.cmpge(boxes[i].min).all() && p.cmple(boxes[i].max).all())
+                })
+                .collect();
             let mut seen = Vec::new();
             bvh.walk(ray, 1e9, |i, limit| {
                 seen.push(i);
                 limit
             });
-            assert!(expected.iter().all(|i| seen.contains(i)), "a box that is hit was never visited");
+            assert!(
+                expected.iter().all(|i| seen.contains(i)),
+                "a box that is hit was never visited"
+            );
         }
     }
 }

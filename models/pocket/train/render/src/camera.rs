@@ -22,11 +22,13 @@ impl Camera {
         let right = forward.cross(Vec3::Y).normalize_or(Vec3::X);
         let up = right.cross(forward);
         let turn = Mat3::from_axis_angle(forward, roll);
-        Self { position, right: turn * right, up: turn * up, forward, half_tangent: (fov * 0.5).tan() }
-    }
-
-    pub fn position(&self) -> Vec3 {
-        self.position
+        Self {
+            position,
+            right: turn * right,
+            up: turn * up,
+            forward,
+            half_tangent: (fov * 0.5).tan(),
+        }
     }
 
     /// Width of a pixel at unit depth.
@@ -37,7 +39,13 @@ impl Camera {
     /// The ray through picture position (x, y) in pixels; pixel centres lie at halves.
     pub fn ray(&self, x: f32, y: f32, width: usize, height: usize) -> Ray {
         let pixel = self.pixel(width, height);
-        let (a, b) = ((x - width as f32 * 0.5) * pixel, (height as f32 * 0.5 - y) * pixel);
-        Ray { origin: self.position, direction: self.forward + self.right * a + self.up * b }
+        let (a, b) = (
+            (x - width as f32 * 0.5) * pixel,
+            (height as f32 * 0.5 - y) * pixel,
+        );
+        Ray {
+            origin: self.position.into(),
+            direction: (self.forward + self.right * a + self.up * b).into(),
+        }
     }
 }

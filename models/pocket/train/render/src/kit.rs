@@ -45,8 +45,14 @@ impl Kit {
             (stuff, made)
         };
         let shelves = vec![
-            shelf(Stuff::Plain, 16, &mut |r| { let c = patterns::colour(r); patterns::plain(r, c) }),
-            shelf(Stuff::Pale, 8, &mut |r| { let c = patterns::pale(r); patterns::plain(r, c) }),
+            shelf(Stuff::Plain, 16, &mut |r| {
+                let c = patterns::colour(r);
+                patterns::plain(r, c)
+            }),
+            shelf(Stuff::Pale, 8, &mut |r| {
+                let c = patterns::pale(r);
+                patterns::plain(r, c)
+            }),
             shelf(Stuff::Wood, 12, &mut patterns::wood),
             shelf(Stuff::Masonry, 10, &mut patterns::masonry),
             shelf(Stuff::Cloth, 16, &mut patterns::print),
@@ -61,9 +67,14 @@ impl Kit {
                 }
                 .unwrap_or_else(|| patterns::poster(r))
             }),
-            shelf(Stuff::Photo, 14, &mut |r| patterns::photo(r, photos, 0.08).unwrap_or_else(|| patterns::mottled(r))),
+            shelf(Stuff::Photo, 14, &mut |r| {
+                patterns::photo(r, photos, 0.08).unwrap_or_else(|| patterns::mottled(r))
+            }),
             shelf(Stuff::Facade, 10, &mut patterns::facade),
-            shelf(Stuff::Leaves, 8, &mut |r| { let d = r.unit(); patterns::leaves(r, d) }),
+            shelf(Stuff::Leaves, 8, &mut |r| {
+                let d = r.unit();
+                patterns::leaves(r, d)
+            }),
             shelf(Stuff::Tuft, 6, &mut patterns::tuft),
             shelf(Stuff::Lattice, 6, &mut patterns::lattice),
         ];
@@ -77,30 +88,50 @@ impl Kit {
                 }))
             })
             .collect();
-        Self { shelves, vistas, clouds }
+        Self {
+            shelves,
+            vistas,
+            clouds,
+        }
     }
 
     fn texture(&self, rng: &mut Rng, stuff: Stuff) -> Arc<Texture> {
-        let shelf = self.shelves.iter().find(|(s, _)| *s == stuff).map_or(&self.shelves[0].1, |(_, t)| t);
+        let shelf = self
+            .shelves
+            .iter()
+            .find(|(s, _)| *s == stuff)
+            .map_or(&self.shelves[0].1, |(_, t)| t);
         rng.pick(shelf).clone()
     }
 
     /// A material of the given stuff whose texture is `size` metres wide (give or take).
     pub fn stuff(&self, rng: &mut Rng, stuff: Stuff, size: f32) -> Material {
         let level = rng.range(0.6, 1.15);
-        let cast = Vec3::new(rng.normal(1.0, 0.07), rng.normal(1.0, 0.05), rng.normal(1.0, 0.07));
+        let cast = Vec3::new(
+            rng.normal(1.0, 0.07),
+            rng.normal(1.0, 0.05),
+            rng.normal(1.0, 0.07),
+        );
         Material {
             texture: self.texture(rng, stuff),
             repeat: Vec2::splat(1.0 / (size * rng.log_range(0.7, 1.4))),
             tint: (cast * level).clamp(Vec3::ZERO, Vec3::splat(1.3)),
-            gloss: if rng.chance(0.3) { rng.range(0.05, 0.6) } else { 0.0 },
+            gloss: if rng.chance(0.3) {
+                rng.range(0.05, 0.6)
+            } else {
+                0.0
+            },
             glow: 0.0,
         }
     }
 
     /// A texture that fills the shape once (pictures, cards), matt.
     pub fn once(&self, rng: &mut Rng, stuff: Stuff) -> Material {
-        Material { repeat: Vec2::ONE, gloss: 0.0, ..self.stuff(rng, stuff, 1.0) }
+        Material {
+            repeat: Vec2::ONE,
+            gloss: 0.0,
+            ..self.stuff(rng, stuff, 1.0)
+        }
     }
 
     /// Whatever an object may be made of.
@@ -122,6 +153,9 @@ impl Kit {
     /// A single colour without texture detail: plastic, paint, glaze, skin.
     pub fn paint(&self, rng: &mut Rng, colour: Vec3) -> Material {
         let base = self.stuff(rng, Stuff::Pale, 0.5);
-        Material { tint: colour * colour, ..base }
+        Material {
+            tint: colour * colour,
+            ..base
+        }
     }
 }

@@ -17,15 +17,24 @@ impl Library {
     /// width, depth and height in metres, separated by tabs.
     pub fn load(folder: &Path) -> Result<Self> {
         let list = folder.join("models.tsv");
-        let text = std::fs::read_to_string(&list).with_context(|| format!("{} cannot be read", list.display()))?;
+        let text =
+            std::fs::read_to_string(&list).with_context(|| format!("{} cannot be read", list.display()))?;
         let models = text
             .lines()
             .filter(|line| !line.trim().is_empty())
             .map(|line| {
                 let fields: Vec<&str> = line.split('\t').collect();
-                let [file, size @ ..] = fields.as_slice() else { anyhow::bail!("{line:?} names no file") };
-                let size: Vec<f32> = size.iter().map(|s| s.parse()).collect::<Result<_, _>>().with_context(|| format!("{line:?} is not a model"))?;
-                let [width, depth, height] = size[..] else { anyhow::bail!("{line:?} lacks width, depth or height") };
+                let [file, size @ ..] = fields.as_slice() else {
+                    anyhow::bail!("{line:?} names no file")
+                };
+                let size: Vec<f32> = size
+                    .iter()
+                    .map(|s| s.parse())
+                    .collect::<Result<_, _>>()
+                    .with_context(|| format!("{line:?} is not a model"))?;
+                let [width, depth, height] = size[..] else {
+                    anyhow::bail!("{line:?} lacks width, depth or height")
+                };
                 obj::load(&folder.join(file), glam::Vec3::new(width, height, depth))
             })
             .collect::<Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@
 use crate::bvh::{Aabb, Bvh, Ray};
 use crate::mesh::Mesh;
 use crate::texture::Texture;
-use glam::{Affine3A, Vec2, Vec3};
+use glam::{Affine3A, Vec2, Vec3, Vec3A};
 use std::sync::Arc;
 
 /// How a surface looks.
@@ -21,9 +21,9 @@ pub struct Material {
 
 /// Precomputed for the ray test: a corner and the two edges that leave it.
 struct Facet {
-    corner: Vec3,
-    edge1: Vec3,
-    edge2: Vec3,
+    corner: Vec3A,
+    edge1: Vec3A,
+    edge2: Vec3A,
 }
 
 /// A mesh with its materials and hierarchy.
@@ -64,13 +64,23 @@ impl Builder {
             .triangles
             .iter()
             .map(|t| Facet {
-                corner: t.position[0],
-                edge1: t.position[1] - t.position[0],
-                edge2: t.position[2] - t.position[0],
+                corner: t.position[0].into(),
+                edge1: (t.position[1] - t.position[0]).into(),
+                edge2: (t.position[2] - t.position[0]).into(),
             })
             .collect();
-        let boxes: Vec<Aabb> = self.mesh.triangles.iter().map(|t| Aabb::around(t.position)).collect();
-        Arc::new(Model { bvh: Bvh::build(&boxes), mesh: self.mesh, facets, materials: self.materials })
+        let boxes: Vec<Aabb> = self
+            .mesh
+            .triangles
+            .iter()
+            .map(|t| Aabb::around(t.position))
+            .collect();
+        Arc::new(Model {
+            bvh: Bvh::build(&boxes),
+            mesh: self.mesh,
+            facets,
+            materials: self.materials,
+        })
     }
 }
 
@@ -105,7 +115,11 @@ impl Model {
         }
         let triangle = &self.mesh.triangles[i];
         let material = &self.materials[triangle.material as usize];
-        if material.texture.has_holes && !material.texture.solid(blend_uv(triangle.uv, u, v) * material.repeat) {
+        if material.texture.has_holes
+            && !material
+                .texture
+                .solid(blend_uv(triangle.uv, u, v) * material.repeat)
+        {
             return None;
         }
         Some((t, u, v))
@@ -201,7 +215,11 @@ pub struct Placed {
 
 impl Placed {
     pub fn new(model: Arc<Model>, place: Affine3A) -> Self {
-        Self { model, place, tint: Vec3::ONE }
+        Self {
+            model,
+            place,
+            tint: Vec3::ONE,
+        }
     }
 }
 
@@ -209,19 +227,35 @@ impl Scene {
     pub fn new(placed: Vec<Placed>, light: Light, backdrop: Backdrop) -> Self {
         let instances: Vec<Instance> = placed
             .into_iter()
-            .map(|p| Instance { model: p.model, to_world: p.place, to_local: p.place.inverse(), tint: p.tint })
+            .map(|p| Instance {
+                model: p.model,
+                to_world: p.place,
+                to_local: p.place.inverse(),
+                tint: p.tint,
+            })
             .collect();
         let boxes: Vec<Aabb> = instances
             .iter()
             .map(|i| {
                 let b = i.model.bounds();
                 Aabb::around((0..8).map(|k| {
-                    let pick = |axis: usize| if k >> axis & 1 == 0 { b.min[axis] } else { b.max[axis] };
+                    let pick = |axis: usize| {
+                        if k >> axis & 1 == 0 {
+                            b.min[axis]
+                        } else {
+                            b.max[axis]
+                        }
+                    };
                     i.to_world.transform_point3(Vec3::new(pick(0), pick(1), pick(2)))
                 }))
             })
             .collect();
-        Self { instances, bvh: Bvh::build(&boxes), light, backdrop }
+        Self {
+            instances,
+            bvh: Bvh::build(&boxes),
+            light,
+            backdrop,
+        }
     }
 
     /// The nearest hit before `limit`.
@@ -230,13 +264,21 @@ impl Scene {
         self.bvh.walk(ray, limit, |i, mut limit| {
             let instance = &self.instances[i];
             let local = instance.localise(ray);
-            instance.model.bvh.walk(local, limit, |k, near| match instance.model.meet(k, local, near) {
-                Some((t, u, v)) => {
-                    found = Some(Hit { t, instance: i as u32, triangle: k as u32, u, v });
-                    limit = t;
-                    t
+            instance.model.bvh.walk(local, limit, |k, near| {
+                match instance.model.meet(k, local, near) {
+                    Some((t, u, v)) => {
+                        found = Some(Hit {
+                            t,
+                            instance: i as u32,
+                            triangle: k as u32,
+                            u,
+                            v,
+                        });
+                        limit = t;
+                        t
+                    }
+                    None => near,
                 }
-                None => near,
             });
             limit
         });
@@ -265,9 +307,10 @@ impl Scene {
         let material = &instance.model.materials[triangle.material as usize];
         let (u, v) = (hit.u, hit.v);
         let normal = triangle.normal[0] * (1.0 - u - v) + triangle.normal[1] * u + triangle.normal[2] * v;
-        let normal = instance.to_local.matrix3.transpose() * glam::Vec3A::from(normal);
+        let normal = instance.to_local.matrix3.transpose() * Vec3A::from(normal);
         let mut normal = Vec3::from(normal).normalize_or(Vec3::Y);
-        if normal.dot(ray.direction) > 0.0 {
+        let along = Vec3::from(ray.direction);
+        if normal.dot(along) > 0.0 {
             normal = -normal;
         }
         let facet = &instance.model.facets[hit.triangle as usize];
@@ -276,9 +319,11 @@ impl Scene {
         let uv_area = (b - a).perp_dot(c - a).abs();
         let scale = instance.to_world.matrix3.determinant().abs().cbrt();
         let area = facet.edge1.cross(facet.edge2).length() * scale * scale;
-        let slant = normal.dot(ray.direction.normalize()).abs().max(0.15);
+        let slant = normal.dot(along.normalize()).abs().max(0.15);
         let footprint = hit.t * pixel * (uv_area / area.max(1e-12)).sqrt() / slant.sqrt();
-        let colour = material.texture.sample(blend_uv(triangle.uv, u, v) * material.repeat, footprint);
+        let colour = material
+            .texture
+            .sample(blend_uv(triangle.uv, u, v) * material.repeat, footprint);
         Surface {
             normal,
             colour: colour * material.tint * instance.tint,
@@ -292,8 +337,8 @@ impl Instance {
     /// The ray in the model's own space; its direction keeps its length, so distances stay the same.
     fn localise(&self, ray: Ray) -> Ray {
         Ray {
-            origin: self.to_local.transform_point3(ray.origin),
-            direction: self.to_local.transform_vector3(ray.direction),
+            origin: self.to_local.transform_point3a(ray.origin),
+            direction: self.to_local.transform_vector3a(ray.direction),
         }
     }
 }
@@ -304,14 +349,26 @@ mod tests {
 
     fn grey() -> Material {
         let texture = Arc::new(Texture::from_fn(1, 1, |_, _| [0.5, 0.5, 0.5, 1.0]));
-        Material { texture, repeat: Vec2::ONE, tint: Vec3::ONE, gloss: 0.0, glow: 0.0 }
+        Material {
+            texture,
+            repeat: Vec2::ONE,
+            tint: Vec3::ONE,
+            gloss: 0.0,
+            glow: 0.0,
+        }
     }
 
     fn scene(place: Affine3A) -> Scene {
         let mut b = Builder::default();
         let m = b.material(grey());
         b.mesh.ellipsoid(Affine3A::IDENTITY, Vec3::ONE, 32, m);
-        let light = Light { sun: None, lamps: vec![], above: Vec3::ONE, below: Vec3::ONE, occlusion_reach: 1.0 };
+        let light = Light {
+            sun: None,
+            lamps: vec![],
+            above: Vec3::ONE,
+            below: Vec3::ONE,
+            occlusion_reach: 1.0,
+        };
         let backdrop = Backdrop {
             texture: None,
             zenith: Vec3::ONE,
@@ -325,13 +382,25 @@ mod tests {
 
     #[test]
     fn distances_survive_the_placement_of_an_instance() {
-        let s = scene(Affine3A::from_translation(Vec3::new(0.0, 0.0, 5.0)) * Affine3A::from_scale(Vec3::splat(2.0)));
-        let ray = Ray { origin: Vec3::ZERO, direction: Vec3::new(0.0, 0.0, 0.5) };
+        let s = scene(
+            Affine3A::from_translation(Vec3::new(0.0, 0.0, 5.0)) * Affine3A::from_scale(Vec3::splat(2.0)),
+        );
+        let ray = Ray {
+            origin: Vec3A::ZERO,
+            direction: Vec3A::new(0.0, 0.0, 0.5),
+        };
         let hit = s.hit(ray, f32::INFINITY).expect("the ball is straight ahead");
-        assert!((hit.t - 6.0).abs() < 1e-2, "3 m in steps of half a metre, got {}", hit.t);
+        assert!(
+            (hit.t - 6.0).abs() < 1e-2,
+            "3 m in steps of half a metre, got {}",
+            hit.t
+        );
         assert!(s.surface(ray, hit, 0.01).normal.z < -0.99);
         assert!(s.blocked(ray, f32::INFINITY) && !s.blocked(ray, 5.9));
-        let past = Ray { origin: Vec3::new(2.1, 0.0, 0.0), direction: Vec3::Z };
+        let past = Ray {
+            origin: Vec3A::new(2.1, 0.0, 0.0),
+            direction: Vec3A::Z,
+        };
         assert!(s.hit(past, f32::INFINITY).is_none());
     }
 }

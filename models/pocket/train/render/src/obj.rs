@@ -40,13 +40,20 @@ pub fn load(path: &Path, size: Vec3) -> Result<Arc<Model>> {
             Some("f") => {
                 let corners: Vec<Corner> = words.filter_map(|w| corner(w, &points, &uvs, &normals)).collect();
                 for k in 2..corners.len() {
-                    builder.mesh.triangles.push(triangle([corners[0], corners[k - 1], corners[k]], material));
+                    builder
+                        .mesh
+                        .triangles
+                        .push(triangle([corners[0], corners[k - 1], corners[k]], material));
                 }
             }
             _ => {}
         }
     }
-    ensure!(!builder.mesh.triangles.is_empty(), "{} holds no faces", path.display());
+    ensure!(
+        !builder.mesh.triangles.is_empty(),
+        "{} holds no faces",
+        path.display()
+    );
     let bounds = builder.bounds();
     let mut standing = Builder::default();
     standing.append(&builder, fit(bounds, size));
@@ -73,7 +80,11 @@ type Corner = (Vec3, Option<Vec2>, Option<Vec3>);
 fn corner(word: &str, points: &[Vec3], uvs: &[Vec2], normals: &[Vec3]) -> Option<Corner> {
     fn find<T: Copy>(word: Option<&str>, list: &[T]) -> Option<T> {
         let index: i64 = word?.parse().ok()?;
-        let index = if index < 0 { list.len() as i64 + index } else { index - 1 };
+        let index = if index < 0 {
+            list.len() as i64 + index
+        } else {
+            index - 1
+        };
         list.get(usize::try_from(index).ok()?).copied()
     }
     let mut parts = word.split('/');
@@ -83,29 +94,49 @@ fn corner(word: &str, points: &[Vec3], uvs: &[Vec2], normals: &[Vec3]) -> Option
 
 fn triangle(corners: [Corner; 3], material: u16) -> Triangle {
     let position = corners.map(|c| c.0);
-    let flat = (position[1] - position[0]).cross(position[2] - position[0]).normalize_or(Vec3::Y);
+    let flat = (position[1] - position[0])
+        .cross(position[2] - position[0])
+        .normalize_or(Vec3::Y);
     // Texture coordinates count upwards in OBJ files.
     let uv = corners.map(|c| c.1.map_or(Vec2::ZERO, |t| Vec2::new(t.x, 1.0 - t.y)));
-    Triangle { position, normal: corners.map(|c| c.2.unwrap_or(flat)), uv, material }
+    Triangle {
+        position,
+        normal: corners.map(|c| c.2.unwrap_or(flat)),
+        uv,
+        material,
+    }
 }
 
 fn painted(tint: Vec3) -> Material {
     let texture = Arc::new(Texture::new(1, 1, vec![[255; 4]]));
-    Material { texture, repeat: Vec2::ONE, tint, gloss: 0.0, glow: 0.0 }
+    Material {
+        texture,
+        repeat: Vec2::ONE,
+        tint,
+        gloss: 0.0,
+        glow: 0.0,
+    }
 }
 
 /// The materials of a library file; a file that cannot be read has none, its model is then grey.
 fn materials(path: &Path) -> Vec<(String, Material)> {
-    let Ok(text) = std::fs::read(path) else { return Vec::new() };
+    let Ok(text) = std::fs::read(path) else {
+        return Vec::new();
+    };
     let mut made: Vec<(String, Material)> = Vec::new();
     for line in String::from_utf8_lossy(&text).lines() {
         let mut words = line.split_whitespace();
         let key = words.next().unwrap_or_default();
         if key == "newmtl" {
-            made.push((words.next().unwrap_or_default().to_owned(), painted(Vec3::splat(0.7))));
+            made.push((
+                words.next().unwrap_or_default().to_owned(),
+                painted(Vec3::splat(0.7)),
+            ));
             continue;
         }
-        let Some((_, last)) = made.last_mut() else { continue };
+        let Some((_, last)) = made.last_mut() else {
+            continue;
+        };
         match key {
             // Colours are given as displayed.
             "Kd" => last.tint = vector(words).powf(2.0),
@@ -127,7 +158,11 @@ fn picture(path: &Path) -> Option<Arc<Texture>> {
     let (w, h) = (picture.width().min(SIDE), picture.height().min(SIDE));
     let small = picture.thumbnail_exact(w.max(1), h.max(1)).to_rgba8();
     let texels = small.pixels().map(|p| p.0).collect();
-    Some(Arc::new(Texture::new(small.width() as usize, small.height() as usize, texels)))
+    Some(Arc::new(Texture::new(
+        small.width() as usize,
+        small.height() as usize,
+        texels,
+    )))
 }
 
 #[cfg(test)]

@@ -18,13 +18,21 @@ pub fn colour(rng: &mut Rng) -> Vec3 {
         x if x < 0.8 => rng.normal(100.0, 28.0),
         _ => rng.normal(215.0, 20.0),
     };
-    let saturation = if rng.chance(0.15) { rng.unit() * 0.9 } else { rng.unit().powi(2) * 0.7 };
+    let saturation = if rng.chance(0.15) {
+        rng.unit() * 0.9
+    } else {
+        rng.unit().powi(2) * 0.7
+    };
     hsv(hue, saturation, rng.range(0.15, 1.0))
 }
 
 /// A pale, nearly white colour (walls, ceilings, paper, porcelain).
 pub fn pale(rng: &mut Rng) -> Vec3 {
-    hsv(rng.normal(40.0, 30.0), rng.unit().powi(2) * 0.25, rng.range(0.65, 0.98))
+    hsv(
+        rng.normal(40.0, 30.0),
+        rng.unit().powi(2) * 0.25,
+        rng.range(0.65, 0.98),
+    )
 }
 
 pub fn hsv(hue: f32, saturation: f32, value: f32) -> Vec3 {
@@ -70,7 +78,14 @@ pub fn wood(rng: &mut Rng) -> Arc<Texture> {
         let board = (p.x * boards as f32).floor();
         let gap = (p.x * boards as f32 - board).min(board + 1.0 - p.x * boards as f32);
         let tone = 0.8 + 0.3 * value(Vec2::new(board, 0.5), boards, s ^ 9);
-        let grain = value(Vec2::new(p.x * 48.0 + 2.0 * value(p * 4.0, 4, s), p.y * 48.0 * stretch + board * 3.0), 48, s);
+        let grain = value(
+            Vec2::new(
+                p.x * 48.0 + 2.0 * value(p * 4.0, 4, s),
+                p.y * 48.0 * stretch + board * 3.0,
+            ),
+            48,
+            s,
+        );
         let seam = if boards > 1 && gap < 0.03 { 0.5 } else { 1.0 };
         base * (tone * seam * (1.0 - contrast * grain))
     })
@@ -78,7 +93,11 @@ pub fn wood(rng: &mut Rng) -> Arc<Texture> {
 
 /// Bricks, tiles or paving.
 pub fn masonry(rng: &mut Rng) -> Arc<Texture> {
-    let stone = if rng.chance(0.4) { hsv(rng.normal(15.0, 6.0), rng.range(0.3, 0.7), rng.range(0.3, 0.8)) } else { colour(rng) };
+    let stone = if rng.chance(0.4) {
+        hsv(rng.normal(15.0, 6.0), rng.range(0.3, 0.7), rng.range(0.3, 0.8))
+    } else {
+        colour(rng)
+    };
     let (mortar, s) = (pale(rng) * rng.range(0.4, 1.0), seed(rng));
     let rows = rng.int(2, 9) as f32;
     let columns = (rows * rng.range(0.4, 1.0)).round().max(1.0);
@@ -106,16 +125,49 @@ pub fn print(rng: &mut Rng) -> Arc<Texture> {
         let q = p * n;
         let f = q - q.floor();
         let base = match kind {
-            0 => if f.x < duty { a } else { b },
-            1 => if (q.x.floor() + q.y.floor()) as i32 % 2 == 0 { a } else { b },
-            2 => if (f - 0.5).length() < duty * 0.5 { a } else { b },
-            3 => a.lerp(b, if f.x < duty { 0.5 } else { 0.0 } + if f.y < duty { 0.5 } else { 0.0 }),
-            4 => if (f.x - 0.5).abs() + (f.y - 0.5).abs() < duty * 0.6 { a } else { b },
+            0 => {
+                if f.x < duty {
+                    a
+                } else {
+                    b
+                }
+            }
+            1 => {
+                if (q.x.floor() + q.y.floor()) as i32 % 2 == 0 {
+                    a
+                } else {
+                    b
+                }
+            }
+            2 => {
+                if (f - 0.5).length() < duty * 0.5 {
+                    a
+                } else {
+                    b
+                }
+            }
+            3 => a.lerp(
+                b,
+                if f.x < duty { 0.5 } else { 0.0 } + if f.y < duty { 0.5 } else { 0.0 },
+            ),
+            4 => {
+                if (f.x - 0.5).abs() + (f.y - 0.5).abs() < duty * 0.6 {
+                    a
+                } else {
+                    b
+                }
+            }
             // A mirrored ornament, as on carpets and wallpaper.
             _ => {
                 let m = (f - 0.5).abs() * 2.0;
                 let k = fractal(Vec2::new(m.x.min(m.y), m.x.max(m.y)) * 0.5, 4, 3, s);
-                if k < 0.42 { a } else if k < 0.58 { b } else { c }
+                if k < 0.42 {
+                    a
+                } else if k < 0.58 {
+                    b
+                } else {
+                    c
+                }
             }
         };
         base * (1.0 - weave * value(p * 64.0, 64, s))
@@ -131,12 +183,18 @@ pub fn ground(rng: &mut Rng) -> Arc<Texture> {
         _ => colour(rng),
     };
     let (s, fine, coarse) = (seed(rng), rng.range(0.1, 0.6), rng.range(0.1, 0.5));
-    texture(|p| base * (1.0 + fine * (value(p * 64.0, 64, s) - 0.5) + coarse * (fractal(p, 3, 5, s ^ 1) - 0.5)))
+    texture(|p| {
+        base * (1.0 + fine * (value(p * 64.0, 64, s) - 0.5) + coarse * (fractal(p, 3, 5, s ^ 1) - 0.5))
+    })
 }
 
 /// Lines of letter-like strokes on paper, with a headline and perhaps a block of colour.
 pub fn page(rng: &mut Rng) -> Arc<Texture> {
-    let (paper, ink) = if rng.chance(0.7) { (pale(rng), colour(rng) * 0.3) } else { (colour(rng), pale(rng)) };
+    let (paper, ink) = if rng.chance(0.7) {
+        (pale(rng), colour(rng) * 0.3)
+    } else {
+        (colour(rng), pale(rng))
+    };
     let (s, rows, block) = (seed(rng), rng.int(5, 22) as f32, rng.chance(0.5));
     let (block_colour, top) = (colour(rng), rng.range(0.1, 0.5));
     texture(|p| {
@@ -153,7 +211,11 @@ pub fn page(rng: &mut Rng) -> Arc<Texture> {
         let letter = value(Vec2::new(p.x * rows * 2.2, row * 7.0 + (f * 3.0).floor()), 97, s);
         let word = value(Vec2::new(p.x * rows * 0.5, row), 89, s ^ 3) > 0.22;
         let line_end = value(Vec2::new(row + 0.5, 0.5), 83, s ^ 7) * 0.5 + 0.5;
-        if f > 0.25 && f < 0.8 && word && letter > 0.45 && p.x < line_end { ink } else { paper }
+        if f > 0.25 && f < 0.8 && word && letter > 0.45 && p.x < line_end {
+            ink
+        } else {
+            paper
+        }
     })
 }
 
@@ -164,14 +226,20 @@ pub fn photo(rng: &mut Rng, photos: &[RgbImage], least: f32) -> Option<Arc<Textu
     }
     let source = rng.pick(photos);
     let side = (rng.range(least, 0.95) * source.width().min(source.height()) as f32) as u32;
-    let (x, y) = (rng.int(0, (source.width() - side) as usize) as u32, rng.int(0, (source.height() - side) as usize) as u32);
+    let (x, y) = (
+        rng.int(0, (source.width() - side) as usize) as u32,
+        rng.int(0, (source.height() - side) as usize) as u32,
+    );
     let crop = image::imageops::crop_imm(source, x, y, side.max(1), side.max(1)).to_image();
     let small = image::imageops::thumbnail(&crop, 192, 192);
     let (grey, flip) = (if rng.chance(0.2) { rng.unit() } else { 0.0 }, rng.chance(0.5));
     let texels = (0..192 * 192u32)
         .map(|k| {
             let (i, j) = (k % 192, k / 192);
-            let [r, g, b] = small.get_pixel(if flip { 191 - i } else { i }, j).0.map(f32::from);
+            let [r, g, b] = small
+                .get_pixel(if flip { 191 - i } else { i }, j)
+                .0
+                .map(f32::from);
             let mean = (r + g + b) / 3.0;
             let [r, g, b] = [r, g, b].map(|c| (c + (mean - c) * grey) as u8);
             [r, g, b, 255]
@@ -184,7 +252,9 @@ pub fn photo(rng: &mut Rng, photos: &[RgbImage], least: f32) -> Option<Arc<Textu
 pub fn poster(rng: &mut Rng) -> Arc<Texture> {
     let (a, b, c, s) = (colour(rng), colour(rng), colour(rng), seed(rng));
     let (discs, bands) = (rng.int(0, 6), rng.int(1, 6) as f32);
-    let spots: Vec<(Vec2, f32)> = (0..discs).map(|_| (Vec2::new(rng.unit(), rng.unit()), rng.range(0.05, 0.35))).collect();
+    let spots: Vec<(Vec2, f32)> = (0..discs)
+        .map(|_| (Vec2::new(rng.unit(), rng.unit()), rng.range(0.05, 0.35)))
+        .collect();
     texture(|p| {
         if spots.iter().any(|(q, r)| p.distance(*q) < *r) {
             return c * (0.7 + 0.5 * fractal(p, 4, 3, s));
@@ -204,7 +274,11 @@ pub fn facade(rng: &mut Rng) -> Arc<Texture> {
         let q = (p - 0.5).abs();
         if q.x < w && q.y < h {
             let bar = cross && (q.x < 0.015 || (p.y - 0.4).abs() < 0.015);
-            if bar || q.x > w - 0.025 || q.y > h - 0.025 { frame } else { glass * (0.6 + 0.8 * fractal(p, 3, 3, s)) }
+            if bar || q.x > w - 0.025 || q.y > h - 0.025 {
+                frame
+            } else {
+                glass * (0.6 + 0.8 * fractal(p, 3, 3, s))
+            }
         } else if q.x < w + 0.03 && p.y > 0.5 + h && p.y < 0.54 + h {
             frame * 0.8
         } else {
@@ -250,7 +324,15 @@ pub fn tuft(rng: &mut Rng) -> Arc<Texture> {
     let flower = hsv(rng.range(0.0, 360.0), rng.range(0.0, 0.9), 0.95);
     let flowers = rng.chance(0.35);
     let blades: Vec<[f32; 5]> = (0..rng.int(8, 40))
-        .map(|_| [rng.range(0.2, 0.8), rng.normal(0.0, 0.35), rng.range(0.3, 0.95), rng.range(0.008, 0.03), rng.range(0.6, 1.2)])
+        .map(|_| {
+            [
+                rng.range(0.2, 0.8),
+                rng.normal(0.0, 0.35),
+                rng.range(0.3, 0.95),
+                rng.range(0.008, 0.03),
+                rng.range(0.6, 1.2),
+            ]
+        })
         .collect();
     Arc::new(Texture::from_fn(SIDE, SIDE, |x, y| {
         let h = 1.0 - y;
@@ -259,7 +341,10 @@ pub fn tuft(rng: &mut Rng) -> Arc<Texture> {
             if h < *top && (x - centre).abs() < width * (1.0 - h / top) + 0.003 {
                 return opaque(base * (*tone * (0.6 + 0.4 * h)));
             }
-            if flowers && *tone > 0.95 && Vec2::new(x - root - bend * top * top * 0.6, h - top).length() < 0.035 {
+            if flowers
+                && *tone > 0.95
+                && Vec2::new(x - root - bend * top * top * 0.6, h - top).length() < 0.035
+            {
                 return opaque(flower);
             }
         }
@@ -269,7 +354,11 @@ pub fn tuft(rng: &mut Rng) -> Arc<Texture> {
 
 /// Bars, lattice or wire: fences, railings, grilles.
 pub fn lattice(rng: &mut Rng) -> Arc<Texture> {
-    let base = if rng.chance(0.5) { colour(rng) } else { Vec3::splat(rng.range(0.05, 0.9)) };
+    let base = if rng.chance(0.5) {
+        colour(rng)
+    } else {
+        Vec3::splat(rng.range(0.05, 0.9))
+    };
     let (n, thick, kind) = (rng.int(3, 9) as f32, rng.range(0.1, 0.4), rng.int(0, 3));
     Arc::new(Texture::from_fn(SIDE, SIDE, |x, y| {
         let bar = |t: f32| (t * n).rem_euclid(1.0) < thick;

@@ -15,7 +15,11 @@ pub fn develop(frame: &Frame, blur: f32, rng: &mut Rng) -> RgbImage {
     expose(&mut light, rng);
     let vignette = if rng.chance(0.3) { rng.range(0.0, 0.5) } else { 0.0 };
     let contrast = rng.normal(1.0, 0.12).clamp(0.7, 1.4);
-    let noise = if rng.chance(0.6) { rng.range(0.0, 0.03) } else { 0.0 };
+    let noise = if rng.chance(0.6) {
+        rng.range(0.0, 0.03)
+    } else {
+        0.0
+    };
     let (coarse, saturation) = (rng.chance(0.3), rng.normal(1.0, 0.15));
     let mut last = Vec3::ZERO;
     let mut bytes = Vec::with_capacity(w * h * 3);
@@ -29,15 +33,24 @@ pub fn develop(frame: &Frame, blur: f32, rng: &mut Rng) -> RgbImage {
         c = grey + (c - grey) * saturation;
         c = (c - 0.45) * contrast + 0.45;
         if noise > 0.0 {
-            let n = Vec3::new(rng.normal(0.0, noise), rng.normal(0.0, noise), rng.normal(0.0, noise));
+            let n = Vec3::new(
+                rng.normal(0.0, noise),
+                rng.normal(0.0, noise),
+                rng.normal(0.0, noise),
+            );
             last = if coarse { last * 0.6 + n } else { n };
             c += last;
         }
         let c = (c.clamp(Vec3::ZERO, Vec3::ONE) * 255.0).round();
         bytes.extend([c.x as u8, c.y as u8, c.z as u8]);
     }
-    let picture = RgbImage::from_raw(w as u32, h as u32, bytes).unwrap_or_else(|| RgbImage::new(w as u32, h as u32));
-    if rng.chance(0.7) { recompress(picture, rng.int(35, 96) as u8) } else { picture }
+    let picture =
+        RgbImage::from_raw(w as u32, h as u32, bytes).unwrap_or_else(|| RgbImage::new(w as u32, h as u32));
+    if rng.chance(0.7) {
+        recompress(picture, rng.int(35, 96) as u8)
+    } else {
+        picture
+    }
 }
 
 /// Scales the light so that a bright part of the picture is nearly white, with errors as cameras make them.
@@ -48,7 +61,11 @@ fn expose(light: &mut [Vec3], rng: &mut Rng) {
     let middle = levels[levels.len() / 2].max(0.01);
     let key = (0.85 / bright).min(0.6 / middle) * (rng.normal(0.0, 0.25)).exp();
     // A dim picture now and then: low light that no exposure makes up for.
-    let dim = if rng.chance(0.06) { rng.range(0.1, 0.5) } else { 1.0 };
+    let dim = if rng.chance(0.06) {
+        rng.range(0.1, 0.5)
+    } else {
+        1.0
+    };
     let cast = Vec3::new(rng.normal(1.0, 0.06), 1.0, rng.normal(1.0, 0.08));
     for l in light {
         *l *= cast * key * dim;
@@ -63,7 +80,11 @@ fn defocus(light: &mut [Vec3], frame: &Frame, rng: &mut Rng) {
     let focus = at(rng.range(0.3, 0.7), rng.range(0.35, 0.8));
     let nearest = frame.inverse_depth.iter().fold(1e-3f32, |m, &v| m.max(v));
     let strength = rng.range(1.0, 6.0);
-    let radius: Vec<f32> = frame.inverse_depth.iter().map(|v| ((v - focus).abs() / nearest * strength).min(4.0)).collect();
+    let radius: Vec<f32> = frame
+        .inverse_depth
+        .iter()
+        .map(|v| ((v - focus).abs() / nearest * strength).min(4.0))
+        .collect();
     let soft: Vec<Vec<Vec3>> = [1.0, 2.0, 4.0]
         .iter()
         .map(|&r| {
@@ -86,8 +107,17 @@ fn defocus(light: &mut [Vec3], frame: &Frame, rng: &mut Rng) {
 /// bleed into what is blurred.
 fn box_blur(light: &[Vec3], radius: &[f32], frame: &Frame, r: f32) -> Vec<Vec3> {
     let (w, h, n) = (frame.width, frame.height, r as usize);
-    let weighted: Vec<(Vec3, f32)> = light.iter().zip(radius).map(|(l, q)| (*l, (q / r).clamp(0.05, 1.0))).map(|(l, q)| (l * q, q)).collect();
-    let pass = |source: &[(Vec3, f32)], step: usize, count: usize, position: &dyn Fn(usize) -> usize| -> Vec<(Vec3, f32)> {
+    let weighted: Vec<(Vec3, f32)> = light
+        .iter()
+        .zip(radius)
+        .map(|(l, q)| (*l, (q / r).clamp(0.05, 1.0)))
+        .map(|(l, q)| (l * q, q))
+        .collect();
+    let pass = |source: &[(Vec3, f32)],
+                step: usize,
+                count: usize,
+                position: &dyn Fn(usize) -> usize|
+     -> Vec<(Vec3, f32)> {
         (0..source.len())
             .map(|k| {
                 let p = position(k);

@@ -8,7 +8,7 @@ use crate::bvh::Ray;
 use crate::camera::Camera;
 use crate::model::{Scene, Surface};
 use crate::rng::Rng;
-use glam::{Vec2, Vec3};
+use glam::{Vec2, Vec3, Vec3A};
 
 /// Linear light and inverse z-depth (1/m, 0 where nothing is hit), row by row.
 pub struct Frame {
@@ -44,7 +44,12 @@ pub fn render(scene: &Scene, camera: &Camera, width: usize, height: usize, rng: 
     let pixel = camera.pixel(width, height);
     let shoot = |x: f32, y: f32| -> (Ray, Option<(f32, Surface)>) {
         let ray = camera.ray(x, y, width, height);
-        (ray, scene.hit(ray, f32::INFINITY).map(|h| (h.t, scene.surface(ray, h, pixel))))
+        (
+            ray,
+            scene
+                .hit(ray, f32::INFINITY)
+                .map(|h| (h.t, scene.surface(ray, h, pixel))),
+        )
     };
     let mut samples = vec![MISS; width * height];
     for (k, sample) in samples.iter_mut().enumerate() {
@@ -52,7 +57,10 @@ pub fn render(scene: &Scene, camera: &Camera, width: usize, height: usize, rng: 
         let (ray, hit) = shoot(x as f32 + 0.5, y as f32 + 0.5);
         *sample = match hit {
             Some((t, surface)) => lit(scene, ray, t, &surface, dither(x, y), rng),
-            None => Sample { colour: sky(scene, ray.direction), ..MISS },
+            None => Sample {
+                colour: sky(scene, ray.direction.into()),
+                ..MISS
+            },
         };
     }
     smooth(&mut samples, width, height);
@@ -69,16 +77,27 @@ pub fn render(scene: &Scene, camera: &Camera, width: usize, height: usize, rng: 
                 let (ray, hit) = shoot(x as f32 + dx, y as f32 + dy);
                 sum += match hit {
                     Some((t, s)) => {
-                        let here = Sample { inverse: t.recip(), normal: s.normal, colour: s.colour, glow: s.glow, ..MISS };
+                        let here = Sample {
+                            inverse: t.recip(),
+                            normal: s.normal,
+                            colour: s.colour,
+                            glow: s.glow,
+                            ..MISS
+                        };
                         finish(scene, &borrow_light(here, scene, &samples, x, y, width, height))
                     }
-                    None => sky(scene, ray.direction),
+                    None => sky(scene, ray.direction.into()),
                 };
             }
             sum * 0.25
         })
         .collect();
-    Frame { width, height, light, inverse_depth: samples.iter().map(|s| s.inverse).collect() }
+    Frame {
+        width,
+        height,
+        light,
+        inverse_depth: samples.iter().map(|s| s.inverse).collect(),
+    }
 }
 
 /// A 4x4 ordered pattern in 0..1: neighbouring pixels look at different parts of a lamp, and smoothing over
@@ -89,9 +108,9 @@ fn dither(x: usize, y: usize) -> f32 {
 }
 
 fn lit(scene: &Scene, ray: Ray, t: f32, s: &Surface, offset: f32, rng: &mut Rng) -> Sample {
-    let point = ray.origin + ray.direction * t;
-    let view = -ray.direction.normalize();
-    let origin = point + s.normal * (1e-3 + 5e-4 * t);
+    let point = Vec3::from(ray.origin + ray.direction * t);
+    let view = -Vec3::from(ray.direction).normalize();
+    let origin = Vec3A::from(point + s.normal * (1e-3 + 5e-4 * t));
     let mut received = ambient(scene, s.normal);
     let mut highlight = Vec3::ZERO;
     let (a, b) = (offset, rng.unit());
@@ -100,29 +119,64 @@ fn lit(scene: &Scene, ray: Ray, t: f32, s: &Surface, offset: f32, rng: &mut Rng)
     let (e, f) = s.normal.any_orthonormal_pair();
     let up = s.normal * (1.0 - a).max(0.0).sqrt() + e * disc.x + f * disc.y;
     let reach = scene.light.occlusion_reach;
-    if scene.blocked(Ray { origin, direction: up }, reach) {
+    if scene.blocked(
+        Ray {
+            origin,
+            direction: up.into(),
+        },
+        reach,
+    ) {
         received *= 0.3;
     }
     let mut add = |towards: Vec3, distance: f32, light: Vec3| {
         let direction = towards.normalize_or(Vec3::Y);
         let cosine = s.normal.dot(direction);
-        if cosine > 0.0 && !scene.blocked(Ray { origin, direction }, distance) {
+        if cosine > 0.0
+            && !scene.blocked(
+                Ray {
+                    origin,
+                    direction: direction.into(),
+                },
+                distance,
+            )
+        {
             received += light * cosine;
             if s.gloss > 0.0 {
-                highlight += light * s.gloss * (view + direction).normalize_or(view).dot(s.normal).max(0.0).powf(30.0);
+                highlight += light
+                    * s.gloss
+                    * (view + direction)
+                        .normalize_or(view)
+                        .dot(s.normal)
+                        .max(0.0)
+                        .powf(30.0);
             }
         }
     };
     if let Some(sun) = &scene.light.sun {
         let (e, f) = sun.direction.any_orthonormal_pair();
-        add(sun.direction + (e * disc.x + f * disc.y) * sun.radius, f32::INFINITY, sun.light);
+        add(
+            sun.direction + (e * disc.x + f * disc.y) * sun.radius,
+            f32::INFINITY,
+            sun.light,
+        );
     }
     for lamp in &scene.light.lamps {
         let spot = lamp.position + lamp.spread * Vec3::new(disc.x, a * 2.0 - 1.0, disc.y);
         let towards = spot - point;
-        add(towards, towards.length() * 0.98, lamp.power / towards.length_squared().max(0.05));
+        add(
+            towards,
+            towards.length() * 0.98,
+            lamp.power / towards.length_squared().max(0.3),
+        );
     }
-    Sample { inverse: t.recip(), normal: s.normal, colour: s.colour, glow: s.glow, received, highlight }
+    Sample {
+        inverse: t.recip(),
+        normal: s.normal,
+        colour: s.colour,
+        glow: s.glow,
+        received,
+        highlight,
+    }
 }
 
 fn ambient(scene: &Scene, normal: Vec3) -> Vec3 {
@@ -146,7 +200,11 @@ fn smooth(samples: &mut [Sample], width: usize, height: usize) {
                     }
                 }
             }
-            if weight > 0.0 { (sum / weight, shine / weight) } else { (here.received, here.highlight) }
+            if weight > 0.0 {
+                (sum / weight, shine / weight)
+            } else {
+                (here.received, here.highlight)
+            }
         })
         .collect();
     for (sample, (received, highlight)) in samples.iter_mut().zip(smoothed) {
@@ -172,7 +230,15 @@ fn at_edge(samples: &[Sample], x: usize, y: usize, width: usize, height: usize) 
 }
 
 /// Gives a sample the light of the neighbour that lies on the same surface, or plain daylight if none does.
-fn borrow_light(s: Sample, scene: &Scene, samples: &[Sample], x: usize, y: usize, width: usize, height: usize) -> Sample {
+fn borrow_light(
+    s: Sample,
+    scene: &Scene,
+    samples: &[Sample],
+    x: usize,
+    y: usize,
+    width: usize,
+    height: usize,
+) -> Sample {
     let mut best = (f32::INFINITY, None);
     for j in y.saturating_sub(1)..(y + 2).min(height) {
         for i in x.saturating_sub(1)..(x + 2).min(width) {
@@ -184,10 +250,20 @@ fn borrow_light(s: Sample, scene: &Scene, samples: &[Sample], x: usize, y: usize
         }
     }
     match best {
-        (distance, Some(o)) if distance < 0.5 => Sample { received: o.received, highlight: o.highlight, ..s },
+        (distance, Some(o)) if distance < 0.5 => Sample {
+            received: o.received,
+            highlight: o.highlight,
+            ..s
+        },
         _ => {
-            let sun = scene.light.sun.map_or(Vec3::ZERO, |sun| sun.light * s.normal.dot(sun.direction).max(0.0));
-            Sample { received: ambient(scene, s.normal) + sun * 0.5, ..s }
+            let sun = scene
+                .light
+                .sun
+                .map_or(Vec3::ZERO, |sun| sun.light * s.normal.dot(sun.direction).max(0.0));
+            Sample {
+                received: ambient(scene, s.normal) + sun * 0.5,
+                ..s
+            }
         }
     }
 }
@@ -215,7 +291,10 @@ fn sky(scene: &Scene, direction: Vec3) -> Vec3 {
     let plane = Vec2::new(d.x, d.z) / (height + 0.12) * 0.11;
     let noise = b.cloud_noise.sample(plane, 0.004).x.sqrt();
     let cover = ((noise - 1.0 + b.clouds) * 3.0).clamp(0.0, 1.0);
-    clear.lerp(Vec3::splat(b.horizon.max_element()) * (0.75 + 0.35 * noise), cover)
+    clear.lerp(
+        Vec3::splat(b.horizon.max_element()) * (0.75 + 0.35 * noise),
+        cover,
+    )
 }
 
 #[cfg(test)]
@@ -230,13 +309,27 @@ mod tests {
     fn a_plane_at_a_known_distance_has_exactly_that_depth_everywhere() {
         let texture = Arc::new(Texture::from_fn(1, 1, |_, _| [0.5, 0.5, 0.5, 1.0]));
         let mut b = Builder::default();
-        let grey = Material { texture: texture.clone(), repeat: Vec2::ONE, tint: Vec3::ONE, gloss: 0.0, glow: 0.0 };
+        let grey = Material {
+            texture: texture.clone(),
+            repeat: Vec2::ONE,
+            tint: Vec3::ONE,
+            gloss: 0.0,
+            glow: 0.0,
+        };
         let m = b.material(grey);
         // A wall at z = 4 on the left half, at z = 2.5 on the right; a wide view angle would show ray length
         // instead of depth.
-        b.mesh.quad(Vec3::new(-90.0, -90.0, 4.0), Vec3::X * 90.0, Vec3::Y * 180.0, m);
-        b.mesh.quad(Vec3::new(0.0, -90.0, 2.5), Vec3::X * 90.0, Vec3::Y * 180.0, m);
-        let light = Light { sun: None, lamps: vec![], above: Vec3::ONE, below: Vec3::ONE, occlusion_reach: 1.0 };
+        b.mesh
+            .quad(Vec3::new(-90.0, -90.0, 4.0), Vec3::X * 90.0, Vec3::Y * 180.0, m);
+        b.mesh
+            .quad(Vec3::new(0.0, -90.0, 2.5), Vec3::X * 90.0, Vec3::Y * 180.0, m);
+        let light = Light {
+            sun: None,
+            lamps: vec![],
+            above: Vec3::ONE,
+            below: Vec3::ONE,
+            occlusion_reach: 1.0,
+        };
         let backdrop = Backdrop {
             texture: None,
             zenith: Vec3::ONE,
@@ -252,7 +345,11 @@ mod tests {
         for (k, inverse) in frame.inverse_depth.iter().enumerate() {
             // The camera looks along +z with y up, so +x is to its left.
             let wall: f32 = if k % w < w / 2 { 2.5 } else { 4.0 };
-            assert!((1.0 / inverse - wall).abs() < 1e-3, "pixel {k}: {}", 1.0 / inverse);
+            assert!(
+                (1.0 / inverse - wall).abs() < 1e-3,
+                "pixel {k}: {}",
+                1.0 / inverse
+            );
         }
     }
 }

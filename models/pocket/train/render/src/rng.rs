@@ -12,7 +12,10 @@ pub struct Rng {
 impl Rng {
     /// A generator for `seed`; generators of different `stream`s are independent.
     pub fn new(seed: u64, stream: u64) -> Self {
-        let mut rng = Self { state: 0, stream: (stream << 1) | 1 };
+        let mut rng = Self {
+            state: 0,
+            stream: (stream << 1) | 1,
+        };
         rng.next();
         rng.state = rng.state.wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         rng.next();
@@ -28,7 +31,9 @@ impl Rng {
 
     fn next(&mut self) -> u32 {
         let old = self.state;
-        self.state = old.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(self.stream);
+        self.state = old
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(self.stream);
         let xorshifted = (((old >> 18) ^ old) >> 27) as u32;
         xorshifted.rotate_right((old >> 59) as u32)
     }
@@ -50,7 +55,11 @@ impl Rng {
 
     /// A whole number in `low..high` (`high` excluded); `low` when the range is empty.
     pub fn int(&mut self, low: usize, high: usize) -> usize {
-        if high <= low { low } else { low + (self.next() as u64 * (high - low) as u64 >> 32) as usize }
+        if high <= low {
+            low
+        } else {
+            low + ((u64::from(self.next()) * (high - low) as u64) >> 32) as usize
+        }
     }
 
     /// True with probability `p`.
@@ -101,7 +110,10 @@ mod tests {
     #[test]
     fn uniform_numbers_stay_in_range() {
         let mut rng = Rng::new(1, 1);
-        let mean = (0..10_000).map(|_| rng.range(2.0, 4.0)).inspect(|x| assert!((2.0..4.0).contains(x))).sum::<f32>();
+        let mean = (0..10_000)
+            .map(|_| rng.range(2.0, 4.0))
+            .inspect(|x| assert!((2.0..4.0).contains(x)))
+            .sum::<f32>();
         assert!((mean / 10_000.0 - 3.0).abs() < 0.03);
         assert!((0..1000).all(|_| rng.int(3, 6) < 6));
     }

@@ -17,13 +17,25 @@ pub fn marker(folder: &Path, name: &str) -> PathBuf {
 }
 
 pub fn write(folder: &Path, name: &str, pairs: &[Pair], (width, height): (usize, usize)) -> Result<()> {
-    let colours: Vec<u8> = pairs.iter().flat_map(|p| p.picture.as_raw().iter().copied()).collect();
+    let colours: Vec<u8> = pairs
+        .iter()
+        .flat_map(|p| p.picture.as_raw().iter().copied())
+        .collect();
     let depths: Vec<u8> = pairs
         .iter()
-        .flat_map(|p| p.inverse_depth.iter().flat_map(|v| f16::from_f32(v.min(NEAREST)).to_le_bytes()))
+        .flat_map(|p| {
+            p.inverse_depth
+                .iter()
+                .flat_map(|v| f16::from_f32(v.min(NEAREST)).to_le_bytes())
+        })
         .collect();
     let shape = format!("({}, {height}, {width}", pairs.len());
-    put(&folder.join(format!("{name}.rgb.npy")), "|u1", &format!("{shape}, 3)"), &colours)?;
+    put(
+        &folder.join(format!("{name}.rgb.npy")),
+        "|u1",
+        &format!("{shape}, 3)"),
+        &colours,
+    )?;
     put(&marker(folder, name), "<f2", &format!("{shape})"), &depths)
 }
 

@@ -17,7 +17,11 @@ pub fn draw(pairs: &[Pair], columns: usize, (width, height): (usize, usize)) -> 
         for (i, v) in pair.inverse_depth.iter().enumerate() {
             let t = (v / nearest).clamp(0.0, 1.0);
             // Black through violet and orange to pale yellow.
-            let colour = [1.5 * t, 1.9 * t - 0.75, (1.6 * t).min(0.75 - t) + 1.2 * (2.0 * t - 1.1).max(0.0)];
+            let colour = [
+                1.5 * t,
+                1.9 * t - 0.75,
+                (1.6 * t).min(0.75 - t) + 1.2 * (2.0 * t - 1.1).max(0.0),
+            ];
             let colour = Rgb(colour.map(|c| (c.clamp(0.0, 1.0) * 255.0) as u8));
             sheet.put_pixel(x + i as u32 % w, y + h + i as u32 / w, colour);
         }

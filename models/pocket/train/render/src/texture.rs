@@ -32,22 +32,25 @@ impl Texture {
 
     pub fn new(width: usize, height: usize, texels: Vec<[u8; 4]>) -> Self {
         let has_holes = texels.iter().any(|t| t[3] < 128);
-        let mut levels = vec![Level { width, height, texels }];
+        let mut levels = vec![Level {
+            width,
+            height,
+            texels,
+        }];
         while let Some(next) = levels.last().and_then(halve) {
             levels.push(next);
         }
         Self { levels, has_holes }
     }
 
-    pub fn size(&self) -> (usize, usize) {
-        (self.levels[0].width, self.levels[0].height)
-    }
-
     /// Light reflected at `uv` (in repeats) when one pixel covers `footprint` repeats.
     pub fn sample(&self, uv: Vec2, footprint: f32) -> Vec3 {
         let wanted = (footprint * self.levels[0].width as f32).max(1.0).log2().round() as usize;
         let level = &self.levels[wanted.min(self.levels.len() - 1)];
-        let (x, y) = (uv.x.rem_euclid(1.0) * level.width as f32 - 0.5, uv.y.rem_euclid(1.0) * level.height as f32 - 0.5);
+        let (x, y) = (
+            uv.x.rem_euclid(1.0) * level.width as f32 - 0.5,
+            uv.y.rem_euclid(1.0) * level.height as f32 - 0.5,
+        );
         let (x0, y0) = (x.floor(), y.floor());
         let (fx, fy) = (x - x0, y - y0);
         let get = |dx: i32, dy: i32| {
@@ -57,7 +60,8 @@ impl Texture {
             let c = Vec3::new(f32::from(r), f32::from(g), f32::from(b)) / 255.0;
             c * c
         };
-        (get(0, 0) * (1.0 - fx) + get(1, 0) * fx) * (1.0 - fy) + (get(0, 1) * (1.0 - fx) + get(1, 1) * fx) * fy
+        (get(0, 0) * (1.0 - fx) + get(1, 0) * fx) * (1.0 - fy)
+            + (get(0, 1) * (1.0 - fx) + get(1, 1) * fx) * fy
     }
 
     /// Whether the texture is solid at `uv`.
@@ -78,11 +82,16 @@ fn halve(level: &Level) -> Option<Level> {
         .map(|k| {
             let (x, y) = (k % width * level.width / width, k / width * level.height / height);
             let (x1, y1) = ((x + 1).min(level.width - 1), (y + 1).min(level.height - 1));
-            let corners = [(x, y), (x1, y), (x, y1), (x1, y1)].map(|(i, j)| level.texels[j * level.width + i]);
+            let corners =
+                [(x, y), (x1, y), (x, y1), (x1, y1)].map(|(i, j)| level.texels[j * level.width + i]);
             std::array::from_fn(|c| (corners.iter().map(|t| u16::from(t[c])).sum::<u16>() / 4) as u8)
         })
         .collect();
-    Some(Level { width, height, texels })
+    Some(Level {
+        width,
+        height,
+        texels,
+    })
 }
 
 #[cfg(test)]
@@ -91,7 +100,13 @@ mod tests {
 
     #[test]
     fn coarse_levels_hold_the_mean_colour() {
-        let t = Texture::from_fn(8, 8, |x, _| if x < 0.5 { [0.0, 0.0, 0.0, 1.0] } else { [1.0, 1.0, 1.0, 1.0] });
+        let t = Texture::from_fn(8, 8, |x, _| {
+            if x < 0.5 {
+                [0.0, 0.0, 0.0, 1.0]
+            } else {
+                [1.0, 1.0, 1.0, 1.0]
+            }
+        });
         let mean = t.sample(Vec2::ZERO, 100.0).x.sqrt();
         assert!((mean - 0.5).abs() < 0.02, "{mean}");
         assert!(t.sample(Vec2::new(0.25, 0.3), 0.0).x < 0.01);

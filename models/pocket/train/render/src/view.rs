@@ -10,7 +10,6 @@ use image::RgbImage;
 
 /// A picture with its exact inverse z-depth (1/m, 0 for sky), row by row.
 pub struct Pair {
-    pub kind: Kind,
     pub picture: RgbImage,
     pub inverse_depth: Vec<f32>,
 }
@@ -19,7 +18,13 @@ pub struct Pair {
 const VIEWS: usize = 2;
 
 /// Makes `count` pairs of `width` x `height`; of every kind if `kind` is none.
-pub fn pairs(rng: &mut Rng, stock: Stock, kind: Option<Kind>, count: usize, (width, height): (usize, usize)) -> Vec<Pair> {
+pub fn pairs(
+    rng: &mut Rng,
+    stock: Stock,
+    kind: Option<Kind>,
+    count: usize,
+    (width, height): (usize, usize),
+) -> Vec<Pair> {
     let mut made = Vec::with_capacity(count);
     while made.len() < count {
         let mut rng = rng.fork();
@@ -29,7 +34,10 @@ pub fn pairs(rng: &mut Rng, stock: Stock, kind: Option<Kind>, count: usize, (wid
             let camera = find_camera(&stage, &mut rng, width, height);
             let frame = render::render(&stage.scene, &camera, width, height, &mut rng);
             let picture = post::develop(&frame, stage.blur, &mut rng);
-            made.push(Pair { kind, picture, inverse_depth: frame.inverse_depth });
+            made.push(Pair {
+                picture,
+                inverse_depth: frame.inverse_depth,
+            });
         }
     }
     made
@@ -51,7 +59,8 @@ fn find_camera(stage: &Stage, rng: &mut Rng, width: usize, height: usize) -> Cam
     best.1.unwrap_or_else(|| (stage.camera)(rng))
 }
 
-/// How worthwhile a view is: positive if it shows a range of depths, not only sky and nothing on the lens.
+/// How worthwhile a view is: positive if it shows a range of depths, not only sky, and
+/// nothing right before the lens.
 fn worth(scene: &Scene, camera: &Camera, width: usize, height: usize) -> f32 {
     const GRID: (usize, usize) = (12, 9);
     let mut seen: Vec<f32> = (0..GRID.0 * GRID.1)
@@ -59,7 +68,9 @@ fn worth(scene: &Scene, camera: &Camera, width: usize, height: usize) -> f32 {
             let (i, j) = (k % GRID.0, k / GRID.0);
             let x = (i as f32 + 0.5) / GRID.0 as f32 * width as f32;
             let y = (j as f32 + 0.5) / GRID.1 as f32 * height as f32;
-            scene.hit(camera.ray(x, y, width, height), f32::INFINITY).map_or(0.0, |h| h.t.recip())
+            scene
+                .hit(camera.ray(x, y, width, height), f32::INFINITY)
+                .map_or(0.0, |h| h.t.recip())
         })
         .collect();
     seen.sort_by(f32::total_cmp);
@@ -67,6 +78,12 @@ fn worth(scene: &Scene, camera: &Camera, width: usize, height: usize) -> f32 {
     let sky = seen.iter().filter(|v| **v == 0.0).count() as f32 / n as f32;
     let (far, near) = (seen[n / 10], seen[n * 9 / 10]);
     let spread = (near - far) / near.max(1e-6);
-    let on_lens = seen[n * 24 / 25] / seen[n / 2].max(1e-6) > 12.0 && sky < 0.3;
-    (spread - 0.22).min(0.75 - sky) - if on_lens { 0.5 } else { 0.0 }
+    // Inverse depth of the middle against that of the nearest part: small when something on the lens leaves all
+    // the rest flat.
+    let balance = if sky < 0.3 {
+        seen[n / 2] / seen[n * 19 / 20].max(1e-6)
+    } else {
+        1.0
+    };
+    (spread - 0.22).min(0.75 - sky).min(balance - 0.16)
 }

@@ -11,10 +11,18 @@ use std::f32::consts::TAU;
 pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
     let kit = stock.kit;
     let mut set = Set::default();
-    let stuff = *rng.pick(&[Stuff::Wood, Stuff::Cloth, Stuff::Plain, Stuff::Ground, Stuff::Mottled]);
+    let stuff = *rng.pick(&[
+        Stuff::Wood,
+        Stuff::Cloth,
+        Stuff::Plain,
+        Stuff::Ground,
+        Stuff::Mottled,
+    ]);
     let top = kit.stuff(rng, stuff, 0.5);
     let top = set.fixed.material(top);
-    set.fixed.mesh.quad(Vec3::new(-6.0, 0.0, 4.0), Vec3::X * 12.0, Vec3::NEG_Z * 8.0, top);
+    set.fixed
+        .mesh
+        .quad(Vec3::new(-6.0, 0.0, 4.0), Vec3::X * 12.0, Vec3::NEG_Z * 8.0, top);
     let outdoors = rng.chance(0.4);
     for k in 0..rng.int(1, 7) {
         let thing = match rng.int(0, 8) {
@@ -26,14 +34,20 @@ pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
         };
         let extent = thing.bounds().size().max_element().max(0.02);
         let scale = Affine3A::from_scale(Vec3::splat(rng.range(0.15, 0.4) / extent));
-        let spot = if k == 0 { Vec3::ZERO } else { Vec3::new(rng.normal(0.0, 0.35), 0.0, rng.range(-0.2, 1.8)) };
+        let spot = if k == 0 {
+            Vec3::ZERO
+        } else {
+            Vec3::new(rng.normal(0.0, 0.35), 0.0, rng.range(-0.2, 1.8))
+        };
         set.add(&thing, at(spot, rng.range(0.0, TAU)) * scale);
     }
     if rng.chance(0.6) {
         let wall = kit.any(rng, 2.0);
         let wall = set.fixed.material(wall);
         let away = rng.log_range(0.6, 4.0);
-        set.fixed.mesh.quad(Vec3::new(-9.0, 0.0, away), Vec3::X * 18.0, Vec3::Y * 6.0, wall);
+        set.fixed
+            .mesh
+            .quad(Vec3::new(-9.0, 0.0, away), Vec3::X * 18.0, Vec3::Y * 6.0, wall);
     }
     let (light, backdrop) = if outdoors {
         let (l, b, _) = light::outdoors(rng, kit, 400.0);
@@ -48,7 +62,16 @@ pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
         let turn = rng.normal(0.0, 0.4);
         let away = Vec3::new(turn.sin() * steep.cos(), steep.sin(), -turn.cos() * steep.cos());
         let target = Vec3::new(rng.normal(0.0, 0.05), rng.range(0.03, 0.2), rng.normal(0.0, 0.05));
-        Camera::look_at(target + away * distance, target, roll(rng), rng.range(30.0, 65.0).to_radians())
+        Camera::look_at(
+            target + away * distance,
+            target,
+            roll(rng),
+            rng.range(30.0, 65.0).to_radians(),
+        )
     };
-    Stage { scene: set.finish(light, backdrop), camera: Box::new(camera), blur: 0.6 }
+    Stage {
+        scene: set.finish(light, backdrop),
+        camera: Box::new(camera),
+        blur: 0.6,
+    }
 }

@@ -15,7 +15,11 @@ pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
     let mut set = Set::default();
     let reach = rng.log_range(60.0, 900.0);
     let (light, backdrop, _) = light::outdoors(rng, kit, reach * 1.2);
-    let (seed, relief, base) = (rng.int(0, 1 << 30) as u32, reach * rng.log_range(0.01, 0.25), rng.int(2, 7) as i32);
+    let (seed, relief, base) = (
+        rng.int(0, 1 << 30) as u32,
+        reach * rng.log_range(0.01, 0.25),
+        rng.int(2, 7) as i32,
+    );
     let ground = *rng.pick(&[Stuff::Ground, Stuff::Ground, Stuff::Photo, Stuff::Mottled]);
     let ground = kit.stuff(rng, ground, reach * 0.02);
     let ground = set.fixed.material(ground);
@@ -36,17 +40,31 @@ pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
         water.gloss = 0.5;
         let water = set.fixed.material(water);
         let level = -relief * rng.range(0.02, 0.2);
-        set.fixed.mesh.quad(Vec3::new(-reach, level, reach), Vec3::X * 2.0 * reach, Vec3::NEG_Z * 2.0 * reach, water);
+        set.fixed.mesh.quad(
+            Vec3::new(-reach, level, reach),
+            Vec3::X * 2.0 * reach,
+            Vec3::NEG_Z * 2.0 * reach,
+            water,
+        );
     }
     let trees: Vec<_> = (0..4).map(|_| plants::tree(rng, kit).build()).collect();
     let rocks: Vec<_> = (0..3).map(|_| plants::rock(rng, kit).build()).collect();
     let tufts: Vec<_> = (0..2).map(|_| plants::tufts(rng, kit, 0.4).build()).collect();
-    let scatter = |rng: &mut Rng, set: &mut Set, models: &[std::sync::Arc<crate::model::Model>], count: usize, near: f32, far: f32, size: (f32, f32)| {
+    let scatter = |rng: &mut Rng,
+                   set: &mut Set,
+                   models: &[std::sync::Arc<crate::model::Model>],
+                   count: usize,
+                   near: f32,
+                   far: f32,
+                   size: (f32, f32)| {
         for _ in 0..count {
             let (a, r) = (rng.normal(0.0, 0.6), rng.log_range(near, far));
             let (x, z) = (a.sin() * r, a.cos() * r);
             let scale = Affine3A::from_scale(Vec3::splat(rng.log_range(size.0, size.1)));
-            set.placed.push(Placed::new(rng.pick(models).clone(), at(Vec3::new(x, height(x, z) - 0.05, z), rng.range(0.0, TAU)) * scale));
+            set.placed.push(Placed::new(
+                rng.pick(models).clone(),
+                at(Vec3::new(x, height(x, z) - 0.05, z), rng.range(0.0, TAU)) * scale,
+            ));
         }
     };
     let (many, some) = (rng.int(0, 90), rng.int(0, 30));
@@ -66,7 +84,11 @@ pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
             1 => figures::animal(rng, kit),
             _ => figures::person(rng, kit),
         };
-        let (x, z) = if thing.bounds().size().y < 2.5 { (x / reach * 30.0, z / reach * 30.0 + 2.0) } else { (x, z) };
+        let (x, z) = if thing.bounds().size().y < 2.5 {
+            (x / reach * 30.0, z / reach * 30.0 + 2.0)
+        } else {
+            (x, z)
+        };
         set.add(&thing, at(Vec3::new(x, height(x, z), z), rng.range(0.0, TAU)));
     }
     let eye = Vec3::Y * (height(0.0, 0.0) + rng.log_range(0.5, 4.0));
@@ -76,7 +98,11 @@ pub fn build(rng: &mut Rng, stock: Stock) -> Stage {
         let target = target + rng.direction() * Vec3::new(3.0, 0.4, 0.0);
         Camera::look_at(eye, target, roll(rng), view_angle(rng))
     };
-    Stage { scene: set.finish(light, backdrop), camera: Box::new(camera), blur: 0.05 }
+    Stage {
+        scene: set.finish(light, backdrop),
+        camera: Box::new(camera),
+        blur: 0.05,
+    }
 }
 
 /// How much the land rises towards its rim, from the terrain's seed: -1 (a hilltop) to 3 (a valley).

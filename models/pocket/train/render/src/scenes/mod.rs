@@ -102,7 +102,8 @@ impl Set {
     }
 
     fn finish(mut self, light: Light, backdrop: Backdrop) -> Scene {
-        self.placed.push(Placed::new(self.fixed.build(), Affine3A::IDENTITY));
+        self.placed
+            .push(Placed::new(self.fixed.build(), Affine3A::IDENTITY));
         Scene::new(self.placed, light, backdrop)
     }
 }
@@ -114,7 +115,11 @@ fn view_angle(rng: &mut Rng) -> f32 {
 
 /// Camera roll in radians: mostly level.
 fn roll(rng: &mut Rng) -> f32 {
-    if rng.chance(0.2) { rng.normal(0.0, 0.12) } else { rng.normal(0.0, 0.02) }
+    if rng.chance(0.2) {
+        rng.normal(0.0, 0.12)
+    } else {
+        rng.normal(0.0, 0.02)
+    }
 }
 
 /// Now and then something in front of the camera: a leaf, a bar, an edge of something.
@@ -137,5 +142,8 @@ fn foreground(rng: &mut Rng, stock: Stock, set: &mut Set, camera: Vec3, target: 
     let wanted = distance * rng.range(0.4, 0.9);
     let scale = Affine3A::from_scale(Vec3::splat(wanted / size));
     let turn = Affine3A::from_rotation_y(rng.range(0.0, std::f32::consts::TAU));
-    set.add(&thing, Affine3A::from_translation(place - Vec3::Y * wanted * rng.range(0.4, 0.9)) * turn * scale);
+    set.add(
+        &thing,
+        Affine3A::from_translation(place - Vec3::Y * wanted * rng.range(0.4, 0.9)) * turn * scale,
+    );
 }
