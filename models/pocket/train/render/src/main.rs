@@ -39,7 +39,7 @@ pocket-render contact-sheet --out FILE.png [--columns N] [--rows N] [--kind KIND
 pocket-render speed [--count N]
     Pictures a second of every kind.
 
-Common: [--seed N] [--textures DIR of JPEG photos] [--models DIR of .sh3f collections or OBJ files] [--threads N]
+Common: [--seed N] [--textures DIR of JPEG photos] [--models DIR with models.tsv] [--threads N]
 The same seed, textures and models give the same pictures, whatever the number of threads.";
 
 /// Pictures in a shard.

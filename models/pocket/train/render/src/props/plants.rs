@@ -36,19 +36,13 @@ pub fn tree(rng: &mut Rng, kit: &Kit) -> Builder {
     let bare = rng.chance(0.12);
     let mut tips = Vec::new();
     let trunk = height * rng.range(0.25, 0.5);
-    let root = Vec3::ZERO;
-    let girth = height * rng.range(0.018, 0.035);
-    grow(
-        rng,
-        &mut b,
-        root,
-        Vec3::Y,
-        trunk,
-        girth,
-        if bare { 5 } else { 4 },
-        bark,
-        &mut tips,
-    );
+    let trunk = Limb {
+        from: Vec3::ZERO,
+        along: Vec3::Y,
+        length: trunk,
+        radius: height * rng.range(0.018, 0.035),
+    };
+    grow(rng, &mut b, &trunk, if bare { 5 } else { 4 }, bark, &mut tips);
     if !bare {
         let size = height * rng.range(0.14, 0.24);
         for &tip in &tips {
@@ -61,31 +55,35 @@ pub fn tree(rng: &mut Rng, kit: &Kit) -> Builder {
     b
 }
 
-#[allow(clippy::too_many_arguments)]
-fn grow(
-    rng: &mut Rng,
-    b: &mut Builder,
+/// A trunk, branch or twig.
+struct Limb {
     from: Vec3,
     along: Vec3,
     length: f32,
     radius: f32,
-    levels: usize,
-    bark: u16,
-    tips: &mut Vec<Vec3>,
-) {
+}
+
+/// Builds `limb` and everything that grows from it, `levels` times; adds the ends of all limbs to `tips`.
+fn grow(rng: &mut Rng, b: &mut Builder, limb: &Limb, levels: usize, bark: u16, tips: &mut Vec<Vec3>) {
     let bend = rng.direction() * 0.2;
-    let middle = from + (along + bend * 0.5).normalize() * length * 0.5;
-    let to = middle + (along + bend).normalize() * length * 0.5;
-    b.mesh
-        .tube(&[from, middle, to], 5, bark, |t| radius * (1.0 - 0.35 * t));
+    let middle = limb.from + (limb.along + bend * 0.5).normalize() * limb.length * 0.5;
+    let to = middle + (limb.along + bend).normalize() * limb.length * 0.5;
+    b.mesh.tube(&[limb.from, middle, to], 5, bark, |t| {
+        limb.radius * (1.0 - 0.35 * t)
+    });
     tips.push(to);
     if levels == 0 {
         return;
     }
     for _ in 0..rng.int(2, 4) {
-        let next = (along * 0.8 + rng.direction() * 0.75 + Vec3::Y * 0.1).normalize_or(Vec3::Y);
-        let reach = length * rng.range(0.55, 0.8);
-        grow(rng, b, to, next, reach, radius * 0.62, levels - 1, bark, tips);
+        let along = (limb.along * 0.8 + rng.direction() * 0.75 + Vec3::Y * 0.1).normalize_or(Vec3::Y);
+        let next = Limb {
+            from: to,
+            along,
+            length: limb.length * rng.range(0.55, 0.8),
+            radius: limb.radius * 0.62,
+        };
+        grow(rng, b, &next, levels - 1, bark, tips);
     }
 }
 
