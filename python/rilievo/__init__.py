@@ -9,7 +9,7 @@
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
-from rilievo.functions import heat_map, normal_map, simple_mesh, stereo_images
+from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
 from rilievo.options import Options
 from rilievo.outputs import Output
 from rilievo.pipeline import estimate_depth, generate, unload
@@ -29,7 +29,9 @@ __all__ = [
     "heat_map",
     "models",
     "normal_map",
+    "point_cloud",
     "simple_mesh",
+    "stereo_eyes",
     "stereo_images",
     "unload",
 ]

@@ -49,6 +49,7 @@ def stereo_images(
     balance: float = 0.0,
     offset_exponent: float = 1.0,
     fill: str = "polylines_sharp",
+    convergence: float = 0.0,
     progress: Progress = None,
     cancel: Cancel | None = None,
 ) -> dict[str, Any]:
@@ -56,6 +57,8 @@ def stereo_images(
 
     ``divergence`` and ``separation`` are percent of the picture's width,
     ``balance`` goes from -1 (only the right eye moves) to 1 (only the left).
+    ``convergence`` is the nearness that lies in the plane of the screen.
+    ``rilievo.options.STEREO_MODES`` and ``STEREO_FILLS`` list what there is.
     """
     rgb = pictures.load_rgb(image)
     results = _native.stereo_images(
@@ -67,10 +70,43 @@ def stereo_images(
         balance=balance,
         offset_exponent=offset_exponent,
         fill=fill,
+        convergence=convergence,
         progress=progress,
         cancel=cancel,
     )
     return dict(results)
+
+
+def stereo_eyes(
+    image: ImageLike,
+    depth: DepthMap | ImageLike,
+    *,
+    divergence: float = 2.5,
+    separation: float = 0.0,
+    balance: float = 0.0,
+    offset_exponent: float = 1.0,
+    fill: str = "polylines_sharp",
+    convergence: float = 0.0,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> tuple[Any, Any, Any, Any]:
+    """The left and the right eye, uint8 ``[H, W, 3]``, and the masks of what the fill made up in each.
+
+    Arguments as for :func:`stereo_images`; masks are bool ``[H, W]``.
+    """
+    rgb = pictures.load_rgb(image)
+    return _native.stereo_eyes(
+        rgb,
+        _u16(depth, size=(rgb.shape[1], rgb.shape[0])),
+        divergence=divergence,
+        separation=separation,
+        balance=balance,
+        offset_exponent=offset_exponent,
+        fill=fill,
+        convergence=convergence,
+        progress=progress,
+        cancel=cancel,
+    )
 
 
 def simple_mesh(
@@ -101,6 +137,37 @@ def simple_mesh(
         spherical=spherical,
         fov=fov,
         max_size=max_size,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def point_cloud(
+    depth: DepthMap,
+    image: ImageLike | None = None,
+    *,
+    fov: float = 55.0,
+    intrinsics: tuple[float, float, float, float] | None = None,
+    edge_rtol: float | None = None,
+    voxel: float | None = None,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> _native.Mesh:
+    """A cloud of points, coloured by a picture of the same size; save it as ``.ply``.
+
+    The camera has the horizontal field of view ``fov`` in degrees, or is
+    ``intrinsics`` (fx, fy, cx, cy in pixels). ``edge_rtol`` (0.04, say) leaves
+    out flying pixels at depth edges, ``voxel`` keeps one point for every cube
+    of that side.
+    """
+    return _native.point_cloud(
+        depth.values,
+        None if image is None else pictures.load_rgb(image),
+        kind=depth.kind,
+        fov=fov,
+        intrinsics=intrinsics,
+        edge_rtol=edge_rtol,
+        voxel=voxel,
         progress=progress,
         cancel=cancel,
     )

@@ -18,13 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-STEREO_FILLS = (
-    "none",
-    "naive",
-    "naive_interpolating",
-    "polylines_soft",
-    "polylines_sharp",
-)
+from rilievo import _native
+
+STEREO_FILLS: tuple[str, ...] = tuple(_native.stereo_fills())
+STEREO_MODES: tuple[str, ...] = tuple(name for name, _ in _native.stereo_modes())
 
 
 @dataclass(frozen=True)
@@ -232,6 +229,7 @@ class Options:
         "several",
         "stereo",
         "Output",
+        choices=STEREO_MODES,
         help="layouts to write, separated by commas",
     )
     stereo_divergence: float = _row(
@@ -283,6 +281,18 @@ class Options:
         step=0.05,
         check=_balance,
         help="-1: only the right eye moves; 1: only the left one",
+    )
+
+    stereo_convergence: float = _row(
+        0.0,
+        "number",
+        "stereo",
+        "Convergence",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="which nearness lies in the plane of the screen: 0 the farthest point, 1 the nearest",
     )
 
     gen_normalmap: bool = _row(
@@ -445,6 +455,10 @@ def _accept(name: str, row: Row, value: Any, default: Any) -> Any:
         if not same:
             raise ValueError(f"{name} is {value!r}; it can be {', '.join(row.choices)}")
         value = same[0]
+    if row.type == "several" and row.choices:
+        for part in value:
+            if part not in row.choices:
+                raise ValueError(f"{name} names {part!r}; it can be some of {', '.join(row.choices)}")
     wanted = row.check(value) if row.check else None
     if wanted:
         raise ValueError(f"{name} is {value}; it must be {wanted}")

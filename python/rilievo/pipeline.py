@@ -157,6 +157,7 @@ def _outputs(
             balance=options.stereo_balance,
             offset_exponent=options.stereo_offset_exponent,
             fill=options.stereo_fill_algo,
+            convergence=options.stereo_convergence,
             progress=progress,
             cancel=cancel,
         )

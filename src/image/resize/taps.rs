@@ -72,10 +72,6 @@ impl<W: Copy + Default + AddAssign> Taps<W> {
         }
     }
 
-    pub(super) fn outputs(&self) -> usize {
-        self.spans.len()
-    }
-
     /// The longest window.
     pub(super) fn longest(&self) -> usize {
         self.longest
