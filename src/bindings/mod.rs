@@ -9,6 +9,7 @@ mod estimate;
 mod image;
 mod models;
 mod monitor;
+mod normals;
 mod stereo;
 mod surface;
 
@@ -21,6 +22,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     estimate::register(module)?;
     image::register(module)?;
     models::register(module)?;
+    normals::register(module)?;
     stereo::register(module)?;
     surface::register(module)?;
     Ok(())

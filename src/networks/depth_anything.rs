@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::dpt::{FusionBlock, conv3x3};
 use super::layers::{conv_transpose2d, conv2d, layer_norm};
+use super::progress::Progress;
 use super::vit::Block;
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, bilinear};
@@ -247,28 +248,6 @@ impl DepthNetwork for DepthAnything {
             Some(_) => DepthKind::Metric,
             None => DepthKind::Inverse,
         }
-    }
-}
-
-/// Counts the steps of one run.
-struct Progress<'a> {
-    monitor: &'a Monitor<'a>,
-    done: u64,
-    total: u64,
-}
-
-impl<'a> Progress<'a> {
-    fn new(monitor: &'a Monitor<'a>, total: usize) -> Self {
-        Self {
-            monitor,
-            done: 0,
-            total: total as u64,
-        }
-    }
-
-    fn step(&mut self) -> Result<()> {
-        self.done += 1;
-        self.monitor.report("network", self.done, self.total)
     }
 }
 

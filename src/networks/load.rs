@@ -7,6 +7,7 @@ use candle_core::{DType, Device};
 
 use super::DepthNetwork;
 use super::depth_anything::{self, DepthAnything};
+use super::midas_v21::{self, MidasV21};
 use super::pocket::Pocket;
 use crate::weights::Checkpoint;
 use crate::weights::catalog::{self, Entry};
@@ -55,6 +56,10 @@ fn network(
         "depth_anything" => {
             let config = depth_anything::Config::named(&entry.config)?;
             Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
+        }
+        "midas_v21" => {
+            let config = midas_v21::Config::named(&entry.config)?;
+            Ok(Box::new(MidasV21::load(checkpoint, &config, device, dtype)?))
         }
         family => Err(Error::invalid(format!(
             "the catalog names an unknown family {family:?}"
@@ -118,6 +123,9 @@ fn fitting(checkpoint: &Checkpoint) -> Vec<&'static Entry> {
         .filter(|entry| match entry.family.as_str() {
             "depth_anything" => {
                 depth_anything::Config::named(&entry.config).is_ok_and(|config| config.fits(checkpoint))
+            }
+            "midas_v21" => {
+                midas_v21::Config::named(&entry.config).is_ok_and(|config| config.fits(checkpoint))
             }
             _ => false,
         })

@@ -2,10 +2,14 @@
 
 pub mod depth_anything;
 mod dpt;
+mod efficientnet_lite;
 mod layers;
 mod load;
+pub mod midas_v21;
 pub mod pocket;
 mod preprocessing;
+mod progress;
+mod resnext;
 mod vit;
 
 use candle_core::Tensor;

@@ -2,11 +2,15 @@
 
 mod axes;
 mod camera;
+mod camera_normals;
 mod depth_edges;
 mod files;
 mod grid;
+mod heat_map;
+mod inferno;
 mod mesh;
 mod mesh_depth;
+mod normals;
 mod point_cloud;
 mod simple_mesh;
 mod unproject;
@@ -14,9 +18,12 @@ mod weld;
 
 pub use axes::Axes;
 pub use camera::{Camera, Intrinsics, Projection};
+pub use camera_normals::{Green, camera_normal_map};
 pub use depth_edges::depth_edges;
 pub use files::{DepthValues, MeshFormat, SaveMesh, TextureFormat, read_mesh, save_depth};
+pub use heat_map::heat_map;
 pub use mesh::Mesh;
 pub use mesh_depth::mesh_depth;
+pub use normals::{NormalMapOptions, normal_map};
 pub use point_cloud::{PointCloud, point_cloud};
 pub use simple_mesh::{SimpleMesh, View, simple_mesh};

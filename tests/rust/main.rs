@@ -6,6 +6,7 @@ mod golden;
 mod guided;
 mod image;
 mod networks;
+mod networks_conv;
 mod nn;
 mod pocket;
 #[allow(dead_code, unused_imports)]

@@ -66,7 +66,7 @@ pub fn box_blur<T: BoxSample, D: Raster>(input: ArrayView<'_, T, D>, size: usize
     let values = input.as_slice().unwrap_or(&[]);
     let ones = Kernel::even(&vec![1.0; size]);
     let mut output = vec![T::default(); length];
-    collect(&mut output, width, size, || Mean {
+    collect(&mut output, size, || Mean {
         sums: Separable::new(
             Widened(Stored::new(values, width), vec![T::default(); width]),
             channels,

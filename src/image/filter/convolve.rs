@@ -120,6 +120,7 @@ impl<T: Real> Kernel<T> {
 /// Another source of lines, convolved with one kernel across and one down.
 pub(crate) struct Separable<L: Lines> {
     source: L,
+    pieces: usize,
     channels: usize,
     across: Kernel<L::Value>,
     down: Kernel<L::Value>,
@@ -129,14 +130,35 @@ pub(crate) struct Separable<L: Lines> {
 }
 
 impl<L: Lines<Value: Real>> Separable<L> {
-    /// `channels` neighbouring values of a line make a pixel.
+    /// Of lines in which `channels` neighbouring values make a pixel.
     pub(crate) fn new(source: L, channels: usize, across: Kernel<L::Value>, down: Kernel<L::Value>) -> Self {
+        Self::with_layout(source, 1, channels, across, down)
+    }
+
+    /// Of lines that are `planes` lines of single values one after the other.
+    pub(crate) fn of_planes(
+        source: L,
+        planes: usize,
+        across: Kernel<L::Value>,
+        down: Kernel<L::Value>,
+    ) -> Self {
+        Self::with_layout(source, planes, 1, across, down)
+    }
+
+    fn with_layout(
+        source: L,
+        pieces: usize,
+        channels: usize,
+        across: Kernel<L::Value>,
+        down: Kernel<L::Value>,
+    ) -> Self {
         let width = source.width();
         Self {
             ring: Ring::new(2 * down.radius() + 1, width),
             raw: vec![L::Value::default(); width],
-            padded: vec![L::Value::default(); width + 2 * across.radius() * channels],
+            padded: vec![L::Value::default(); width / pieces + 2 * across.radius() * channels],
             source,
+            pieces,
             channels,
             across,
             down,
@@ -161,12 +183,15 @@ impl<L: Lines<Value: Real>> Lines for Separable<L> {
         for needed in touched(y, self.down.radius(), height) {
             if let Some(slot) = self.ring.missing(needed) {
                 self.source.line(needed, &mut self.raw);
-                pad(&self.raw, radius, self.channels, &mut self.padded);
-                let (padded, channels) = (&self.padded, self.channels as isize);
-                self.across.apply(slot, |distance| {
-                    let start = (radius as isize + distance) * channels;
-                    &padded[start as usize..][..width]
-                });
+                let width = width / self.pieces;
+                for (raw, slot) in self.raw.chunks_exact(width).zip(slot.chunks_exact_mut(width)) {
+                    pad(raw, radius, self.channels, &mut self.padded);
+                    let (padded, channels) = (&self.padded, self.channels as isize);
+                    self.across.apply(slot, |distance| {
+                        let start = (radius as isize + distance) * channels;
+                        &padded[start as usize..][..width]
+                    });
+                }
             }
         }
         let ring = &self.ring;

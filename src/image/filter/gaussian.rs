@@ -27,7 +27,7 @@ pub fn gaussian_blur<T: Real, D: Raster>(
     let input = input.as_standard_layout();
     let values = input.as_slice().unwrap_or(&[]);
     let mut output = vec![T::default(); length];
-    collect(&mut output, width, size, || {
+    collect(&mut output, size, || {
         Separable::new(
             Stored::new(values, width),
             channels,

@@ -53,14 +53,10 @@ impl<T: Copy + Default + Send> Lines for Stored<'_, T> {
 /// Computes all lines, bands of them in parallel.
 ///
 /// `make` is called once a band. `overlap` is how many lines of the lowest
-/// source two neighbouring lines at most share: bands are made tall enough
-/// that computing those twice does not matter.
-pub(crate) fn collect<L: Lines>(
-    output: &mut [L::Value],
-    width: usize,
-    overlap: usize,
-    make: impl Fn() -> L + Sync,
-) {
+/// source a line is made of: bands are made tall enough that computing those
+/// twice where two bands meet does not matter.
+pub(crate) fn collect<L: Lines>(output: &mut [L::Value], overlap: usize, make: impl Fn() -> L + Sync) {
+    let width = make().width();
     let band = (4 * overlap).max(MIN_BAND);
     output
         .par_chunks_mut(width * band)

@@ -16,6 +16,7 @@ mod box_blur;
 pub(crate) mod convolve;
 mod dilate;
 mod gaussian;
+pub(crate) mod gradient;
 mod integral;
 pub(crate) mod kernel;
 pub(crate) mod lines;

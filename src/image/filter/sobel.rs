@@ -1,14 +1,15 @@
 //! Sobel derivatives.
 
 use ndarray::{Array2, ArrayView2};
+use rayon::prelude::*;
 
-use super::convolve::{Kernel, Real};
+use super::convolve::Real;
+use super::gradient::{Gradient, Sobel};
 use super::kernel;
-use super::lines::{Lines, Ring, Stored, pad, reflect, touched};
+use super::lines::Stored;
 use crate::Result;
 use crate::image::simd;
 use crate::image::size::{Raster, array, checked_len};
-use rayon::prelude::*;
 
 /// The derivatives across and down, as `cv2.Sobel` gives them for `ksize =
 /// size`: not divided by the sum of the weights, so a slope of 1 gives 8 for
@@ -33,7 +34,7 @@ pub fn sobel<T: Real>(input: ArrayView2<'_, T>, size: usize) -> Result<(Array2<T
         .enumerate()
         .for_each(|(index, (across, down))| {
             simd::run(Band {
-                gradient: Gradient::sobel(Stored::new(values, width), &derive, &smooth),
+                gradient: Sobel::new(Stored::new(values, width), &derive, &smooth),
                 first: index * band,
                 width,
                 across,
@@ -43,15 +44,15 @@ pub fn sobel<T: Real>(input: ArrayView2<'_, T>, size: usize) -> Result<(Array2<T
     Ok((array(shape, across)?, array(shape, down)?))
 }
 
-struct Band<'a, L: Lines> {
-    gradient: Gradient<L>,
+struct Band<'a, G: Gradient> {
+    gradient: G,
     first: usize,
     width: usize,
-    across: &'a mut [L::Value],
-    down: &'a mut [L::Value],
+    across: &'a mut [G::Value],
+    down: &'a mut [G::Value],
 }
 
-impl<L: Lines<Value: Real>> simd::Kernel for Band<'_, L> {
+impl<G: Gradient> simd::Kernel for Band<'_, G> {
     type Output = ();
 
     #[inline(always)]
@@ -61,55 +62,5 @@ impl<L: Lines<Value: Real>> simd::Kernel for Band<'_, L> {
         for (row, (across, down)) in across.zip(down).enumerate() {
             self.gradient.line(self.first + row, across, down);
         }
-    }
-}
-
-/// The derivatives of a source of single-channel lines.
-pub(crate) struct Gradient<L: Lines> {
-    source: L,
-    derive: Kernel<L::Value>,
-    smooth: Kernel<L::Value>,
-    derived: Ring<L::Value>,
-    smoothed: Ring<L::Value>,
-    raw: Vec<L::Value>,
-    padded: Vec<L::Value>,
-}
-
-impl<L: Lines<Value: Real>> Gradient<L> {
-    /// By the kernels of [`kernel::sobel`].
-    pub(crate) fn sobel(source: L, derive: &[f64], smooth: &[f64]) -> Self {
-        let (width, slots) = (source.width(), derive.len());
-        Self {
-            derive: Kernel::odd(derive),
-            smooth: Kernel::even(smooth),
-            derived: Ring::new(slots, width),
-            smoothed: Ring::new(slots, width),
-            raw: vec![L::Value::default(); width],
-            padded: vec![L::Value::default(); width + slots - 1],
-            source,
-        }
-    }
-
-    /// The derivatives across and down in line `y`.
-    #[inline(always)]
-    pub(crate) fn line(&mut self, y: usize, across: &mut [L::Value], down: &mut [L::Value]) {
-        let (height, width) = (self.source.height(), self.source.width());
-        let radius = self.derive.radius();
-        for needed in touched(y, radius, height) {
-            if let (Some(derived), Some(smoothed)) =
-                (self.derived.missing(needed), self.smoothed.missing(needed))
-            {
-                self.source.line(needed, &mut self.raw);
-                pad(&self.raw, radius, 1, &mut self.padded);
-                let padded = &self.padded;
-                let shifted = |distance: isize| &padded[(radius as isize + distance) as usize..][..width];
-                self.derive.apply(derived, shifted);
-                self.smooth.apply(smoothed, shifted);
-            }
-        }
-        let row = |distance: isize| reflect(y as isize + distance, height);
-        let (derived, smoothed) = (&self.derived, &self.smoothed);
-        self.smooth.apply(across, |distance| derived.get(row(distance)));
-        self.derive.apply(down, |distance| smoothed.get(row(distance)));
     }
 }

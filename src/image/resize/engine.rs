@@ -7,15 +7,15 @@ use std::ops::AddAssign;
 use ndarray::{Array, ArrayView};
 use rayon::prelude::*;
 
-use super::taps::Taps;
+use super::taps::{Taps, Windows};
 use crate::Result;
 use crate::image::simd;
 use crate::image::size::{Raster, Size, array, checked_len};
 
 /// Fewest output rows a thread takes at a time.
 const MIN_BAND: usize = 16;
-/// Columns summed together in the vertical pass, so that the sums stay in registers and L1.
-const STRIP: usize = 64;
+/// Columns summed together in the vertical pass, so that the sums stay in registers.
+const STRIP: usize = 32;
 
 /// How sums are formed and rounded: what sets the conventions apart besides their weights.
 pub(super) trait Arithmetic: Sync {
@@ -60,34 +60,43 @@ pub(super) fn separable<A: Arithmetic, D: Raster>(
     let source = input.as_slice().unwrap_or(&[]);
     let mut output = vec![A::Sample::default(); length];
 
+    let job = Job {
+        arithmetic,
+        source,
+        source_line,
+        channels,
+        columns,
+        rows,
+    };
+
     // A band starts by resizing a whole window of lines anew, so it must be several windows tall.
     let band = (4 * rows.longest() * size.height / source_size.height).max(MIN_BAND);
     output
         .par_chunks_mut(line * band)
         .enumerate()
-        .for_each(|(index, lines)| {
+        .for_each(|(index, output)| {
             simd::run(Band {
-                arithmetic,
-                source,
-                source_line,
-                channels,
-                columns,
-                rows,
+                job: &job,
                 first: index * band,
-                output: lines,
+                output,
             });
         });
     array(shape.resized(size), output)
 }
 
-/// Some neighbouring output rows.
-struct Band<'a, A: Arithmetic> {
+/// What all bands share.
+struct Job<'a, A: Arithmetic> {
     arithmetic: &'a A,
     source: &'a [A::Sample],
     source_line: usize,
     channels: usize,
-    columns: &'a Taps<A::Weight>,
+    columns: &'a Windows<A::Weight>,
     rows: &'a Taps<A::Weight>,
+}
+
+/// Some neighbouring output rows.
+struct Band<'a, A: Arithmetic> {
+    job: &'a Job<'a, A>,
     first: usize,
     output: &'a mut [A::Sample],
 }
@@ -97,100 +106,138 @@ impl<A: Arithmetic> simd::Kernel for Band<'_, A> {
 
     #[inline(always)]
     fn run(self) {
-        let line = self.columns.outputs() * self.channels;
+        let Self { job, first, output } = self;
+        let line = job.columns.outputs() * job.channels;
         // A ring of resized lines: a window is at most `longest` neighbouring
         // source lines, which therefore never share a slot.
-        let slots = self.rows.longest();
+        let slots = job.rows.longest();
         let mut ring = vec![A::Mid::default(); slots * line];
         let mut held = vec![usize::MAX; slots];
-        for (row, output) in self.output.chunks_exact_mut(line).enumerate() {
-            let window = || self.rows.window(self.first + row);
-            for (y, _) in window() {
+        let mut window = Vec::with_capacity(slots);
+        for (row, output) in output.chunks_exact_mut(line).enumerate() {
+            window.clear();
+            for (y, weight) in job.rows.window(first + row) {
                 let slot = y % slots;
+                window.push((slot * line, weight));
                 if held[slot] != y {
                     held[slot] = y;
-                    let source = &self.source[y * self.source_line..][..self.source_line];
-                    let resized = &mut ring[slot * line..][..line];
-                    match self.channels {
-                        1 => across::<A, 1>(self.arithmetic, source, self.columns, resized),
-                        2 => across::<A, 2>(self.arithmetic, source, self.columns, resized),
-                        3 => across::<A, 3>(self.arithmetic, source, self.columns, resized),
-                        4 => across::<A, 4>(self.arithmetic, source, self.columns, resized),
-                        channels => across_any(self.arithmetic, source, channels, self.columns, resized),
-                    }
+                    let source = &job.source[y * job.source_line..][..job.source_line];
+                    job.across(source, &mut ring[slot * line..][..line]);
                 }
             }
-            down(self.arithmetic, &ring, window, output);
+            down(job.arithmetic, &ring, &window, output);
         }
     }
 }
 
-/// Resizes one line of `C`-channel pixels.
-#[inline(always)]
-fn across<A: Arithmetic, const C: usize>(
-    arithmetic: &A,
-    source: &[A::Sample],
-    columns: &Taps<A::Weight>,
-    resized: &mut [A::Mid],
-) {
-    let (pixels, _) = source.as_chunks::<C>();
-    let (outputs, _) = resized.as_chunks_mut::<C>();
-    for ((start, weights), output) in columns.windows().zip(outputs) {
-        let mut sums = [arithmetic.zero_across(); C];
-        for (&weight, pixel) in weights.iter().zip(&pixels[start..]) {
-            for (sum, &sample) in sums.iter_mut().zip(pixel) {
-                *sum = arithmetic.add_across(*sum, weight, sample);
+impl<A: Arithmetic> Job<'_, A> {
+    /// Resizes one line.
+    #[inline(always)]
+    fn across(&self, source: &[A::Sample], resized: &mut [A::Mid]) {
+        match (self.channels, self.columns.length()) {
+            (1, 2) => self.across_of::<1, 2>(source, resized),
+            (1, 4) => self.across_of::<1, 4>(source, resized),
+            (1, _) => self.across_any::<1>(source, resized),
+            (3, 2) => self.across_of::<3, 2>(source, resized),
+            (3, 4) => self.across_of::<3, 4>(source, resized),
+            (3, _) => self.across_any::<3>(source, resized),
+            (4, _) => self.across_any::<4>(source, resized),
+            (channels, _) => self.across_channels(source, channels, resized),
+        }
+    }
+
+    /// `C` channels and windows of `L` samples.
+    #[inline(always)]
+    fn across_of<const C: usize, const L: usize>(&self, source: &[A::Sample], resized: &mut [A::Mid]) {
+        let pixels = source.as_chunks::<C>().0;
+        let outputs = resized.as_chunks_mut::<C>().0;
+        for ((start, weights), output) in self.columns.iter_of::<L>().zip(outputs) {
+            if let Some(window) = pixels[start..].first_chunk::<L>() {
+                *output = self.pixel(weights, window);
             }
         }
-        for (output, &sum) in output.iter_mut().zip(&sums) {
-            *output = arithmetic.finish_across(sum);
+    }
+
+    /// `C` channels.
+    #[inline(always)]
+    fn across_any<const C: usize>(&self, source: &[A::Sample], resized: &mut [A::Mid]) {
+        let pixels = source.as_chunks::<C>().0;
+        let outputs = resized.as_chunks_mut::<C>().0;
+        for ((start, weights), output) in self.columns.iter().zip(outputs) {
+            *output = self.pixel(weights, &pixels[start..]);
+        }
+    }
+
+    #[inline(always)]
+    fn pixel<const C: usize>(&self, weights: &[A::Weight], window: &[[A::Sample; C]]) -> [A::Mid; C] {
+        let mut sums = [self.arithmetic.zero_across(); C];
+        for (&weight, pixel) in weights.iter().zip(window) {
+            for (sum, &sample) in sums.iter_mut().zip(pixel) {
+                *sum = self.arithmetic.add_across(*sum, weight, sample);
+            }
+        }
+        sums.map(|sum| self.arithmetic.finish_across(sum))
+    }
+
+    /// However many channels.
+    #[inline(always)]
+    fn across_channels(&self, source: &[A::Sample], channels: usize, resized: &mut [A::Mid]) {
+        for ((start, weights), output) in self.columns.iter().zip(resized.chunks_exact_mut(channels)) {
+            for (channel, output) in output.iter_mut().enumerate() {
+                let samples = source[start * channels + channel..].iter().step_by(channels);
+                let sum = weights
+                    .iter()
+                    .zip(samples)
+                    .fold(self.arithmetic.zero_across(), |sum, (&weight, &sample)| {
+                        self.arithmetic.add_across(sum, weight, sample)
+                    });
+                *output = self.arithmetic.finish_across(sum);
+            }
         }
     }
 }
 
-/// Resizes one line of pixels with however many channels.
+/// The weighted sum of resized lines, given by where in the ring each begins.
 #[inline(always)]
-fn across_any<A: Arithmetic>(
-    arithmetic: &A,
-    source: &[A::Sample],
-    channels: usize,
-    columns: &Taps<A::Weight>,
-    resized: &mut [A::Mid],
-) {
-    for ((start, weights), output) in columns.windows().zip(resized.chunks_exact_mut(channels)) {
-        for (channel, output) in output.iter_mut().enumerate() {
-            let samples = source[start * channels + channel..].iter().step_by(channels);
-            let sum = weights
-                .iter()
-                .zip(samples)
-                .fold(arithmetic.zero_across(), |sum, (&weight, &sample)| {
-                    arithmetic.add_across(sum, weight, sample)
-                });
-            *output = arithmetic.finish_across(sum);
-        }
-    }
-}
-
-/// The weighted sum of the lines of a window.
-#[inline(always)]
-fn down<A: Arithmetic, I: Iterator<Item = (usize, A::Weight)>>(
+fn down<A: Arithmetic>(
     arithmetic: &A,
     ring: &[A::Mid],
-    window: impl Fn() -> I,
+    window: &[(usize, A::Weight)],
     output: &mut [A::Sample],
 ) {
-    let line = output.len();
-    let slots = ring.len() / line;
-    for (strip, output) in output.chunks_mut(STRIP).enumerate() {
-        let mut sums = [arithmetic.zero_down(); STRIP];
-        for (y, weight) in window() {
-            let mids = &ring[(y % slots) * line + strip * STRIP..][..output.len()];
+    let length = output.len();
+    let (strips, rest) = output.as_chunks_mut::<STRIP>();
+    for (index, strip) in strips.iter_mut().enumerate() {
+        down_strip(arithmetic, ring, window, index * STRIP, strip);
+    }
+    let start = length - rest.len();
+    for (index, value) in rest.iter_mut().enumerate() {
+        down_strip(
+            arithmetic,
+            ring,
+            window,
+            start + index,
+            std::array::from_mut(value),
+        );
+    }
+}
+
+/// `N` neighbouring values from `start`.
+#[inline(always)]
+fn down_strip<A: Arithmetic, const N: usize>(
+    arithmetic: &A,
+    ring: &[A::Mid],
+    window: &[(usize, A::Weight)],
+    start: usize,
+    output: &mut [A::Sample; N],
+) {
+    let mut sums = [arithmetic.zero_down(); N];
+    for &(line, weight) in window {
+        if let Some(mids) = ring[line + start..].first_chunk::<N>() {
             for (sum, &mid) in sums.iter_mut().zip(mids) {
                 *sum = arithmetic.add_down(*sum, weight, mid);
             }
         }
-        for (output, &sum) in output.iter_mut().zip(&sums) {
-            *output = arithmetic.finish_down(sum);
-        }
     }
+    *output = sums.map(|sum| arithmetic.finish_down(sum));
 }

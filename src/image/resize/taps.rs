@@ -49,28 +49,27 @@ impl<W: Copy + Default + AddAssign> Taps<W> {
         })
     }
 
-    /// The same with every window inside the line: weights of places outside
-    /// are added to that of the sample they stand for.
-    pub(super) fn folded(mut self) -> Self {
+    /// The same with all windows of one length and inside the line: weights of
+    /// places outside are added to that of the sample they stand for.
+    pub(super) fn folded(self) -> Windows<W> {
         let last = self.inputs.saturating_sub(1) as isize;
-        let mut raw = Vec::with_capacity(self.longest);
-        for (span, slot) in self
-            .spans
-            .iter_mut()
-            .zip(self.weights.chunks_exact_mut(self.longest))
-        {
-            let (first, length) = *span;
-            let start = first.clamp(0, last);
-            let end = (first + length as isize - 1).clamp(0, last);
-            raw.clear();
-            raw.extend_from_slice(&slot[..length]);
-            slot.fill(W::default());
-            for (place, &weight) in (first..).zip(&raw) {
+        let longest = self.spans.iter().map(|span| span.1).max().unwrap_or(1);
+        let length = longest.min(self.inputs);
+        let mut starts = Vec::with_capacity(self.spans.len());
+        let mut weights = vec![W::default(); self.spans.len() * length];
+        let raw = self.weights.chunks_exact(self.longest);
+        for ((slot, raw), &(first, used)) in weights.chunks_exact_mut(length).zip(raw).zip(&self.spans) {
+            let start = first.clamp(0, last + 1 - length as isize);
+            for (place, &weight) in (first..).zip(&raw[..used]) {
                 slot[(place.clamp(0, last) - start) as usize] += weight;
             }
-            *span = (start, (end - start + 1) as usize);
+            starts.push(start as usize);
         }
-        self
+        Windows {
+            starts,
+            weights,
+            length,
+        }
     }
 
     pub(super) fn outputs(&self) -> usize {
@@ -92,13 +91,37 @@ impl<W: Copy + Default + AddAssign> Taps<W> {
             .zip(weights)
             .map(move |(place, &weight)| (place.clamp(0, last) as usize, weight))
     }
+}
 
-    /// First source sample and weights of every output in turn, of [folded](Self::folded) windows.
+/// Windows of one length that lie inside the line.
+pub(super) struct Windows<W> {
+    starts: Vec<usize>,
+    weights: Vec<W>,
+    length: usize,
+}
+
+impl<W> Windows<W> {
+    pub(super) fn outputs(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Samples in each window.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// First source sample and weights of every output in turn.
     #[inline(always)]
-    pub(super) fn windows(&self) -> impl Iterator<Item = (usize, &[W])> {
-        self.spans
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &[W])> {
+        self.starts
             .iter()
-            .zip(self.weights.chunks_exact(self.longest))
-            .map(|(&(first, length), weights)| (first as usize, &weights[..length]))
+            .copied()
+            .zip(self.weights.chunks_exact(self.length))
+    }
+
+    /// The same where the length is known to the compiler.
+    #[inline(always)]
+    pub(super) fn iter_of<const L: usize>(&self) -> impl Iterator<Item = (usize, &[W; L])> {
+        self.starts.iter().copied().zip(self.weights.as_chunks().0)
     }
 }

@@ -1,0 +1,128 @@
+//! Derivatives of planes, a line at a time.
+
+use super::convolve::{Kernel, Real};
+use super::lines::{Lines, Ring, pad, reflect, touched};
+
+/// Something that computes the derivatives of a plane, line by line.
+pub(crate) trait Gradient {
+    /// What they are made of.
+    type Value: Real + Send;
+
+    /// Number of lines.
+    fn height(&self) -> usize;
+    /// Number of values in a line.
+    fn width(&self) -> usize;
+    /// The derivatives across and down in line `y`. `#[inline(always)]`, see [`crate::image::simd`].
+    fn line(&mut self, y: usize, across: &mut [Self::Value], down: &mut [Self::Value]);
+}
+
+/// By the kernels of [`kernel::sobel`](super::kernel::sobel), borders reflected.
+pub(crate) struct Sobel<L: Lines> {
+    source: L,
+    derive: Kernel<L::Value>,
+    smooth: Kernel<L::Value>,
+    derived: Ring<L::Value>,
+    smoothed: Ring<L::Value>,
+    raw: Vec<L::Value>,
+    padded: Vec<L::Value>,
+}
+
+impl<L: Lines<Value: Real>> Sobel<L> {
+    pub(crate) fn new(source: L, derive: &[f64], smooth: &[f64]) -> Self {
+        let (width, slots) = (source.width(), derive.len());
+        Self {
+            derive: Kernel::odd(derive),
+            smooth: Kernel::even(smooth),
+            derived: Ring::new(slots, width),
+            smoothed: Ring::new(slots, width),
+            raw: vec![L::Value::default(); width],
+            padded: vec![L::Value::default(); width + slots - 1],
+            source,
+        }
+    }
+}
+
+impl<L: Lines<Value: Real>> Gradient for Sobel<L> {
+    type Value = L::Value;
+
+    fn height(&self) -> usize {
+        self.source.height()
+    }
+    fn width(&self) -> usize {
+        self.source.width()
+    }
+
+    #[inline(always)]
+    fn line(&mut self, y: usize, across: &mut [L::Value], down: &mut [L::Value]) {
+        let (height, width) = (self.height(), self.width());
+        let radius = self.derive.radius();
+        for needed in touched(y, radius, height) {
+            if let (Some(derived), Some(smoothed)) =
+                (self.derived.missing(needed), self.smoothed.missing(needed))
+            {
+                self.source.line(needed, &mut self.raw);
+                pad(&self.raw, radius, 1, &mut self.padded);
+                let padded = &self.padded;
+                let shifted = |distance: isize| &padded[(radius as isize + distance) as usize..][..width];
+                self.derive.apply(derived, shifted);
+                self.smooth.apply(smoothed, shifted);
+            }
+        }
+        let row = |distance: isize| reflect(y as isize + distance, height);
+        let (derived, smoothed) = (&self.derived, &self.smoothed);
+        self.smooth.apply(across, |distance| derived.get(row(distance)));
+        self.derive.apply(down, |distance| smoothed.get(row(distance)));
+    }
+}
+
+/// Half the difference of the neighbours, at the border the difference to the
+/// only one, as `numpy.gradient` has it; 0 where there is no neighbour at all.
+pub(crate) struct Central<L: Lines> {
+    source: L,
+    ring: Ring<L::Value>,
+}
+
+impl<L: Lines<Value: Real>> Central<L> {
+    pub(crate) fn new(source: L) -> Self {
+        Self {
+            ring: Ring::new(3, source.width()),
+            source,
+        }
+    }
+}
+
+impl<L: Lines<Value: Real>> Gradient for Central<L> {
+    type Value = L::Value;
+
+    fn height(&self) -> usize {
+        self.source.height()
+    }
+    fn width(&self) -> usize {
+        self.source.width()
+    }
+
+    #[inline(always)]
+    fn line(&mut self, y: usize, across: &mut [L::Value], down: &mut [L::Value]) {
+        let (height, width) = (self.height(), self.width());
+        let (above, below) = (y.saturating_sub(1), (y + 1).min(height - 1));
+        for needed in above..=below {
+            if let Some(slot) = self.ring.missing(needed) {
+                self.source.line(needed, slot);
+            }
+        }
+        let share = |places: usize| L::Value::nearest(if places == 2 { 0.5 } else { 1.0 });
+        let line = self.ring.get(y);
+        for (value, pair) in across.iter_mut().skip(1).zip(line.windows(3)) {
+            *value = (pair[2] - pair[0]) * share(2);
+        }
+        let second = 1.min(width - 1);
+        across[0] = line[second] - line[0];
+        across[width - 1] = line[width - 1] - line[width - 1 - second];
+
+        let factor = share(below - above);
+        let lines = self.ring.get(below).iter().zip(self.ring.get(above));
+        for (value, (&below, &above)) in down.iter_mut().zip(lines) {
+            *value = (below - above) * factor;
+        }
+    }
+}

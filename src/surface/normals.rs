@@ -1,0 +1,259 @@
+//! Normal maps, as the reference makes them: of the depth map taken as a
+//! height field, in picture space.
+
+use ndarray::{Array3, ArrayView2, Ix3};
+
+use crate::image::filter::convolve::{Kernel, Separable};
+use crate::image::filter::gradient::{Central, Gradient, Sobel};
+use crate::image::filter::kernel;
+use crate::image::filter::lines::{Lines, collect};
+use crate::image::size::{Raster, array, checked_len};
+use crate::{Error, Result};
+
+/// Largest kernel of all three filters.
+const MAX_KERNEL: usize = 31;
+
+/// How a [`normal_map`] is made. All kernels are odd, 1 to 31.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NormalMapOptions {
+    /// Gaussian blur of the depth before anything else: its size, and its sigma in pixels.
+    pub pre_blur: Option<usize>,
+    /// Size of the Sobel kernel; none for central differences.
+    ///
+    /// Its gain is not compensated: the larger the kernel, the steeper
+    /// everything looks. That is how the reference is, and users have tuned
+    /// their pictures to it.
+    pub sobel: Option<usize>,
+    /// Gaussian blur of the normals, which then get their length back: its
+    /// size, and its sigma in pixels.
+    pub post_blur: Option<usize>,
+    /// Turns hills into holes.
+    pub invert: bool,
+}
+
+impl Default for NormalMapOptions {
+    /// Sobel of size 3, no blur.
+    fn default() -> Self {
+        Self {
+            pre_blur: None,
+            sobel: Some(3),
+            post_blur: None,
+            invert: false,
+        }
+    }
+}
+
+/// The normal map of a 16-bit depth map (`[H, W]`, near = bright), `[H, W, 3]`.
+///
+/// The height is depth / 256 in pixels; red grows to the right, green upwards,
+/// blue towards the viewer, byte = trunc((n + 1) * 128) with 1 giving 255. A
+/// flat map is (128, 128, 255) everywhere. Borders are reflected. All in f64,
+/// to the last bit as the reference (OpenCV and numpy) has it, apart from
+/// blurred ones, where one byte in some thousands may differ by 1.
+///
+/// # Errors
+/// [`Error::Invalid`] for a kernel that is even or out of range, or if there are no pixels.
+pub fn normal_map(depth: ArrayView2<'_, u16>, options: NormalMapOptions) -> Result<Array3<u8>> {
+    let shape = depth.raw_dim();
+    checked_len(shape.picture_size(), 3)?;
+    for (name, size) in [
+        ("pre_blur", options.pre_blur),
+        ("sobel", options.sobel),
+        ("post_blur", options.post_blur),
+    ] {
+        check_kernel(name, size)?;
+    }
+    let depth = depth.as_standard_layout();
+    let height = Height {
+        depth: depth.as_slice().unwrap_or(&[]),
+        width: shape[1],
+        // The reference's height is minus the depth, so that near is up.
+        scale: if options.invert { 1.0 / 256.0 } else { -1.0 / 256.0 },
+    };
+    let mut bytes = vec![0; depth.len() * 3];
+    with_pre_blur(&height, options, &mut bytes)?;
+    array(Ix3(shape[0], shape[1], 3), bytes)
+}
+
+fn check_kernel(name: &str, size: Option<usize>) -> Result<()> {
+    match size {
+        Some(size) if size % 2 == 0 || size > MAX_KERNEL => Err(Error::invalid(format!(
+            "{name}: a kernel of size {size} is not possible; use an odd number from 1 to {MAX_KERNEL}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A Gaussian as wide as its kernel; size 1 changes nothing.
+fn blur(size: Option<usize>) -> Result<Option<Kernel<f64>>> {
+    match size {
+        None | Some(1) => Ok(None),
+        Some(size) => Ok(Some(Kernel::even(&kernel::gaussian(size, size as f64)?))),
+    }
+}
+
+fn with_pre_blur(height: &Height<'_>, options: NormalMapOptions, bytes: &mut [u8]) -> Result<()> {
+    match blur(options.pre_blur)? {
+        None => with_gradient(|| height.clone(), options, bytes),
+        Some(blur) => with_gradient(
+            || Separable::new(height.clone(), 1, blur.clone(), blur.clone()),
+            options,
+            bytes,
+        ),
+    }
+}
+
+fn with_gradient<L: Lines<Value = f64>>(
+    make: impl Fn() -> L + Sync,
+    options: NormalMapOptions,
+    bytes: &mut [u8],
+) -> Result<()> {
+    match options.sobel {
+        None => with_post_blur(|| Central::new(make()), options, bytes),
+        Some(size) => {
+            let (derive, smooth) = kernel::sobel(size)?;
+            with_post_blur(|| Sobel::new(make(), &derive, &smooth), options, bytes)
+        }
+    }
+}
+
+fn with_post_blur<G: Gradient<Value = f64>>(
+    make: impl Fn() -> G + Sync,
+    options: NormalMapOptions,
+    bytes: &mut [u8],
+) -> Result<()> {
+    let overlap = options.pre_blur.unwrap_or(1) + options.sobel.unwrap_or(3) + options.post_blur.unwrap_or(1);
+    match blur(options.post_blur)? {
+        None => collect(bytes, overlap, || Bytes::new(Normals::new(make()))),
+        Some(blur) => collect(bytes, overlap, || {
+            let blurred = Separable::of_planes(Normals::new(make()), 3, blur.clone(), blur.clone());
+            Bytes::new(Normalised(blurred))
+        }),
+    }
+    Ok(())
+}
+
+/// Lines of heights.
+#[derive(Clone)]
+struct Height<'a> {
+    depth: &'a [u16],
+    width: usize,
+    scale: f64,
+}
+
+impl Lines for Height<'_> {
+    type Value = f64;
+
+    fn height(&self) -> usize {
+        self.depth.len() / self.width
+    }
+    fn width(&self) -> usize {
+        self.width
+    }
+    #[inline(always)]
+    fn line(&mut self, y: usize, output: &mut [f64]) {
+        for (value, &depth) in output.iter_mut().zip(&self.depth[y * self.width..]) {
+            *value = f64::from(depth) * self.scale;
+        }
+    }
+}
+
+/// Lines of unit normals: all x, then all y, then all z.
+struct Normals<G>(G);
+
+impl<G: Gradient<Value = f64>> Normals<G> {
+    fn new(gradient: G) -> Self {
+        Self(gradient)
+    }
+}
+
+impl<G: Gradient<Value = f64>> Lines for Normals<G> {
+    type Value = f64;
+
+    fn height(&self) -> usize {
+        self.0.height()
+    }
+    fn width(&self) -> usize {
+        3 * self.0.width()
+    }
+    #[inline(always)]
+    fn line(&mut self, y: usize, output: &mut [f64]) {
+        let (across, rest) = output.split_at_mut(self.0.width());
+        let (down, toward) = rest.split_at_mut(self.0.width());
+        self.0.line(y, across, down);
+        for ((x, y), z) in across.iter_mut().zip(down).zip(toward) {
+            let length = (*x * *x + *y * *y + 1.0).sqrt();
+            *x /= length;
+            *y = -*y / length;
+            *z = 1.0 / length;
+        }
+    }
+}
+
+/// Lines of vectors as lines of unit vectors.
+struct Normalised<L>(L);
+
+impl<L: Lines<Value = f64>> Lines for Normalised<L> {
+    type Value = f64;
+
+    fn height(&self) -> usize {
+        self.0.height()
+    }
+    fn width(&self) -> usize {
+        self.0.width()
+    }
+    #[inline(always)]
+    fn line(&mut self, y: usize, output: &mut [f64]) {
+        self.0.line(y, output);
+        let width = output.len() / 3;
+        let (xs, rest) = output.split_at_mut(width);
+        let (ys, zs) = rest.split_at_mut(width);
+        for ((x, y), z) in xs.iter_mut().zip(ys).zip(zs) {
+            let length = (*x * *x + *y * *y + *z * *z).sqrt();
+            *x /= length;
+            *y /= length;
+            *z /= length;
+        }
+    }
+}
+
+/// Lines of unit vectors as lines of RGB bytes.
+struct Bytes<L> {
+    normals: L,
+    line: Vec<f64>,
+    planes: Vec<u8>,
+}
+
+impl<L: Lines<Value = f64>> Bytes<L> {
+    fn new(normals: L) -> Self {
+        Self {
+            line: vec![0.0; normals.width()],
+            planes: vec![0; normals.width()],
+            normals,
+        }
+    }
+}
+
+impl<L: Lines<Value = f64>> Lines for Bytes<L> {
+    type Value = u8;
+
+    fn height(&self) -> usize {
+        self.normals.height()
+    }
+    fn width(&self) -> usize {
+        self.normals.width()
+    }
+    #[inline(always)]
+    fn line(&mut self, y: usize, output: &mut [u8]) {
+        self.normals.line(y, &mut self.line);
+        for (byte, &value) in self.planes.iter_mut().zip(&self.line) {
+            *byte = ((value + 1.0) / 2.0 * 256.0).clamp(0.0, 255.9) as u8;
+        }
+        let (red, rest) = self.planes.split_at(output.len() / 3);
+        let (green, blue) = rest.split_at(output.len() / 3);
+        let colors = red.iter().zip(green).zip(blue);
+        for (pixel, ((&red, &green), &blue)) in output.as_chunks_mut().0.iter_mut().zip(colors) {
+            *pixel = [red, green, blue];
+        }
+    }
+}
