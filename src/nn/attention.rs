@@ -99,9 +99,8 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
     let sides = packed.all(qkv, shape, width);
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
-        (0..b * heads * blocks).into_par_iter().for_each_init(
-            || vec![0f32; QUERIES.min(n) * padded],
-            |scores, tile| {
+        (0..b * heads * blocks).into_par_iter().for_each(|tile| {
+            buffer::scratch(QUERIES.min(n) * padded, |scores| {
                 let (sequence, block) = (tile / blocks, tile % blocks);
                 let (picture, head) = (sequence / heads, sequence % heads);
                 let first = block * QUERIES;
@@ -154,8 +153,8 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
                         *y *= share;
                     }
                 }
-            },
-        );
+            });
+        });
     };
     // SAFETY: the tiles (picture, head, block of queries) cover the buffer, and the second product of
     // a tile writes all of it.

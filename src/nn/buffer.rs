@@ -1,5 +1,6 @@
 //! Result buffers that are written before they are read, without being zeroed first.
 
+use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 /// Makes a vector of `len` elements by letting `fill` write all of them.
@@ -12,6 +13,22 @@ pub(super) unsafe fn filled(len: usize, fill: impl FnOnce(&mut [MaybeUninit<f32>
     // SAFETY: the capacity is at least `len`, and the caller promises that `fill` wrote everything.
     unsafe { data.set_len(len) };
     data
+}
+
+/// Lends `len` elements of this thread's scratch memory, which hold anything,
+/// and keeps the memory for the next task.
+pub(super) fn scratch<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    thread_local! {
+        static MEMORY: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    }
+    // Taken out meanwhile, so that a task that is started inside another gets memory of its own.
+    let mut memory = MEMORY.take();
+    if memory.len() < len {
+        memory.resize(len, 0.0);
+    }
+    let result = work(&mut memory[..len]);
+    MEMORY.set(memory);
+    result
 }
 
 /// A buffer that parallel tiles write into, each its own elements.

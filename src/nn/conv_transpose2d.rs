@@ -131,14 +131,9 @@ fn run(x: &[f32], weight: &[f32], bias: &[f32], stride: usize, (h, w): (usize, u
     let padded = pixels.next_multiple_of(strip_width(level));
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
-        (0..pictures * bands * groups).into_par_iter().for_each_init(
-            || {
-                (
-                    vec![0f32; inputs * padded],
-                    vec![0f32; OUTPUTS.min(outputs) * block * padded],
-                )
-            },
-            |(copied, products), tile| {
+        (0..pictures * bands * groups).into_par_iter().for_each(|tile| {
+            buffer::scratch((inputs + OUTPUTS.min(outputs) * block) * padded, |scratch| {
+                let (copied, products) = scratch.split_at_mut(inputs * padded);
                 let (picture, tile) = (tile / (bands * groups), tile % (bands * groups));
                 let (first, output) = (tile / groups * ROWS, tile % groups * OUTPUTS);
                 let (rows, count) = (ROWS.min(h - first), OUTPUTS.min(outputs - output));
@@ -177,8 +172,8 @@ fn run(x: &[f32], weight: &[f32], bias: &[f32], stride: usize, (h, w): (usize, u
                     let out = unsafe { out.uninit(at, rows * w * block) };
                     scatter(products, padded, bias[output + i], w, stride, out);
                 }
-            },
-        );
+            });
+        });
     };
     // SAFETY: the tiles (picture, rows, channels) cover the buffer, and `scatter` writes all of the
     // rows it is given.

@@ -411,6 +411,48 @@ fn convolutions_of_every_kind_agree_with_plain_loops() {
                 ..config()
             },
         ),
+        // Enough channels for the kernel with fewer multiplications, on maps that its tiles do not divide.
+        conv(1, 16, 16, (1, 1), (3, 3), same3),
+        conv(2, 17, 33, (5, 4), (3, 3), same3),
+        conv(1, 20, 130, (6, 7), (3, 3), same3),
+        conv(
+            1,
+            16,
+            18,
+            (9, 141),
+            (3, 3),
+            Conv2dConfig {
+                activation: Activation::Relu6,
+                ..same3
+            },
+        ),
+        conv(
+            1,
+            19,
+            16,
+            (35, 3),
+            (3, 3),
+            Conv2dConfig {
+                relu_input: true,
+                ..config()
+            },
+        ),
+        conv(
+            1,
+            16,
+            17,
+            (8, 70),
+            (3, 3),
+            Conv2dConfig {
+                padding: Padding {
+                    top: 0,
+                    bottom: 3,
+                    left: 2,
+                    right: 1,
+                },
+                ..config()
+            },
+        ),
         conv(1, 1, 1, (9, 11), (3, 3), same3),
     ];
     for (i, case) in cases.into_iter().enumerate() {

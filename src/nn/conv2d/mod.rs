@@ -2,11 +2,16 @@
 
 mod dense;
 mod depthwise;
+mod plan;
+mod winograd;
+
+use std::mem::MaybeUninit;
 
 use candle_core::Tensor;
 
 use super::Activation;
 use super::fused::{self, to_vec};
+use super::simd::{Isa, Level, per_isa};
 use crate::{Error, Result};
 
 /// Zero pixels added around a map.
@@ -112,16 +117,68 @@ pub struct Conv2d {
 
 #[derive(Clone, Debug)]
 enum Map {
-    Fused(Weights),
+    Fused(Kernel),
     Stock { weight: Tensor, bias: Option<Tensor> },
 }
 
-/// The weights as the fused kernels want them.
+/// The fused kernels, each with its weights.
+#[derive(Clone, Debug)]
+enum Kernel {
+    Depthwise(Weights),
+    Dense(Weights),
+    Winograd(winograd::Transformed),
+}
+
 #[derive(Clone, Debug)]
 struct Weights {
     /// `[outputs, inputs / groups, height, width]`.
     kernel: Vec<f32>,
     bias: Vec<f32>,
+}
+
+/// What is done to the sums of an output channel at the end.
+#[derive(Clone, Copy)]
+struct Finish<'a> {
+    bias: f32,
+    residual: Option<&'a [f32]>,
+    activation: Activation,
+}
+
+impl Finish<'_> {
+    /// Finishes rows of sums, `width` apart, and writes rows of `out_w`: all of `out`.
+    fn rows(&self, level: Level, sums: &mut [f32], width: usize, out_w: usize, out: &mut [MaybeUninit<f32>]) {
+        finish_rows(level, self, sums, width, out_w, out);
+    }
+
+    /// Finishes a row of sums, the first of which belongs to element `at` of the residual.
+    #[inline(always)]
+    fn apply<I: Isa>(&self, sums: &mut [f32], at: usize) {
+        match self.residual {
+            None => {
+                for sum in sums.iter_mut() {
+                    *sum += self.bias;
+                }
+            }
+            Some(residual) => {
+                for (sum, residual) in sums.iter_mut().zip(&residual[at..]) {
+                    *sum += self.bias + residual;
+                }
+            }
+        }
+        self.activation.apply::<I>(sums);
+    }
+}
+
+per_isa! {
+    fn finish_rows<I>(finish: &Finish<'_>, sums: &mut [f32], width: usize, out_w: usize, out: &mut [MaybeUninit<f32>]) {
+        for (row, (sums, out)) in sums.chunks_mut(width).zip(out.chunks_exact_mut(out_w)).enumerate() {
+            let sums = &mut sums[..out_w];
+            finish.apply::<I>(sums, row * out_w);
+            for (out, sum) in out.iter_mut().zip(sums.iter()) {
+                out.write(*sum);
+            }
+        }
+    }
 }
 
 /// Sizes of one run.
@@ -167,12 +224,17 @@ impl Conv2d {
             )));
         }
         let map = if fused::runs_on(&weight) {
-            Map::Fused(Weights {
-                kernel: to_vec(&weight)?,
-                bias: match &bias {
-                    Some(bias) => to_vec(bias)?,
-                    None => vec![0.0; outputs],
-                },
+            let kernel = to_vec(&weight)?;
+            let bias = match &bias {
+                Some(bias) => to_vec(bias)?,
+                None => vec![0.0; outputs],
+            };
+            Map::Fused(if winograd::Transformed::suits(shape, &config) {
+                Kernel::Winograd(winograd::Transformed::new(&kernel, bias))
+            } else if config.groups == outputs && shape.1 == 1 {
+                Kernel::Depthwise(Weights { kernel, bias })
+            } else {
+                Kernel::Dense(Weights { kernel, bias })
             })
         } else {
             Map::Stock { weight, bias }
@@ -215,15 +277,15 @@ impl Conv2d {
             )));
         }
         match (&self.map, residual) {
-            (Map::Fused(weights), None) => fused::unary("conv2d", x, shape, |x| {
-                weights.run(x, None, &geometry, &self.config)
+            (Map::Stock { weight, bias }, _) => self.stock(x, weight, bias.as_ref(), residual),
+            (Map::Fused(kernel), None) => fused::unary("conv2d", x, shape, |x| {
+                kernel.run(x, None, &geometry, &self.config)
             }),
-            (Map::Fused(weights), Some(residual)) => {
+            (Map::Fused(kernel), Some(residual)) => {
                 fused::binary("conv2d", x, residual, shape, |x, residual| {
-                    weights.run(x, Some(residual), &geometry, &self.config)
+                    kernel.run(x, Some(residual), &geometry, &self.config)
                 })
             }
-            (Map::Stock { weight, bias }, _) => self.stock(x, weight, bias.as_ref(), residual),
         }
     }
 
@@ -296,7 +358,7 @@ impl Conv2d {
     }
 }
 
-impl Weights {
+impl Kernel {
     fn run(
         &self,
         x: &[f32],
@@ -304,10 +366,10 @@ impl Weights {
         geometry: &Geometry,
         config: &Conv2dConfig,
     ) -> Vec<f32> {
-        if config.groups == geometry.inputs && config.groups == geometry.outputs {
-            depthwise::run(x, &self.kernel, &self.bias, residual, geometry, config)
-        } else {
-            dense::run(x, self, residual, geometry, config)
+        match self {
+            Self::Depthwise(weights) => depthwise::run(x, weights, residual, geometry, config),
+            Self::Dense(weights) => dense::run(x, weights, residual, geometry, config),
+            Self::Winograd(weights) => weights.run(x, residual, geometry, config),
         }
     }
 }
