@@ -31,7 +31,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 #[pyo3(signature = (depth, kind = "inverse"))]
 fn mesh_depth<'py>(py: Python<'py>, depth: Depth<'py>, kind: &str) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let kind = depth_kind(kind)?;
+    let kind = DepthKind::named(kind)?;
     let map = DepthMap::new(depth.to_f32(), kind);
     let scaled = py.detach(|| surface::mesh_depth(&map))?;
     Ok(scaled.into_pyarray(py))
@@ -59,7 +59,7 @@ fn simple_mesh(
     progress: Option<Py<PyAny>>,
     cancel: Option<Py<PyAny>>,
 ) -> PyResult<PyMesh> {
-    let kind = depth_kind(kind)?;
+    let kind = DepthKind::named(kind)?;
     let options = SimpleMesh {
         view: view(spherical, fov, intrinsics)?,
         occlude,
@@ -109,7 +109,7 @@ fn point_cloud(
     progress: Option<Py<PyAny>>,
     cancel: Option<Py<PyAny>>,
 ) -> PyResult<PyMesh> {
-    let map = DepthMap::new(depth.to_f32(), depth_kind(kind)?);
+    let map = DepthMap::new(depth.to_f32(), DepthKind::named(kind)?);
     let options = PointCloud {
         view: view(spherical, fov, intrinsics)?,
         edge_rtol,
@@ -306,15 +306,6 @@ impl Depth<'_> {
             Self::F64(depth) => depth.as_array().mapv(|value| value as f32),
         }
     }
-}
-
-fn depth_kind(name: &str) -> PyResult<DepthKind> {
-    let kinds = [
-        ("inverse", DepthKind::Inverse),
-        ("depth", DepthKind::Depth),
-        ("metric", DepthKind::Metric),
-    ];
-    named("kind", name, &kinds)
 }
 
 fn named_axes(name: &str) -> PyResult<Axes> {

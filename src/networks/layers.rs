@@ -1,8 +1,10 @@
 //! Reading the layers of `nn` from a checkpoint, under the names PyTorch gives their tensors.
 
-use crate::Result;
-use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear};
+use candle_core::Tensor;
+
+use crate::nn::{Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear};
 use crate::weights::Weights;
+use crate::{Error, Result};
 
 /// A convolution with a square `kernel`; its bias is read if there is one.
 pub(super) fn conv2d(
@@ -49,4 +51,42 @@ pub(super) fn layer_norm(weights: &Weights<'_>, channels: usize, eps: f64) -> Re
         weights.tensor("bias", channels)?,
         eps,
     )
+}
+
+/// A convolution with a square `kernel` and the batch normalisation after it, as one convolution.
+pub(super) fn conv2d_norm(
+    conv: &Weights<'_>,
+    norm: &Weights<'_>,
+    (inputs, outputs): (usize, usize),
+    kernel: usize,
+    eps: f64,
+    config: Conv2dConfig,
+) -> Result<Conv2d> {
+    let weight = conv.tensor("weight", (outputs, inputs / config.groups, kernel, kernel))?;
+    let bias = match conv.contains("bias") {
+        true => Some(conv.tensor("bias", outputs)?),
+        false => None,
+    };
+    let norm = BatchNorm {
+        weight: norm.tensor("weight", outputs)?,
+        bias: norm.tensor("bias", outputs)?,
+        running_mean: norm.tensor("running_mean", outputs)?,
+        running_var: norm.tensor("running_var", outputs)?,
+        eps,
+    };
+    let (weight, bias) = norm.fold(&weight, bias.as_ref())?;
+    Conv2d::new(weight, Some(bias), config)
+}
+
+/// The height and width of a network's input, which must be multiples of `multiple`.
+pub(super) fn input_size(input: &Tensor, name: &str, multiple: usize) -> Result<(usize, usize)> {
+    match input.dims() {
+        [_, _, h, w] if *h > 0 && *w > 0 && h % multiple == 0 && w % multiple == 0 => Ok((*h, *w)),
+        [_, _, h, w] => Err(Error::invalid(format!(
+            "{name} was given a {w} x {h} input; both sides must be multiples of {multiple}"
+        ))),
+        other => Err(Error::invalid(format!(
+            "{name} was given a tensor of shape {other:?}; its input is [B, channels, H, W]"
+        ))),
+    }
 }

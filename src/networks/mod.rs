@@ -2,12 +2,19 @@
 
 pub mod depth_anything;
 mod dpt;
+mod efficientnet_lite;
 mod layers;
+mod load;
+pub mod midas_v21;
+pub mod pocket;
 mod preprocessing;
+mod progress;
+mod resnext;
 mod vit;
 
 use candle_core::Tensor;
 
+pub use self::load::{identify, load};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Monitor, Result};
 

@@ -3,8 +3,10 @@
 mod depth;
 mod download;
 mod golden;
+mod guided;
 mod image;
 mod networks;
+mod networks_conv;
 mod nn;
 mod pocket;
 #[allow(dead_code, unused_imports)]
