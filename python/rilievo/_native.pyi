@@ -214,3 +214,128 @@ def save_depth(path: _Path, depth: _Depth | NDArray[np.uint16], *, png_scale: fl
     float64 becomes float32. Floats in a PNG are multiplied by ``png_scale`` (1000: metres to millimetres), or
     stretched over 0..65535 without it.
     """
+
+# --- image: picture files -------------------------------------------------------------------------
+
+class UnknownFormat(RilievoError):
+    """A picture file in a format that is not decoded here; Pillow may know it."""
+
+def read_picture(
+    path: _Path, *, max_pixels: int | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """A picture file as RGB ``[H, W, 3]`` and opacity ``[H, W]`` (``None`` where all is opaque).
+
+    PNG, JPEG, WebP, TIFF, BMP, GIF, OpenEXR, HDR, PNM, QOI, TGA, farbfeld; told by the content. EXIF rotation
+    is applied; 16 bits are divided by 257 and rounded; floating point is taken as linear light, clamped and given
+    the sRGB curve; of an animation the first frame is taken. Pictures of more than ``max_pixels`` (default 250
+    million) are refused before they are decoded.
+
+    Raises :class:`FileNotFoundError`, :class:`OSError`; :class:`UnknownFormat` for what another program may read;
+    :class:`RilievoError` for what is empty, damaged, cut short, too large or no picture.
+    """
+
+def read_depth(
+    path: _Path, *, max_pixels: int | None = None
+) -> (
+    NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.int32] | NDArray[np.float32]
+):
+    """One channel ``[H, W]`` of a picture file as it is stored, no bit lost.
+
+    Of colours the first channel; of a palette the brightness; of OpenEXR the channel Z, Y, V or R, or else the
+    first. Fewer than 8 bits are scaled to 0..255, smaller signed integers become int32, half and double precision
+    float32. Raises as :func:`read_picture`.
+    """
+
+def write_png(
+    path: _Path, pixels: NDArray[np.uint8] | NDArray[np.uint16], text: dict[str, str] | None = None
+) -> None:
+    """Writes ``[H, W]`` (gray) or ``[H, W, 1..4]`` (gray, gray and opacity, RGB, RGBA), 8 or 16 bits, as PNG.
+
+    ``text`` becomes text chunks (keywords of 1 to 79 Latin-1 letters). An existing file is replaced, in one step:
+    when writing fails it stays, and nothing half-written is left.
+
+    Raises :class:`ValueError` for what PNG cannot hold, :class:`FileNotFoundError` if there is no such folder,
+    :class:`OSError` if it cannot be written to.
+    """
+
+# --- depth: stretching, clipping, 16 bits ---------------------------------------------------------
+
+def nearness(values: _Depth, kind: _Kind) -> NDArray[np.float32]:
+    """The map stretched to 0..1, near = 1; all 0 if it is flat.
+
+    Raises :class:`ValueError` if there are no pixels or some values are not finite.
+    """
+
+def depth_to_u16(
+    values: _Depth,
+    kind: _Kind = "inverse",
+    normalize: bool = True,
+    clip: Literal["Range", "Outliers"] | None = None,
+    far: float = 0.0,
+    near: float = 1.0,
+) -> NDArray[np.uint16]:
+    """The 16-bit depth map, near = bright, to the last bit as the reference makes it.
+
+    ``normalize`` stretches to the full range; without it ``values`` are in 0..1 with near = 1 and clamped.
+    ``clip`` cuts before stretching, at the fractions ``far`` and ``near`` of the range, or at these quantiles of the
+    pixels; with ``far == near`` the result is a mask, white from there on.
+
+    Raises :class:`ValueError` unless ``0 <= far <= near <= 1``, if some values are not finite, and where the
+    arguments do not go together.
+    """
+
+def custom_depth(
+    picture: NDArray[np.bool_]
+    | NDArray[np.uint8]
+    | NDArray[np.uint16]
+    | NDArray[np.uint32]
+    | NDArray[np.int32]
+    | NDArray[np.float32]
+    | NDArray[np.float64],
+    width: int,
+    height: int,
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """A depth picture ``[H, W]`` (near = bright) in 0..1 at another size (Lanczos), its scale kept.
+
+    8-bit v becomes v / 256, 16-bit v becomes v / 65536. 32-bit integers count as 8 or 16 bits if all values fit.
+    Floating point is taken as it is if nothing is above 2, else counted like 32-bit integers; NaN is 0. float64 for
+    32-bit integers and float64, float32 for the others.
+    """
+
+def combine(
+    picture: NDArray[np.uint8], depth_u16: NDArray[np.uint16], vertical: bool = False
+) -> NDArray[np.uint8]:
+    """A picture ``[H, W, 3 | 4]`` and its depth map in gray, side by side or one below the other."""
+
+# --- surface: normal maps and heat maps -----------------------------------------------------------
+
+def normal_map(
+    depth_u16: NDArray[np.uint16],
+    *,
+    pre_blur: int | None = None,
+    sobel: int | None = 3,
+    post_blur: int | None = None,
+    invert: bool = False,
+) -> NDArray[np.uint8]:
+    """The reference's normal map, RGB ``[H, W, 3]``: red right, green up, blue towards the viewer.
+
+    ``pre_blur`` and ``post_blur`` are sizes and sigmas of Gaussian blurs of the depth and of the normals, ``sobel``
+    the size of the gradient's kernel, ``None`` for central differences. Sizes are odd, 1 to 31; the gain of large
+    Sobel kernels is not compensated. Raises :class:`ValueError` for other sizes.
+    """
+
+def camera_normal_map(
+    depth: NDArray[np.float32],
+    *,
+    kind: _Kind = "metric",
+    fov: float = 55.0,
+    green: Literal["up", "down"] = "up",
+) -> NDArray[np.uint8]:
+    """Camera-space normals of the surface in space, RGB ``[H, W, 3]``, true to its angles.
+
+    ``fov`` is the horizontal field of view in degrees; ``green`` up is OpenGL's, down DirectX's. A map that is not
+    metric is scaled as for meshes (:func:`mesh_depth`).
+    """
+
+def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """The depth in the colours of inferno between its percentiles 2 and 85, RGBA ``[H, W, 4]``, opaque."""
