@@ -1,38 +1,183 @@
 //! Python doors of the room `stereo`.
 
-use numpy::{IntoPyArray, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
+// A Python function is called by keywords; its Rust side takes them all.
+#![allow(clippy::too_many_arguments)]
+
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
+use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::prelude::*;
 
 use super::monitor::watched;
-use crate::stereo::{self, StereoOptions};
+use crate::stereo::{self, Eyes, Fill, Mode, StereoOptions};
+use crate::{Monitor, Result};
 
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(stereo_modes, module)?)?;
+    module.add_function(wrap_pyfunction!(stereo_fills, module)?)?;
+    module.add_function(wrap_pyfunction!(stereo_images, module)?)?;
+    module.add_function(wrap_pyfunction!(stereo_eyes, module)?)
+}
+
+/// The names of all stereo modes, each with a few words on what it shows.
 #[pyfunction]
-#[pyo3(signature = (image, depth, divergence, separation, balance, offset_exponent, fill))]
-fn stereo_eyes<'py>(
+fn stereo_modes() -> Vec<(&'static str, &'static str)> {
+    Mode::ALL.iter().map(|mode| (mode.name(), mode.about())).collect()
+}
+
+/// The names of all stereo fills.
+#[pyfunction]
+fn stereo_fills() -> Vec<&'static str> {
+    Fill::ALL.iter().map(|fill| fill.name()).collect()
+}
+
+/// Stereo pictures, a pair of name and array for each of `modes`, in order.
+#[pyfunction]
+#[pyo3(signature = (
+    image, depth, modes, *, divergence = 2.5, separation = 0.0, balance = 0.0, offset_exponent = 1.0,
+    fill = "polylines_sharp", convergence = None, progress = None, cancel = None,
+))]
+fn stereo_images<'py>(
     py: Python<'py>,
     image: PyReadonlyArray3<'py, u8>,
-    depth: PyReadonlyArray2<'py, u16>,
+    depth: Depth<'py>,
+    modes: Vec<String>,
     divergence: f64,
     separation: f64,
     balance: f64,
     offset_exponent: f64,
     fill: &str,
-) -> PyResult<(Bound<'py, PyArray3<u8>>, Bound<'py, PyArray3<u8>>)> {
+    convergence: Option<f64>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<Vec<(String, Bound<'py, PyArray3<u8>>)>> {
+    let modes = modes
+        .iter()
+        .map(|mode| mode.parse())
+        .collect::<Result<Vec<Mode>>>()?;
     let options = StereoOptions {
         divergence,
         separation,
         balance,
         offset_exponent,
         fill: fill.parse()?,
-        ..Default::default()
+        convergence: convergence.unwrap_or(0.0),
+        holes: false,
     };
-    let (image, depth) = (image.as_array(), depth.as_array());
-    let eyes = watched(py, None, None, |monitor| {
-        stereo::eyes(image, depth, &options, monitor)
+    options.validate()?;
+    if modes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (image, depth) = (image.as_array(), depth.view());
+    let pictures = watched(py, progress, cancel, |monitor| {
+        let eyes = depth.eyes(image, &options, monitor)?;
+        modes
+            .iter()
+            .map(|&mode| stereo::compose(&eyes, mode))
+            .collect::<Result<Vec<_>>>()
     })?;
-    Ok((eyes.left.into_pyarray(py), eyes.right.into_pyarray(py)))
+    Ok(modes
+        .iter()
+        .zip(pictures)
+        .map(|(mode, picture)| (mode.name().to_owned(), picture.into_pyarray(py)))
+        .collect())
 }
 
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(stereo_eyes, module)?)
+type Pictures<'py> = (
+    Bound<'py, PyArray3<u8>>,
+    Bound<'py, PyArray3<u8>>,
+    Bound<'py, PyArray2<bool>>,
+    Bound<'py, PyArray2<bool>>,
+);
+
+/// The left eye, the right eye, and the masks of what the fill made up in each.
+#[pyfunction]
+#[pyo3(signature = (
+    image, depth, *, divergence = 2.5, separation = 0.0, balance = 0.0, offset_exponent = 1.0,
+    fill = "polylines_sharp", convergence = None, progress = None, cancel = None,
+))]
+fn stereo_eyes<'py>(
+    py: Python<'py>,
+    image: PyReadonlyArray3<'py, u8>,
+    depth: Depth<'py>,
+    divergence: f64,
+    separation: f64,
+    balance: f64,
+    offset_exponent: f64,
+    fill: &str,
+    convergence: Option<f64>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<Pictures<'py>> {
+    let options = StereoOptions {
+        divergence,
+        separation,
+        balance,
+        offset_exponent,
+        fill: fill.parse()?,
+        convergence: convergence.unwrap_or(0.0),
+        holes: true,
+    };
+    let (image, depth) = (image.as_array(), depth.view());
+    let Eyes {
+        left,
+        right,
+        left_holes,
+        right_holes,
+    } = watched(py, progress, cancel, |monitor| {
+        depth.eyes(image, &options, monitor)
+    })?;
+    let mask = |holes: Option<Array2<bool>>, eye: &Array3<u8>| {
+        holes.unwrap_or_else(|| Array2::default((eye.dim().0, eye.dim().1)))
+    };
+    let (left_holes, right_holes) = (mask(left_holes, &left), mask(right_holes, &right));
+    Ok((
+        left.into_pyarray(py),
+        right.into_pyarray(py),
+        left_holes.into_pyarray(py),
+        right_holes.into_pyarray(py),
+    ))
+}
+
+/// Depth in any of the number types it comes in, `[H, W]`, near = large.
+#[derive(FromPyObject)]
+enum Depth<'py> {
+    #[pyo3(transparent, annotation = "uint16 array [H, W]")]
+    U16(PyReadonlyArray2<'py, u16>),
+    #[pyo3(transparent, annotation = "float32 array [H, W]")]
+    F32(PyReadonlyArray2<'py, f32>),
+    #[pyo3(transparent, annotation = "float64 array [H, W]")]
+    F64(PyReadonlyArray2<'py, f64>),
+    #[pyo3(transparent, annotation = "uint8 array [H, W]")]
+    U8(PyReadonlyArray2<'py, u8>),
+}
+
+impl Depth<'_> {
+    fn view(&self) -> DepthView<'_> {
+        match self {
+            Self::U16(depth) => DepthView::U16(depth.as_array()),
+            Self::F32(depth) => DepthView::F32(depth.as_array()),
+            Self::F64(depth) => DepthView::F64(depth.as_array()),
+            Self::U8(depth) => DepthView::U8(depth.as_array()),
+        }
+    }
+}
+
+/// [`Depth`] without Python, to be looked at while the GIL is released.
+#[derive(Clone, Copy)]
+enum DepthView<'a> {
+    U16(ArrayView2<'a, u16>),
+    F32(ArrayView2<'a, f32>),
+    F64(ArrayView2<'a, f64>),
+    U8(ArrayView2<'a, u8>),
+}
+
+impl DepthView<'_> {
+    fn eyes(self, image: ArrayView3<u8>, options: &StereoOptions, monitor: &Monitor) -> Result<Eyes> {
+        match self {
+            Self::U16(depth) => stereo::eyes(image, depth, options, monitor),
+            Self::F32(depth) => stereo::eyes(image, depth, options, monitor),
+            Self::F64(depth) => stereo::eyes(image, depth, options, monitor),
+            Self::U8(depth) => stereo::eyes(image, depth, options, monitor),
+        }
+    }
 }

@@ -1,22 +1,26 @@
 //! A picture and its depth become two eyes.
 
-use ndarray::{Array3, ArrayView2, ArrayView3, CowArray};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, CowArray};
 use rayon::prelude::*;
 
 use super::nearness::{DepthSample, Nearness};
-use super::options::{Shift, StereoOptions};
-use super::polylines;
-use super::widened::widened;
-use super::{Fill, scatter};
+use super::options::StereoOptions;
+use super::rows::{RowPainter, Seen};
+use super::{Fill, inpaint};
 use crate::{Error, Monitor, Result};
 
-/// What the two eyes see: pictures of the size and channels of the original.
+/// What the two eyes see.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Eyes {
-    /// The left eye, `[H, W, C]`.
+    /// The left eye, `[H, W, C]` like the picture.
     pub left: Array3<u8>,
-    /// The right eye, `[H, W, C]`.
+    /// The right eye, `[H, W, C]` like the picture.
     pub right: Array3<u8>,
+    /// Which pixels of the left eye no surface of the picture covers, `[H, W]`,
+    /// if [`StereoOptions::holes`] asked for it.
+    pub left_holes: Option<Array2<bool>>,
+    /// The same for the right eye.
+    pub right_holes: Option<Array2<bool>>,
 }
 
 /// Rows a thread takes at least, so that small pictures are not cut to shreds.
@@ -24,7 +28,22 @@ const ROWS_PER_TASK: usize = 8;
 /// Pixels between two progress reports.
 const PIXELS_PER_REPORT: usize = 1 << 23;
 
-/// Draws both eyes.
+/// Draws both eyes of a picture.
+///
+/// `image` is `[H, W, C]` with one to four channels (grey, grey with alpha,
+/// RGB, RGBA; all are shifted and mixed alike), `depth` is `[H, W]`, larger is
+/// nearer; only its range counts, because it is scaled to 0..1 by its own
+/// minimum and maximum. Flat depth counts as all far. The same bytes come out
+/// for any number of threads.
+///
+/// Holes are where the fill made something up: for the whole-pixel fills the
+/// pixels that nothing landed on, for the others those whose centre lies where
+/// neighbours are more than one and a half pixels apart, or outside the picture.
+///
+/// # Errors
+/// [`Error::Invalid`] for an empty picture, other channel counts, depth of
+/// another size or with values that are not finite, and options out of range;
+/// [`Error::Cancelled`] when `monitor` says so.
 pub fn eyes<D: DepthSample>(
     image: ArrayView3<u8>,
     depth: ArrayView2<D>,
@@ -37,6 +56,11 @@ pub fn eyes<D: DepthSample>(
         return Err(Error::invalid(
             "the picture for the stereo pair is empty; give at least one pixel",
         ));
+    }
+    if width > i32::MAX as usize / 8 {
+        return Err(Error::invalid(format!(
+            "the picture is {width} pixels wide; make it smaller"
+        )));
     }
     if depth.dim() != (height, width) {
         let (rows, columns) = depth.dim();
@@ -55,12 +79,48 @@ pub fn eyes<D: DepthSample>(
     }
 }
 
-#[derive(Default)]
-struct Scratch {
-    nearness: Vec<f64>,
-    colours: [Vec<f64>; 4],
-    landed: Vec<bool>,
-    polylines: polylines::Scratch,
+/// An eye in the making.
+pub(super) struct Eye<const C: usize> {
+    pub pixels: Vec<[u8; C]>,
+    pub holes: Option<Vec<bool>>,
+}
+
+impl<const C: usize> Eye<C> {
+    fn new(count: usize, holes: bool) -> Self {
+        Self {
+            pixels: vec![[0; C]; count],
+            holes: holes.then(|| vec![false; count]),
+        }
+    }
+
+    /// The rows `from..to` to write to.
+    fn rows(&mut self, width: usize, from: usize, to: usize) -> Vec<Seen<'_, C>> {
+        let part = from * width..to * width;
+        let mut holes = self
+            .holes
+            .as_mut()
+            .map(|holes| holes[part.clone()].chunks_mut(width));
+        let pixels = self.pixels[part].chunks_mut(width);
+        pixels
+            .map(|pixels| Seen {
+                pixels,
+                holes: holes.as_mut().and_then(Iterator::next),
+            })
+            .collect()
+    }
+
+    fn into_arrays(self, shape: (usize, usize)) -> Result<(Array3<u8>, Option<Array2<bool>>)> {
+        let wrong = |error: ndarray::ShapeError| Error::invalid(error.to_string());
+        let (height, width) = shape;
+        let pixels =
+            Array3::from_shape_vec((height, width, C), self.pixels.into_flattened()).map_err(wrong)?;
+        let holes = self
+            .holes
+            .map(|holes| Array2::from_shape_vec(shape, holes))
+            .transpose()
+            .map_err(wrong)?;
+        Ok((pixels, holes))
+    }
 }
 
 fn draw<const C: usize, D: DepthSample>(
@@ -77,91 +137,39 @@ fn draw<const C: usize, D: DepthSample>(
     };
     let pixels = image.as_slice().unwrap_or_default().as_chunks::<C>().0;
     let nearness = Nearness::new(depth, options.offset_exponent)?;
-    let shifts = options.shifts(width);
-    let mut left = vec![[0u8; C]; width * height];
-    let mut right = vec![[0u8; C]; width * height];
-    let band = (PIXELS_PER_REPORT / width).max(ROWS_PER_TASK);
-    for start in (0..height).step_by(band) {
-        let end = (start + band).min(height);
-        let part = start * width..end * width;
-        left[part.clone()]
-            .par_chunks_exact_mut(width)
-            .zip(right[part].par_chunks_exact_mut(width))
-            .with_min_len(ROWS_PER_TASK)
-            .enumerate()
-            .for_each_init(Scratch::default, |scratch, (y, (left, right))| {
-                let y = start + y;
-                scratch.nearness.resize(width, 0.0);
-                nearness.row(y, &mut scratch.nearness);
-                let row = &pixels[y * width..(y + 1) * width];
-                if options.fill.interpolates() {
-                    scratch
-                        .colours
-                        .iter_mut()
-                        .for_each(|plane| plane.resize(width, 0.0));
-                    split_channels(row, &mut scratch.colours);
-                }
-                for (out, shift) in [left, right].into_iter().zip(shifts) {
-                    match shift {
-                        Some(shift) => draw_row(row, shift, options.fill, scratch, out),
-                        None => out.copy_from_slice(row),
+    let [mut left, mut right] = [(); 2].map(|()| Eye::<C>::new(width * height, options.holes));
+    if options.fill == Fill::Inpaint {
+        inpaint::draw(pixels, &nearness, options, [&mut left, &mut right], monitor)?;
+    } else {
+        let shifts = options.shifts(width);
+        let band = (PIXELS_PER_REPORT / width).max(ROWS_PER_TASK);
+        for start in (0..height).step_by(band) {
+            let end = (start + band).min(height);
+            left.rows(width, start, end)
+                .into_par_iter()
+                .zip(right.rows(width, start, end))
+                .enumerate()
+                .with_min_len(ROWS_PER_TASK)
+                .for_each_init(RowPainter::default, |painter, (y, (left, right))| {
+                    let y = start + y;
+                    let row = &pixels[y * width..][..width];
+                    painter.load(row, |out| nearness.row(y, out));
+                    for (eye, shift) in [left, right].into_iter().zip(shifts) {
+                        match shift {
+                            Some(shift) => painter.paint(row, shift, options.fill, eye),
+                            None => eye.pixels.copy_from_slice(row),
+                        }
                     }
-                }
-            });
-        monitor.report("stereo", end as u64, height as u64)?;
+                });
+            monitor.report("stereo", end as u64, height as u64)?;
+        }
     }
-    let shape = (height, width, C);
-    let array = |pixels: Vec<[u8; C]>| {
-        Array3::from_shape_vec(shape, pixels.into_flattened()).map_err(|e| Error::invalid(e.to_string()))
-    };
+    let (left, left_holes) = left.into_arrays((height, width))?;
+    let (right, right_holes) = right.into_arrays((height, width))?;
     Ok(Eyes {
-        left: array(left)?,
-        right: array(right)?,
+        left,
+        right,
+        left_holes,
+        right_holes,
     })
-}
-
-fn draw_row<const C: usize>(
-    row: &[[u8; C]],
-    shift: Shift,
-    fill: Fill,
-    scratch: &mut Scratch,
-    out: &mut [[u8; C]],
-) {
-    let Scratch {
-        nearness,
-        colours,
-        landed,
-        polylines,
-    } = scratch;
-    match fill {
-        Fill::None | Fill::Naive | Fill::NaiveInterpolating => {
-            landed.resize(row.len(), false);
-            scatter::scatter(nearness, row, shift, out, landed);
-            match fill {
-                Fill::Naive => scatter::repeat_nearest(shift, out, landed),
-                Fill::NaiveInterpolating => scatter::interpolate(out, landed),
-                _ => {}
-            }
-        }
-        Fill::PolylinesSoft | Fill::PolylinesSharp | Fill::Inpaint => {
-            let colours = std::array::from_fn(|c| colours[c].as_slice());
-            match fill {
-                Fill::PolylinesSoft => {
-                    polylines::draw_row::<false, C>(nearness, colours, shift, polylines, out)
-                }
-                _ => polylines::draw_row::<true, C>(nearness, colours, shift, polylines, out),
-            }
-        }
-    }
-}
-
-widened! {
-    /// Takes a row apart into a plane a channel.
-    fn split_channels[const C: usize][C](row: &[[u8; C]], planes: &mut [Vec<f64>; 4]) -> () {
-        for (c, plane) in planes.iter_mut().enumerate().take(C) {
-            for (value, pixel) in plane.iter_mut().zip(row) {
-                *value = f64::from(pixel[c]);
-            }
-        }
-    }
 }

@@ -54,11 +54,6 @@ impl Fill {
             Self::Inpaint => "inpaint",
         }
     }
-
-    /// Whether pixels are mixed of several ones, rather than moved as a whole.
-    pub(super) fn interpolates(self) -> bool {
-        matches!(self, Self::PolylinesSoft | Self::PolylinesSharp | Self::Inpaint)
-    }
 }
 
 impl fmt::Display for Fill {

@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
 use super::options::raise;
-use super::widened::widened;
+use crate::image::simd::{self, Kernel};
 use crate::{Error, Result};
 
 /// A number a depth picture can be made of; larger is nearer.
@@ -76,6 +76,11 @@ impl<'a, D: DepthSample> Nearness<'a, D> {
         })
     }
 
+    /// Rows and columns.
+    pub fn dim(&self) -> (usize, usize) {
+        self.depth.dim()
+    }
+
     /// Writes row `y` into `out`. Flat depth is 0 everywhere.
     pub fn row(&self, y: usize, out: &mut [f64]) {
         let width = out.len();
@@ -86,7 +91,12 @@ impl<'a, D: DepthSample> Nearness<'a, D> {
         let Some(samples) = samples.filter(|_| self.range > 0.0) else {
             return out.fill(0.0);
         };
-        normalise(samples, self.low, self.range, out);
+        simd::run(Normalise {
+            samples,
+            low: self.low,
+            range: self.range,
+            out,
+        });
         if self.exponent != 1.0 {
             for value in out {
                 *value = raise(*value, self.exponent);
@@ -95,10 +105,21 @@ impl<'a, D: DepthSample> Nearness<'a, D> {
     }
 }
 
-widened! {
-    fn normalise[D: DepthSample][D](samples: &[D], low: f64, range: f64, out: &mut [f64]) -> () {
-        for (value, sample) in out.iter_mut().zip(samples) {
-            *value = (sample.to_f64() - low) / range;
+/// Maps a row of depth to 0..1.
+struct Normalise<'a, D> {
+    samples: &'a [D],
+    low: f64,
+    range: f64,
+    out: &'a mut [f64],
+}
+
+impl<D: DepthSample> Kernel for Normalise<'_, D> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (value, sample) in self.out.iter_mut().zip(self.samples) {
+            *value = (sample.to_f64() - self.low) / self.range;
         }
     }
 }

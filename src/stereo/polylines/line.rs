@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::HALF_WIDTH;
 use super::pen::{Pen, along, channels, mix};
-use super::runs;
+use super::runs::{self, OnJoints, OnPlateaus, half_width};
 use super::sweep::Sweep;
+use crate::image::simd;
 
 /// Shorter runs are not worth their beginning and end.
 const SHORTEST_RUN: usize = 8;
@@ -109,12 +110,11 @@ impl<const SHARP: bool, const C: usize> Line<'_, SHARP, C> {
         };
         look_at(0);
         // Plateaus cannot run backward, only the joints between pixels can.
-        let half_width = if SHARP { HALF_WIDTH } else { 0.0 };
-        let mut x = runs::forward_joints(self.places, half_width);
+        let mut x = runs::forward_joints::<SHARP>(self.places);
         while x + 1 < self.width() {
             look_at(Self::POINTS_PER_PIXEL * (x + 1));
             x += 1;
-            x += runs::forward_joints(&self.places[x..], half_width);
+            x += runs::forward_joints::<SHARP>(&self.places[x..]);
         }
         look_at(self.last_point() - 1);
         for fold in folds {
@@ -193,7 +193,12 @@ impl<const SHARP: bool, const C: usize> Line<'_, SHARP, C> {
                 let next = x + plateaus;
                 self.plateau(x, border, pen);
                 let (out, sound) = pen.skip(plateaus - 1);
-                *sound &= runs::draw_plateaus(&self.places[x..next], part(x, next), border, out);
+                *sound &= simd::run(OnPlateaus {
+                    places: &self.places[x..next],
+                    colours: part(x, next),
+                    border,
+                    out,
+                });
                 self.plateau(next - 1, f64::INFINITY, pen);
                 self.joint(next - 1, f64::INFINITY, pen);
                 x = next;
@@ -202,8 +207,12 @@ impl<const SHARP: bool, const C: usize> Line<'_, SHARP, C> {
                 self.plateau(x, f64::INFINITY, pen);
                 self.joint(x, border, pen);
                 let (out, sound) = pen.skip(joints - 1);
-                *sound &=
-                    runs::draw_joints::<SHARP, C>(&self.places[x..=next], part(x, next + 1), border, out);
+                *sound &= simd::run(OnJoints::<SHARP, C> {
+                    places: &self.places[x..=next],
+                    colours: part(x, next + 1),
+                    border,
+                    out,
+                });
                 self.joint(next - 1, f64::INFINITY, pen);
                 x = next;
             } else {
@@ -230,7 +239,7 @@ impl<const SHARP: bool, const C: usize> Line<'_, SHARP, C> {
     /// Draws the joint between pixel `x` and the next one up to a place.
     #[inline(always)]
     fn joint(&self, x: usize, to: f64, pen: &mut Pen<C>) {
-        let half_width = if SHARP { HALF_WIDTH } else { 0.0 };
+        let half_width = half_width::<SHARP>();
         let (start, stop) = (self.places[x] + half_width, self.places[x + 1] - half_width);
         pen.segment(start, stop.min(to), start, stop, |at| {
             let k = along(start, stop, at);

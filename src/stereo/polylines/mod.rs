@@ -23,7 +23,7 @@ use pen::Pen;
 use sweep::Sweep;
 
 use super::options::Shift;
-use super::widened::widened;
+use crate::image::simd::{self, Kernel};
 
 /// Half the length of a pixel's plateau.
 const HALF_WIDTH: f64 = 0.45;
@@ -47,7 +47,11 @@ pub(super) fn draw_row<const SHARP: bool, const C: usize>(
 ) {
     let Scratch { places, folds, sweep } = scratch;
     places.resize(nearness.len(), 0.0);
-    shift_centres(nearness, shift, places);
+    simd::run(ShiftCentres {
+        nearness,
+        shift,
+        places,
+    });
     let line = Line::<SHARP, C> {
         places,
         nearness,
@@ -70,11 +74,24 @@ pub(super) fn draw_row<const SHARP: bool, const C: usize>(
     }
 }
 
-widened! {
-    /// Where the centres of a row's pixels come to lie.
-    fn shift_centres[][](nearness: &[f64], shift: Shift, places: &mut [f64]) -> () {
-        for (x, (place, nearness)) in places.iter_mut().zip(nearness).enumerate() {
-            *place = runs::to_f64(x) + 0.5 + nearness * shift.divergence + shift.separation;
+/// Finds where the centres of a row's pixels come to lie.
+struct ShiftCentres<'a> {
+    nearness: &'a [f64],
+    shift: Shift,
+    places: &'a mut [f64],
+}
+
+impl Kernel for ShiftCentres<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Shift {
+            divergence,
+            separation,
+        } = self.shift;
+        for (x, (place, nearness)) in self.places.iter_mut().zip(self.nearness).enumerate() {
+            *place = runs::to_f64(x) + 0.5 + nearness * divergence + separation;
         }
     }
 }

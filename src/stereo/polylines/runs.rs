@@ -1,14 +1,45 @@
 //! Runs of pixels that are all cut alike: the common case, written so that the
 //! compiler draws several pixels at once.
 
-use super::super::widened::widened;
 use super::HALF_WIDTH;
 use super::pen::{HALF, along, mix, piece};
+use crate::image::simd::{self, Kernel};
 
-widened! {
-    /// How many source pixels from the first on have `border`, `border + 1`, ...
-    /// on their plateaus.
-    fn borders_on_plateaus [] [] (places: &[f64], border: f64) -> usize {
+/// How many of the joints between neighbouring pixels, from the first on, run
+/// to the right.
+pub(super) fn forward_joints<const SHARP: bool>(places: &[f64]) -> usize {
+    simd::run(ForwardJoints::<SHARP>(places))
+}
+
+struct ForwardJoints<'a, const SHARP: bool>(&'a [f64]);
+
+impl<const SHARP: bool> Kernel for ForwardJoints<'_, SHARP> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let (places, nexts, half_width) = (self.0, &self.0[1..], half_width::<SHARP>());
+        leading(nexts.len(), |x| nexts[x] - half_width > places[x] + half_width)
+    }
+}
+
+/// How many source pixels, from the first on, have `border`, `border + 1`, ...
+/// on their plateaus.
+pub(super) fn borders_on_plateaus(places: &[f64], border: f64) -> usize {
+    simd::run(BordersOnPlateaus { places, border })
+}
+
+struct BordersOnPlateaus<'a> {
+    places: &'a [f64],
+    border: f64,
+}
+
+impl Kernel for BordersOnPlateaus<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { places, border } = self;
         leading(places.len(), |x| {
             let border = border + to_f64(x);
             (places[x] - HALF_WIDTH < border) & (border <= places[x] + HALF_WIDTH)
@@ -16,13 +47,24 @@ widened! {
     }
 }
 
-widened! {
-    /// How many source pixels from the first on have `border`, `border + 1`, ...
-    /// between their own plateau (or point) and that of the next pixel.
-    fn borders_on_joints [const SHARP: bool] [SHARP] (places: &[f64], border: f64) -> usize {
-        let half_width = if SHARP { HALF_WIDTH } else { 0.0 };
-        let nexts = places.get(1..).unwrap_or_default();
-        let places = &places[..nexts.len()];
+/// How many source pixels, from the first on, have `border`, `border + 1`, ...
+/// between their own plateau (or point) and that of the next pixel.
+pub(super) fn borders_on_joints<const SHARP: bool>(places: &[f64], border: f64) -> usize {
+    simd::run(BordersOnJoints::<SHARP> { places, border })
+}
+
+struct BordersOnJoints<'a, const SHARP: bool> {
+    places: &'a [f64],
+    border: f64,
+}
+
+impl<const SHARP: bool> Kernel for BordersOnJoints<'_, SHARP> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { places, border } = self;
+        let (nexts, half_width) = (&places[1..], half_width::<SHARP>());
         leading(nexts.len(), |x| {
             let border = border + to_f64(x);
             (places[x] + half_width < border) & (border <= nexts[x] - half_width)
@@ -30,55 +72,30 @@ widened! {
     }
 }
 
-widened! {
-    /// How many of the joints between neighbouring pixels, from the first on,
-    /// run to the right.
-    fn forward_joints[][](places: &[f64], half_width: f64) -> usize {
-        let nexts = places.get(1..).unwrap_or_default();
-        let places = &places[..nexts.len()];
-        leading(nexts.len(), |x| nexts[x] - half_width > places[x] + half_width)
-    }
+/// Pixels whose borders lie on consecutive plateaus: each is what is left of
+/// one plateau, a joint, the beginning of the next plateau. Running it draws
+/// them and says whether every piece's middle lay inside its segment.
+pub(super) struct OnPlateaus<'a, const C: usize> {
+    /// The centres of the plateaus, one more than there are pixels.
+    pub places: &'a [f64],
+    /// The colours of the plateaus, a plane a channel.
+    pub colours: [&'a [f64]; C],
+    /// The left border of the first pixel.
+    pub border: f64,
+    pub out: &'a mut [[u8; C]],
 }
 
-/// A column as a double, the way that has an instruction of its own. Pictures
-/// are narrower than 2^31.
-#[inline(always)]
-pub(super) fn to_f64(x: usize) -> f64 {
-    f64::from(x as i32)
-}
+impl<const C: usize> Kernel for OnPlateaus<'_, C> {
+    type Output = bool;
 
-/// Cuts off a sum that is known to be small and finite. Unlike `as u8` it does
-/// not guard against other ones, which would keep the loops from being widened.
-#[inline(always)]
-fn to_byte(sum: f64) -> u8 {
-    // SAFETY: a sum is at most 255.5 times a few picture widths, far below
-    // 2^31: places are finite, and no joint of a run has the length zero.
-    let whole: i32 = unsafe { sum.to_int_unchecked() };
-    whole as u8
-}
-
-/// The length of the longest prefix of `0..count` for which `holds`.
-#[inline(always)]
-fn leading(count: usize, holds: impl Fn(usize) -> bool) -> usize {
-    const BLOCK: usize = 16;
-    let mut at = 0;
-    while at + BLOCK <= count && (at..at + BLOCK).fold(true, |all, x| all & holds(x)) {
-        at += BLOCK;
-    }
-    let rest = (at..count.min(at + BLOCK)).position(|x| !holds(x));
-    at + rest.unwrap_or(count.min(at + BLOCK) - at)
-}
-
-widened! {
-    /// Draws pixels whose borders lie on consecutive plateaus: what is left of one
-    /// plateau, a joint, the beginning of the next plateau. Says whether every
-    /// piece's middle lay inside its segment.
-    fn draw_plateaus [const C: usize] [C] (
-        places: &[f64],
-        colours: [&[f64]; C],
-        border: f64,
-        out: &mut [[u8; C]],
-    ) -> bool {
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self {
+            places,
+            colours,
+            border,
+            out,
+        } = self;
         let count = out.len();
         let (here, next) = (&places[..count], &places[1..][..count]);
         let colours_here = colours.map(|plane| &plane[..count]);
@@ -105,18 +122,32 @@ widened! {
     }
 }
 
-widened! {
-    /// Draws pixels whose borders lie on consecutive joints: the end of one joint,
-    /// a plateau (if `SHARP`), the beginning of the next joint. Says whether every
-    /// piece's middle lay inside its segment.
-    fn draw_joints [const SHARP: bool, const C: usize] [SHARP, C] (
-        places: &[f64],
-        colours: [&[f64]; C],
-        border: f64,
-        out: &mut [[u8; C]],
-    ) -> bool {
-        let count = out.len();
-        let half_width = if SHARP { HALF_WIDTH } else { 0.0 };
+/// Pixels whose borders lie on consecutive joints: each is the end of one
+/// joint, a plateau (if `SHARP`), the beginning of the next joint. Running it
+/// draws them and says whether every piece's middle lay inside its segment.
+pub(super) struct OnJoints<'a, const SHARP: bool, const C: usize> {
+    /// The centres of the pixels the joints join, two more than there are
+    /// pixels to draw.
+    pub places: &'a [f64],
+    /// The colours of those pixels, a plane a channel.
+    pub colours: [&'a [f64]; C],
+    /// The left border of the first pixel.
+    pub border: f64,
+    pub out: &'a mut [[u8; C]],
+}
+
+impl<const SHARP: bool, const C: usize> Kernel for OnJoints<'_, SHARP, C> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self {
+            places,
+            colours,
+            border,
+            out,
+        } = self;
+        let (count, half_width) = (out.len(), half_width::<SHARP>());
         let (last, here, next) = (&places[..count], &places[1..][..count], &places[2..][..count]);
         let colours_last = colours.map(|plane| &plane[..count]);
         let colours_here = colours.map(|plane| &plane[1..][..count]);
@@ -148,4 +179,40 @@ widened! {
         }
         sound
     }
+}
+
+/// A column as a double, the way that has an instruction of its own. Pictures
+/// are far narrower than 2^31.
+#[inline(always)]
+pub(super) fn to_f64(x: usize) -> f64 {
+    f64::from(x as i32)
+}
+
+/// Cuts off a sum that is known to be small and finite. Unlike `as u8` it does
+/// not guard against other ones, which would keep the loops from being widened.
+#[inline(always)]
+fn to_byte(sum: f64) -> u8 {
+    // SAFETY: a sum is at most 255.5 times a few picture widths, far below
+    // 2^31: places are finite, and no joint of a run has the length zero.
+    let whole: i32 = unsafe { sum.to_int_unchecked() };
+    whole as u8
+}
+
+/// Half the length of a pixel's plateau, if there are plateaus.
+#[inline(always)]
+pub(super) fn half_width<const SHARP: bool>() -> f64 {
+    if SHARP { HALF_WIDTH } else { 0.0 }
+}
+
+/// The length of the longest prefix of `0..count` for which `holds`, looked at
+/// in blocks so that the compiler compares several at once.
+#[inline(always)]
+fn leading(count: usize, holds: impl Fn(usize) -> bool) -> usize {
+    const BLOCK: usize = 16;
+    let mut at = 0;
+    while at + BLOCK <= count && (at..at + BLOCK).fold(true, |all, x| all & holds(x)) {
+        at += BLOCK;
+    }
+    let rest = at..count.min(at + BLOCK);
+    at + rest.clone().position(|x| !holds(x)).unwrap_or(rest.len())
 }

@@ -1,0 +1,91 @@
+//! Two eyes become one picture.
+
+use ndarray::{Array3, Axis, Slice, concatenate};
+
+use super::anaglyph::{self, Recipe};
+use super::{Eyes, Mode};
+use crate::image::Size;
+use crate::image::resize::opencv_area;
+use crate::{Error, Result};
+
+/// One picture of both eyes.
+///
+/// Anaglyphs are RGB whatever the eyes are (alpha is dropped); all other modes
+/// keep the channels. Full modes are twice as wide or as high as an eye; half
+/// modes squeeze an eye of `n` columns or rows to `n / 2` (at least one) by
+/// averaging areas.
+///
+/// # Errors
+/// [`Error::Invalid`] for an anaglyph of eyes with fewer than three channels,
+/// and for eyes of different shapes.
+pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
+    let Eyes { left, right, .. } = eyes;
+    if left.dim() != right.dim() {
+        return Err(Error::invalid(format!(
+            "the eyes differ in shape ({:?} and {:?}); make both of one picture",
+            left.shape(),
+            right.shape()
+        )));
+    }
+    let (rows, columns) = (Axis(0), Axis(1));
+    let beside = |axis, first: &Array3<u8>, second: &Array3<u8>| {
+        concatenate(axis, &[first.view(), second.view()]).map_err(|error| Error::invalid(error.to_string()))
+    };
+    let interlaced = |axis| {
+        let mut out = left.as_standard_layout().into_owned();
+        let odd = Slice::new(1, None, 2);
+        if out.len_of(axis) > 1 {
+            out.slice_axis_mut(axis, odd).assign(&right.slice_axis(axis, odd));
+        }
+        out
+    };
+    let anaglyph = |recipe| {
+        if left.len_of(Axis(2)) < 3 {
+            return Err(Error::invalid(format!(
+                "the stereo mode {mode} needs a picture in colour; convert it to RGB first"
+            )));
+        }
+        Ok(anaglyph::mix(left, right, recipe))
+    };
+    let half = |axis, first: &Array3<u8>, second: &Array3<u8>| {
+        beside(axis, &halve(axis, first)?, &halve(axis, second)?)
+    };
+    match mode {
+        Mode::LeftOnly => Ok(left.clone()),
+        Mode::OnlyRight => Ok(right.clone()),
+        Mode::LeftRight => beside(columns, left, right),
+        Mode::RightLeft => beside(columns, right, left),
+        Mode::TopBottom => beside(rows, left, right),
+        Mode::BottomTop => beside(rows, right, left),
+        Mode::HalfLeftRight => half(columns, left, right),
+        Mode::HalfRightLeft => half(columns, right, left),
+        Mode::HalfTopBottom => half(rows, left, right),
+        Mode::HalfBottomTop => half(rows, right, left),
+        Mode::InterlacedRows => Ok(interlaced(rows)),
+        Mode::InterlacedColumns => Ok(interlaced(columns)),
+        Mode::RedCyanAnaglyph => anaglyph(Recipe::Channels([true, false, false])),
+        Mode::CyanRedReverseAnaglyph => anaglyph(Recipe::Channels([false, true, true])),
+        Mode::HalfColourAnaglyph => anaglyph(Recipe::Stored(&anaglyph::HALF_COLOUR)),
+        Mode::GreyAnaglyph => anaglyph(Recipe::Stored(&anaglyph::GREY)),
+        Mode::DuboisAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_RED_CYAN)),
+        Mode::GreenMagentaAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_GREEN_MAGENTA)),
+        Mode::AmberBlueAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_AMBER_BLUE)),
+    }
+}
+
+/// Squeezes a picture to half its columns or rows (at least one).
+fn halve(axis: Axis, image: &Array3<u8>) -> Result<Array3<u8>> {
+    let (height, width, _) = image.dim();
+    let half = |length: usize| (length / 2).max(1);
+    let size = match axis {
+        Axis(0) => Size {
+            width,
+            height: half(height),
+        },
+        _ => Size {
+            width: half(width),
+            height,
+        },
+    };
+    opencv_area(image.view(), size)
+}

@@ -1,0 +1,173 @@
+//! The fill that paints background into the openings.
+
+mod edges;
+mod level;
+mod patches;
+
+use level::{Level, SEEN};
+use patches::Sources;
+use rayon::prelude::*;
+
+use super::eyes::Eye;
+use super::nearness::{DepthSample, Nearness};
+use super::options::{Shift, StereoOptions};
+use super::warp::WarpedRow;
+use crate::{Monitor, Result};
+
+/// Depth edges as steps, see [`edges`].
+pub(super) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
+    let radius = width.div_ceil(300).max(2);
+    edges::sharpen(plane, width, radius, jump);
+    edges::sharpen(plane, width, radius, jump);
+    edges::dilate(plane, width, 1 + width / 1500);
+}
+
+/// Draws both eyes.
+pub(super) fn draw<const C: usize, D: DepthSample>(
+    pixels: &[[u8; C]],
+    nearness: &Nearness<D>,
+    options: &StereoOptions,
+    eyes: [&mut Eye<C>; 2],
+    monitor: &Monitor,
+) -> Result<()> {
+    let (height, width) = nearness.dim();
+    let mut plane = vec![0.0; width * height];
+    plane.par_chunks_mut(width).enumerate().for_each_init(
+        || vec![0.0; width],
+        |row, (y, out)| {
+            nearness.row(y, row);
+            for (to, from) in out.iter_mut().zip(row) {
+                *to = *from as f32;
+            }
+        },
+    );
+    let pixels_apart = (options.divergence / 100.0 * width as f64).abs();
+    sharpen(&mut plane, width, (1.5 / pixels_apart) as f32);
+    for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
+        monitor.check()?;
+        match shift {
+            Some(shift) => draw_eye(pixels, &plane, width, shift, eye),
+            None => eye.pixels.copy_from_slice(pixels),
+        }
+    }
+    Ok(())
+}
+
+fn draw_eye<const C: usize>(
+    pixels: &[[u8; C]],
+    nearness: &[f32],
+    width: usize,
+    shift: Shift,
+    eye: &mut Eye<C>,
+) {
+    let Eye { pixels: out, holes } = eye;
+    let height = nearness.len() / width;
+    let mut level = Level {
+        width,
+        height,
+        colours: vec![[0; 4]; width * height],
+        nearness: vec![0.0; width * height],
+        limits: vec![SEEN; width * height],
+    };
+    level
+        .colours
+        .par_chunks_mut(width)
+        .zip(level.nearness.par_chunks_mut(width))
+        .enumerate()
+        .for_each_init(
+            || (WarpedRow::default(), Vec::new()),
+            |(warped, row), (y, (colours, seen))| {
+                row.clear();
+                row.extend(nearness[y * width..][..width].iter().map(|&n| f64::from(n)));
+                warped.warp(row, shift);
+                seen.copy_from_slice(&warped.nearness);
+                let row = &pixels[y * width..][..width];
+                for (colour, &column) in colours.iter_mut().zip(&warped.columns) {
+                    if column >= 0.0 {
+                        let sampled = sample(row, column);
+                        colour[..C].copy_from_slice(&sampled);
+                    }
+                }
+            },
+        );
+    if let Some(holes) = holes {
+        for (hole, &n) in holes.iter_mut().zip(&level.nearness) {
+            *hole = n < 0.0;
+        }
+    }
+    level.find_backgrounds();
+    complete(&mut level);
+    for (out, colour) in out.iter_mut().zip(&level.colours) {
+        out.copy_from_slice(&colour[..C]);
+    }
+}
+
+/// The colour at a place between pixels: a Catmull-Rom spline.
+fn sample<const C: usize>(row: &[[u8; C]], at: f32) -> [u8; C] {
+    let x = at as usize;
+    let k = at - x as f32;
+    let last = row.len() - 1;
+    let taps = [
+        row[x.saturating_sub(1)],
+        row[x],
+        row[(x + 1).min(last)],
+        row[(x + 2).min(last)],
+    ];
+    let weights = [
+        ((-0.5 * k + 1.0) * k - 0.5) * k,
+        (1.5 * k - 2.5) * k * k + 1.0,
+        ((-1.5 * k + 2.0) * k + 0.5) * k,
+        (0.5 * k - 0.5) * k * k,
+    ];
+    std::array::from_fn(|c| {
+        let sum: f32 = taps
+            .iter()
+            .zip(weights)
+            .map(|(tap, weight)| f32::from(tap[c]) * weight)
+            .sum();
+        (sum + 0.5) as u8
+    })
+}
+
+fn complete(level: &mut Level) {
+    // Halve until the holes are a few pixels wide.
+    let widest = widest_hole(level);
+    let mut levels = Vec::new();
+    while widest >> levels.len() > 4 {
+        let next = levels.last().unwrap_or(level).halve();
+        levels.push(next);
+    }
+    let mut coarse: Option<(Level, Sources)> = None;
+    while let Some(mut half) = levels.pop() {
+        let sources = solve(&mut half, coarse.as_ref(), 8);
+        coarse = Some((half, sources));
+    }
+    solve(level, coarse.as_ref(), 4);
+}
+
+fn solve(level: &mut Level, coarse: Option<&(Level, Sources)>, rounds: u64) -> Sources {
+    let mut sources = Sources::new(level, coarse.map(|(level, sources)| (level, sources)));
+    if coarse.is_some() {
+        sources.vote(level);
+    }
+    for round in 0..rounds {
+        sources.improve(level, 48, round);
+        sources.vote(level);
+    }
+    sources
+}
+
+fn widest_hole(level: &Level) -> usize {
+    (0..level.height)
+        .into_par_iter()
+        .map(|y| {
+            let row = &level.limits[y * level.width..][..level.width];
+            row.chunk_by(|a, b| (*a >= 0.0) == (*b >= 0.0))
+                .filter(|run| run[0] >= 0.0)
+                .map(<[f32]>::len)
+                .max()
+        })
+        .max()
+        .flatten()
+        .unwrap_or(0)
+}
