@@ -339,3 +339,49 @@ def camera_normal_map(
 
 def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """The depth in the colours of inferno between its percentiles 2 and 85, RGBA ``[H, W, 4]``, opaque."""
+# --- stereo: two eyes ------------------------------------------------------------------------------
+
+_Depth = NDArray[np.uint16] | NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
+
+def stereo_modes() -> list[tuple[str, str]]:
+    """The names of all stereo modes, each with a few words on what it shows."""
+
+def stereo_fills() -> list[str]:
+    """The names of all stereo fills."""
+
+def stereo_images(
+    image: NDArray[np.uint8],
+    depth: _Depth,
+    modes: list[str],
+    *,
+    divergence: float = 2.5,
+    separation: float = 0.0,
+    balance: float = 0.0,
+    offset_exponent: float = 1.0,
+    fill: str = "polylines_sharp",
+    convergence: float | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> list[tuple[str, NDArray[np.uint8]]]:
+    """A pair of name and picture for each of ``modes``, in order; all share one pair of eyes.
+
+    ``image`` is ``[H, W, C]`` with up to four channels, ``depth`` is ``[H, W]``, larger is nearer.
+    ``divergence`` and ``separation`` are percent of the width, ``balance`` goes from -1 (only the
+    right eye moves) to 1 (only the left), ``convergence`` is the nearness from 0 (farthest, also
+    ``None``) to 1 (nearest) that lies in the plane of the screen.
+    """
+
+def stereo_eyes(
+    image: NDArray[np.uint8],
+    depth: _Depth,
+    *,
+    divergence: float = 2.5,
+    separation: float = 0.0,
+    balance: float = 0.0,
+    offset_exponent: float = 1.0,
+    fill: str = "polylines_sharp",
+    convergence: float | None = None,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The left eye, the right eye, and the masks of what the fill made up in each."""
