@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -250,7 +251,7 @@ class Training:
         return size if self.steps % 2 == 0 else size[::-1]
 
     def step(self, progress: float) -> float:
-        rate = min(1.0, (self.steps + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * min(progress, 1.0)))
+        rate = min(1.0, (self.steps + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * rate * self.arguments.rate
         x, y = self.batch(self.size(progress))
