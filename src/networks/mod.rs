@@ -4,6 +4,7 @@ pub mod depth_anything;
 mod dpt;
 mod efficientnet_lite;
 mod layers;
+pub mod leres;
 pub mod midas_v21;
 mod preprocessing;
 mod progress;

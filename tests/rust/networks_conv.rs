@@ -1,3 +1,4 @@
 //! Convolutional networks against the reference's recorded results.
 
+mod leres;
 mod midas_v21;
