@@ -29,7 +29,7 @@ test-rust: ## the Rust tests
 test-python: $(VENV)/.installed $(VENV)/.tools ## the Python tests, on the built wheel
 	$(PY) -m pytest
 
-lint: $(VENV)/.tools ## formatting, clippy, ruff, mypy
+lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
 	$(BIN)/ruff check python tests benches models
@@ -54,7 +54,7 @@ $(VENV)/.maturin: $(PY)
 	@touch $@
 
 $(VENV)/.tools: $(PY) pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11'
+	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11' types-tqdm
 	@touch $@
 
 # The very wheel that users get, not an editable install.

@@ -308,7 +308,7 @@ class _Report:
                 "seconds": round(time.perf_counter() - self.started, 3),
             }
             print(json.dumps(document, indent=2))
-        elif failures:
+        elif failures and self.done + len(failures) > 1:
             print(f"{self.done} of {self.done + len(failures)} done; failed:", file=sys.stderr)
             for path, reason in failures:
                 print(f"  {_sentence(path, reason)}", file=sys.stderr)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from rilievo import _native, pictures
 
-KINDS = ("inverse", "depth", "metric")
+Kind = Literal["inverse", "depth", "metric"]
+KINDS = get_args(Kind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class DepthMap:
     """
 
     values: Any
-    kind: str = "inverse"
+    kind: Kind = "inverse"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -49,7 +49,7 @@ def load_depth(image: ImageLike) -> Array:
     if isinstance(image, (str, os.PathLike)):
         path = os.fspath(image)
         try:
-            return _native.read_depth(path)
+            return _native.read_depth(path, max_pixels=_max_pixels())
         except _native.UnknownFormat:
             return load_depth(_open_with_pillow(path))
     if isinstance(image, np.ndarray):
@@ -63,9 +63,19 @@ def load_depth(image: ImageLike) -> Array:
     return values if values.ndim == 2 else values[..., 0]
 
 
+def _max_pixels() -> int | None:
+    """The largest picture that is decoded, from ``RILIEVO_MAX_PIXELS``; by default 250 million pixels."""
+    text = os.environ.get("RILIEVO_MAX_PIXELS")
+    if not text:
+        return None
+    if not text.isdigit():
+        raise ValueError(f"RILIEVO_MAX_PIXELS is {text!r}; it must be a number of pixels")
+    return int(text)
+
+
 def _from_file(path: str) -> Array:
     try:
-        return _native.read_picture(path)[0]
+        return _native.read_picture(path, max_pixels=_max_pixels())[0]
     except _native.UnknownFormat:
         return _from_pil(_open_with_pillow(path))
 

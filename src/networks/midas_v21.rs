@@ -70,6 +70,13 @@ impl Config {
             ))),
         }
     }
+
+    /// Whether a checkpoint has the tensors of a network of this size.
+    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+        let reduced = checkpoint.shape("scratch.layer1_rn.weight");
+        checkpoint.contains("pretrained.layer1.0.weight")
+            && reduced.is_some_and(|shape| shape.first() == Some(&self.features[0]))
+    }
 }
 
 /// A MiDaS v2.1 network.

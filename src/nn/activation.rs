@@ -31,28 +31,24 @@ impl Activation {
         })
     }
 
-    /// Maps `value(i)` for every `i` into `out`.
+    /// Applies the function to every element.
     #[inline(always)]
-    pub(super) fn map<I: Isa>(self, out: &mut [f32], value: impl Fn(usize, f32) -> f32) {
+    pub(super) fn apply<I: Isa>(self, row: &mut [f32]) {
         match self {
-            Self::None => {
-                for (i, y) in out.iter_mut().enumerate() {
-                    *y = value(i, *y);
-                }
-            }
+            Self::None => {}
             Self::Relu => {
-                for (i, y) in out.iter_mut().enumerate() {
-                    *y = value(i, *y).max(0.0);
+                for x in row {
+                    *x = x.max(0.0);
                 }
             }
             Self::Relu6 => {
-                for (i, y) in out.iter_mut().enumerate() {
-                    *y = value(i, *y).clamp(0.0, 6.0);
+                for x in row {
+                    *x = x.clamp(0.0, 6.0);
                 }
             }
             Self::Gelu => {
-                for (i, y) in out.iter_mut().enumerate() {
-                    *y = gelu::<I>(value(i, *y));
+                for x in row {
+                    *x = gelu::<I>(*x);
                 }
             }
         }

@@ -7,13 +7,14 @@ use rayon::prelude::*;
 
 use super::buffer::{self, Shared};
 use super::fused;
+use super::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
 use super::math::exp;
-use super::product::{Matrix, Tile, multiply};
+
 use super::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Queries of one tile.
-const QUERIES: usize = 96;
+const QUERIES: usize = 48;
 
 /// `softmax(q k' / sqrt(d) + bias) v` for every head (Vaswani et al. 2017).
 ///
@@ -85,65 +86,71 @@ fn stock(qkv: &Tensor, bias: Option<&Tensor>, shape: Shape) -> Result<Tensor> {
     Ok(weights.matmul(&v)?.transpose(1, 2)?.reshape((b, n, heads * d))?)
 }
 
-fn run(qkv: &[f32], bias: Option<&[f32]>, Shape { b, n, heads, d }: Shape) -> Vec<f32> {
+fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
+    let Shape { b, n, heads, d } = shape;
     let level = Level::detected();
-    let (channels, stride) = (heads * d, 3 * heads * d);
+    let (channels, stride, width) = (heads * d, 3 * heads * d, strip_width(level));
     let blocks = n.div_ceil(QUERIES);
-    let scale = (d as f32).sqrt().recip();
+    let padded = n.next_multiple_of(width);
+    let packed = Packed {
+        keys: padded * d,
+        values: d.next_multiple_of(width) * n,
+    };
+    let sides = packed.all(qkv, shape, width);
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..b * heads * blocks).into_par_iter().for_each_init(
-            || vec![MaybeUninit::new(0f32); QUERIES.min(n) * n],
-            |scores, i| {
-                let (picture, head) = (i / (heads * blocks), i / blocks % heads);
-                let first = i % blocks * QUERIES;
+            || vec![0f32; QUERIES.min(n) * padded],
+            |scores, tile| {
+                let (sequence, block) = (tile / blocks, tile % blocks);
+                let (picture, head) = (sequence / heads, sequence % heads);
+                let first = block * QUERIES;
                 let rows = QUERIES.min(n - first);
-                let tokens = &qkv[picture * n * stride..][..n * stride];
-                let q = Matrix {
-                    data: &tokens[first * stride + head * d..],
+                let (keys, values) = sides[sequence * packed.size()..][..packed.size()].split_at(packed.keys);
+                let queries = Left {
+                    data: &qkv[(picture * n + first) * stride + head * d..],
                     row: stride,
-                    column: 1,
                 };
-                let k = Matrix {
-                    data: &tokens[channels + head * d..],
-                    row: 1,
-                    column: stride,
+                let keys = Strips {
+                    data: keys,
+                    strip: d * width,
+                    rows: Rows::Every(width),
                 };
-                let v = Matrix {
-                    data: &tokens[2 * channels + head * d..],
-                    row: stride,
-                    column: 1,
+                let target = Target {
+                    start: scores.as_mut_ptr(),
+                    row: padded,
                 };
-                let weights = Tile {
-                    out: Shared::new(scores),
-                    start: 0,
-                    row: n,
-                };
-                // SAFETY: the scratch buffer is this task's own.
-                unsafe { multiply((rows, d, n), scale, q, k, weights) };
+                // SAFETY: the scores are this task's own and hold `QUERIES` rows of `padded`.
+                unsafe { multiply(level, (rows, d, n), queries, keys, target, false) };
                 let mut shares = [0f32; QUERIES];
-                for (row, share) in shares.iter_mut().enumerate().take(rows) {
+                for (row, (scores, share)) in scores
+                    .chunks_exact_mut(padded)
+                    .zip(&mut shares)
+                    .take(rows)
+                    .enumerate()
+                {
                     let bias = bias.map(|bias| &bias[(head * n + first + row) * n..][..n]);
-                    // SAFETY: the product wrote the row, and the scratch buffer is this task's own.
-                    let scores = unsafe { weights.row(row, n) };
-                    *share = exponentiate(level, scores, bias).recip();
+                    *share = exponentiate(level, &mut scores[..n], bias).recip();
                 }
-                // SAFETY: as above.
-                let weights = Matrix {
-                    data: unsafe { weights.row(0, rows * n) },
-                    row: n,
-                    column: 1,
+                let at = (picture * n + first) * channels + head * d;
+                let weights = Left {
+                    data: scores,
+                    row: padded,
                 };
-                let tile = Tile {
-                    out,
-                    start: (picture * n + first) * channels + head * d,
+                let values = Strips {
+                    data: values,
+                    strip: n * width,
+                    rows: Rows::Every(width),
+                };
+                let target = Target {
+                    start: out.at(at, (rows - 1) * channels + d),
                     row: channels,
                 };
-                // SAFETY: no other tile has these rows and columns of the result.
-                unsafe { multiply((rows, n, d), 1.0, weights, v, tile) };
+                // SAFETY: no other tile has these tokens and this head of the result.
+                unsafe { multiply(level, (rows, n, d), weights, values, target, false) };
                 for (row, share) in shares.iter().enumerate().take(rows) {
-                    // SAFETY: the product wrote the row, and it belongs to this tile alone.
-                    for y in unsafe { tile.row(row, d) } {
+                    // SAFETY: as above, and the product wrote the row.
+                    for y in unsafe { out.slice(at + row * channels, d) } {
                         *y *= share;
                     }
                 }
@@ -153,6 +160,49 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, Shape { b, n, heads, d }: Shape) -> Ve
     // SAFETY: the tiles (picture, head, block of queries) cover the buffer, and the second product of
     // a tile writes all of it.
     unsafe { buffer::filled(b * n * channels, fill) }
+}
+
+/// The keys and values of one head in strips for the two products.
+#[derive(Clone, Copy)]
+struct Packed {
+    /// Elements of the scaled, transposed keys.
+    keys: usize,
+    /// Elements of the values.
+    values: usize,
+}
+
+impl Packed {
+    fn size(&self) -> usize {
+        self.keys + self.values
+    }
+
+    /// Packs every head of every picture.
+    fn all(&self, qkv: &[f32], Shape { b, n, heads, d }: Shape, width: usize) -> Vec<f32> {
+        let stride = 3 * heads * d;
+        let scale = (d as f32).sqrt().recip();
+        let mut all = vec![0f32; b * heads * self.size()];
+        all.par_chunks_exact_mut(self.size())
+            .enumerate()
+            .for_each(|(sequence, packed)| {
+                let (picture, head) = (sequence / heads, sequence % heads);
+                let (keys, values) = packed.split_at_mut(self.keys);
+                for (token, qkv) in qkv[picture * n * stride..][..n * stride]
+                    .chunks_exact(stride)
+                    .enumerate()
+                {
+                    let key = &qkv[heads * d + head * d..][..d];
+                    let to = &mut keys[token / width * d * width + token % width..];
+                    for (to, value) in to.iter_mut().step_by(width).zip(key) {
+                        *to = value * scale;
+                    }
+                    let value = &qkv[2 * heads * d + head * d..][..d];
+                    for (strip, value) in value.chunks(width).enumerate() {
+                        values[(strip * n + token) * width..][..value.len()].copy_from_slice(value);
+                    }
+                }
+            });
+        all
+    }
 }
 
 per_isa! {

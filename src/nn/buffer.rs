@@ -45,4 +45,22 @@ impl Shared {
         // SAFETY: `index` is inside the allocation, as just checked.
         unsafe { self.start.add(index) }
     }
+
+    /// The `count` elements from `index`, to be written.
+    ///
+    /// # Safety
+    /// Nothing else uses them meanwhile.
+    pub(super) unsafe fn uninit<'a>(self, index: usize, count: usize) -> &'a mut [MaybeUninit<f32>] {
+        // SAFETY: `at` checks the range; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(index, count).cast(), count) }
+    }
+
+    /// The `count` elements from `index`.
+    ///
+    /// # Safety
+    /// They have been written, and nothing else uses them meanwhile.
+    pub(super) unsafe fn slice<'a>(self, index: usize, count: usize) -> &'a mut [f32] {
+        // SAFETY: `at` checks the range; the rest is the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.at(index, count), count) }
+    }
 }

@@ -7,31 +7,38 @@ use rayon::prelude::*;
 
 use super::buffer::{self, Shared};
 use super::fused::{self, to_vec};
-use super::product::{Matrix, Tile, multiply};
+use super::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
+use super::simd::Level;
 use crate::{Error, Result};
 
 /// Input rows of one tile.
 const ROWS: usize = 8;
+/// Output channels of one tile.
+const OUTPUTS: usize = 16;
 
 /// A transposed convolution with a square kernel.
 #[derive(Clone, Debug)]
 pub struct ConvTranspose2d {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    inputs: usize,
+    outputs: usize,
+    kernel: usize,
     stride: usize,
     padding: usize,
-    kernel: Option<Pixels>,
+    map: Map,
 }
 
-/// The weights of a convolution whose kernel is its stride: every input pixel
-/// becomes a block of output pixels of its own.
 #[derive(Clone, Debug)]
-struct Pixels {
-    /// `[outputs, stride, stride, inputs]`.
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-    inputs: usize,
-    stride: usize,
+enum Map {
+    /// The kernel is the stride: every input pixel becomes a block of output pixels of its own.
+    Blocks {
+        /// `[outputs, stride, stride, inputs]`.
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+    },
+    Stock {
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
 }
 
 impl ConvTranspose2d {
@@ -52,26 +59,24 @@ impl ConvTranspose2d {
                 bias.as_ref().map(Tensor::dims)
             )));
         }
-        let kernel = if fused::runs_on(&weight) && kernel_h == stride && padding == 0 {
-            let bias = match &bias {
-                Some(bias) => to_vec(bias)?,
-                None => vec![0.0; outputs],
-            };
-            Some(Pixels {
+        let map = if fused::runs_on(&weight) && kernel_h == stride && padding == 0 {
+            Map::Blocks {
                 weight: to_vec(&weight.permute((1, 2, 3, 0))?)?,
-                bias,
-                inputs,
-                stride,
-            })
+                bias: match &bias {
+                    Some(bias) => to_vec(bias)?,
+                    None => vec![0.0; outputs],
+                },
+            }
         } else {
-            None
+            Map::Stock { weight, bias }
         };
         Ok(Self {
-            weight,
-            bias,
+            inputs,
+            outputs,
+            kernel: kernel_h,
             stride,
             padding,
-            kernel,
+            map,
         })
     }
 
@@ -81,23 +86,32 @@ impl ConvTranspose2d {
     /// [`Error::Invalid`] if the channels of `x` are not `inputs`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (b, c, h, w) = x.dims4()?;
-        let (inputs, outputs, _, _) = self.weight.dims4()?;
-        if c != inputs {
+        let Self {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            padding,
+            ..
+        } = *self;
+        let size = |side: usize| ((side.max(1) - 1) * stride + kernel).checked_sub(2 * padding);
+        if c != inputs || size(h).is_none() || size(w).is_none() {
             return Err(Error::invalid(format!(
-                "a transposed convolution with {inputs} input channels was given a tensor of shape {:?}",
+                "a transposed convolution with {inputs} input channels and {padding} pixels cut from every side was given \
+                 a tensor of shape {:?}",
                 x.dims()
             )));
         }
-        match &self.kernel {
-            Some(kernel) if fused::runs_on(x) => {
-                let shape = (b, outputs, h * self.stride, w * self.stride);
-                fused::unary("conv_transpose2d", x, shape, |x| kernel.run(x, b, h, w))
+        match &self.map {
+            Map::Blocks { weight, bias } => {
+                let shape = (b, outputs, h * stride, w * stride);
+                fused::unary("conv_transpose2d", x, shape, |x| {
+                    run(x, weight, bias, stride, (h, w))
+                })
             }
-            _ => {
-                let y = x
-                    .contiguous()?
-                    .conv_transpose2d(&self.weight, self.padding, 0, self.stride, 1)?;
-                match &self.bias {
+            Map::Stock { weight, bias } => {
+                let y = x.contiguous()?.conv_transpose2d(weight, padding, 0, stride, 1)?;
+                match bias {
                     Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?),
                     None => Ok(y),
                 }
@@ -106,57 +120,84 @@ impl ConvTranspose2d {
     }
 }
 
-impl Pixels {
-    fn run(&self, x: &[f32], b: usize, h: usize, w: usize) -> Vec<f32> {
-        let (stride, outputs) = (self.stride, self.bias.len());
-        let plane = h * w * stride * stride;
-        let band = ROWS * w * stride * stride;
-        let fill = |out: &mut [MaybeUninit<f32>]| {
-            out.par_chunks_mut(plane)
-                .enumerate()
-                .flat_map(|(i, out)| out.par_chunks_mut(band).enumerate().map(move |band| (i, band)))
-                .for_each_init(
-                    || vec![MaybeUninit::new(0f32); band],
-                    |product, (i, (tile, out))| {
-                        let (picture, output) = (i / outputs, i % outputs);
-                        let (count, pixels) = (stride * stride, out.len() / (stride * stride));
-                        let weight = &self.weight[output * count * self.inputs..];
-                        let weight = Matrix {
-                            data: weight,
-                            row: self.inputs,
-                            column: 1,
-                        };
-                        let from = picture * self.inputs * h * w + tile * ROWS * w;
-                        let x = Matrix {
-                            data: &x[from..],
-                            row: h * w,
-                            column: 1,
-                        };
-                        let planes = Tile {
-                            out: Shared::new(product),
-                            start: 0,
-                            row: pixels,
-                        };
-                        // SAFETY: the scratch buffer is this task's own.
-                        unsafe { multiply((count, self.inputs, pixels), 1.0, weight, x, planes) };
-                        // SAFETY: as above, and the product wrote it.
-                        let product = unsafe { planes.row(0, out.len()) };
-                        scatter(product, self.bias[output], w, stride, out);
-                    },
-                );
-        };
-        // SAFETY: the chunks cover the buffer, and `scatter` writes all of a chunk.
-        unsafe { buffer::filled(b * outputs * plane, fill) }
-    }
+fn run(x: &[f32], weight: &[f32], bias: &[f32], stride: usize, (h, w): (usize, usize)) -> Vec<f32> {
+    let level = Level::detected();
+    let (outputs, block) = (bias.len(), stride * stride);
+    let inputs = weight.len() / (outputs * block);
+    let pictures = x.len() / (inputs * h * w);
+    let plane = h * w * block;
+    let (bands, groups) = (h.div_ceil(ROWS), outputs.div_ceil(OUTPUTS));
+    let pixels = ROWS.min(h) * w;
+    let padded = pixels.next_multiple_of(strip_width(level));
+    let fill = |out: &mut [MaybeUninit<f32>]| {
+        let out = Shared::new(out);
+        (0..pictures * bands * groups).into_par_iter().for_each_init(
+            || {
+                (
+                    vec![0f32; inputs * padded],
+                    vec![0f32; OUTPUTS.min(outputs) * block * padded],
+                )
+            },
+            |(copied, products), tile| {
+                let (picture, tile) = (tile / (bands * groups), tile % (bands * groups));
+                let (first, output) = (tile / groups * ROWS, tile % groups * OUTPUTS);
+                let (rows, count) = (ROWS.min(h - first), OUTPUTS.min(outputs - output));
+                let planes = x[picture * inputs * h * w..].chunks_exact(h * w);
+                for (plane, copied) in planes.zip(copied.chunks_exact_mut(padded)) {
+                    copied[..rows * w].copy_from_slice(&plane[first * w..][..rows * w]);
+                }
+                let left = Left {
+                    data: &weight[output * block * inputs..],
+                    row: inputs,
+                };
+                let right = Strips {
+                    data: copied,
+                    strip: strip_width(level),
+                    rows: Rows::Every(padded),
+                };
+                let target = Target {
+                    start: products.as_mut_ptr(),
+                    row: padded,
+                };
+                // SAFETY: the products are this task's own and hold a row of `padded` elements for
+                // every pixel of the blocks of `OUTPUTS` channels.
+                unsafe {
+                    multiply(
+                        level,
+                        (count * block, inputs, rows * w),
+                        left,
+                        right,
+                        target,
+                        false,
+                    )
+                };
+                for (i, products) in products.chunks_exact(block * padded).take(count).enumerate() {
+                    let at = (picture * outputs + output + i) * plane + first * w * block;
+                    // SAFETY: no other tile has these rows of this plane of the result.
+                    let out = unsafe { out.uninit(at, rows * w * block) };
+                    scatter(products, padded, bias[output + i], w, stride, out);
+                }
+            },
+        );
+    };
+    // SAFETY: the tiles (picture, rows, channels) cover the buffer, and `scatter` writes all of the
+    // rows it is given.
+    unsafe { buffer::filled(pictures * outputs * plane, fill) }
 }
 
-/// Interleaves the `stride^2` planes of `product` (rows of `w`) into `out`, writing all of it.
-fn scatter(product: &[f32], bias: f32, w: usize, stride: usize, out: &mut [MaybeUninit<f32>]) {
-    let pixels = product.len() / (stride * stride);
+/// Interleaves the `stride^2` planes of `products` (`padded` apart, rows of `w`) into `out`, writing all of it.
+fn scatter(
+    products: &[f32],
+    padded: usize,
+    bias: f32,
+    w: usize,
+    stride: usize,
+    out: &mut [MaybeUninit<f32>],
+) {
     for (row, out) in out.chunks_exact_mut(w * stride).enumerate() {
         let (y, dy) = (row / stride, row % stride);
         for dx in 0..stride {
-            let from = &product[(dy * stride + dx) * pixels + y * w..][..w];
+            let from = &products[(dy * stride + dx) * padded + y * w..][..w];
             for (out, value) in out[dx..].iter_mut().step_by(stride).zip(from) {
                 out.write(value + bias);
             }

@@ -8,21 +8,36 @@ use rayon::prelude::*;
 use super::Activation;
 use super::buffer::{self, Shared};
 use super::fused::{self, to_vec};
-use super::product::{Matrix, Tile, multiply};
+use super::kernel::{Left, Target, multiply};
+use super::packed::Packed;
 use super::simd::{Level, per_isa};
 use crate::{Error, Result};
 
-/// Tokens and outputs of one tile.
-const TILE: (usize, usize) = (192, 384);
+/// Tokens and outputs of one tile; the outputs are a multiple of every strip's width.
+const TILE: (usize, usize) = (72, 512);
+/// Inputs of a tile that are multiplied at a time, so that they stay in the first cache.
+const DEPTH: usize = 512;
 
 /// `activation(x W' + b)` over the last axis.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    scale: Option<Tensor>,
+    inputs: usize,
+    outputs: usize,
     activation: Activation,
-    kernel: Option<(Vec<f32>, Vec<f32>)>,
+    map: Map,
+}
+
+#[derive(Clone, Debug)]
+enum Map {
+    Fused {
+        weight: Packed,
+        bias: Vec<f32>,
+    },
+    Stock {
+        weight: Tensor,
+        bias: Option<Tensor>,
+        scale: Option<Tensor>,
+    },
 }
 
 impl Linear {
@@ -31,7 +46,10 @@ impl Linear {
     /// # Errors
     /// [`Error::Invalid`] if the shapes are not those.
     pub fn new(weight: Tensor, bias: Option<Tensor>, activation: Activation) -> Result<Self> {
-        let (outputs, _) = weight.dims2()?;
+        let (outputs, inputs) = weight.dims2()?;
+        if outputs == 0 || inputs == 0 {
+            return Err(Error::invalid("a linear layer needs inputs and outputs"));
+        }
         if let Some(bias) = &bias
             && bias.dims() != [outputs]
         {
@@ -40,22 +58,26 @@ impl Linear {
                 bias.dims()
             )));
         }
-        let kernel = match fused::runs_on(&weight) {
-            true => Some((
-                to_vec(&weight)?,
-                match &bias {
+        let map = if fused::runs_on(&weight) {
+            Map::Fused {
+                weight: Packed::transposed(Level::detected(), &to_vec(&weight)?, inputs),
+                bias: match &bias {
                     Some(bias) => to_vec(bias)?,
                     None => vec![0.0; outputs],
                 },
-            )),
-            false => None,
+            }
+        } else {
+            Map::Stock {
+                weight,
+                bias,
+                scale: None,
+            }
         };
         Ok(Self {
-            weight,
-            bias,
-            scale: None,
+            inputs,
+            outputs,
             activation,
-            kernel,
+            map,
         })
     }
 
@@ -64,22 +86,25 @@ impl Linear {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the shape is not that.
-    pub fn scaled(mut self, scale: Tensor) -> Result<Self> {
-        let (outputs, inputs) = self.weight.dims2()?;
-        if scale.dims() != [outputs] {
+    pub fn scaled(mut self, factors: Tensor) -> Result<Self> {
+        if factors.dims() != [self.outputs] {
             return Err(Error::invalid(format!(
-                "a linear layer with {outputs} outputs cannot be scaled by a tensor of shape {:?}",
-                scale.dims()
+                "a linear layer with {} outputs cannot be scaled by a tensor of shape {:?}",
+                self.outputs,
+                factors.dims()
             )));
         }
-        // In half precision the products would leave the range: there the scale is applied to the result.
-        if let Some((weight, bias)) = &mut self.kernel {
-            for ((row, bias), scale) in weight.chunks_exact_mut(inputs).zip(bias).zip(to_vec(&scale)?) {
-                row.iter_mut().for_each(|weight| *weight *= scale);
-                *bias *= scale;
+        match &mut self.map {
+            Map::Fused { weight, bias } => {
+                let factors = to_vec(&factors)?;
+                weight.scale(&factors);
+                bias.iter_mut()
+                    .zip(factors)
+                    .for_each(|(bias, factor)| *bias *= factor);
             }
+            // Products of weights and factors could leave the range of half precision.
+            Map::Stock { scale, .. } => *scale = Some(factors),
         }
-        self.scale = Some(scale);
         Ok(self)
     }
 
@@ -100,13 +125,13 @@ impl Linear {
     }
 
     fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        let (outputs, inputs) = self.weight.dims2()?;
         let mut shape = x.dims().to_vec();
         match shape.last_mut() {
-            Some(last) if *last == inputs => *last = outputs,
+            Some(last) if *last == self.inputs => *last = self.outputs,
             _ => {
                 return Err(Error::invalid(format!(
-                    "a linear layer with {inputs} inputs was given a tensor of shape {:?}",
+                    "a linear layer with {} inputs was given a tensor of shape {:?}",
+                    self.inputs,
                     x.dims()
                 )));
             }
@@ -119,81 +144,85 @@ impl Linear {
                 residual.dims()
             )));
         }
-        match (&self.kernel, residual) {
-            (Some((weight, bias)), None) if fused::runs_on(x) => fused::unary("linear", x, shape, |x| {
+        match (&self.map, residual) {
+            (Map::Fused { weight, bias }, None) => fused::unary("linear", x, shape, |x| {
                 run(x, weight, bias, None, self.activation)
             }),
-            (Some((weight, bias)), Some(residual)) if fused::runs_on(x) && fused::runs_on(residual) => {
+            (Map::Fused { weight, bias }, Some(residual)) => {
                 fused::binary("linear", x, residual, shape, |x, residual| {
                     run(x, weight, bias, Some(residual), self.activation)
                 })
             }
-            _ => self.stock(x, residual, shape),
+            (Map::Stock { weight, bias, scale }, _) => {
+                let y = x
+                    .contiguous()?
+                    .reshape(((), x.dim(D::Minus1)?))?
+                    .matmul(&weight.t()?)?;
+                let mut y = y.reshape(shape)?;
+                if let Some(bias) = bias {
+                    y = y.broadcast_add(bias)?;
+                }
+                if let Some(scale) = scale {
+                    y = y.broadcast_mul(scale)?;
+                }
+                if let Some(residual) = residual {
+                    y = (y + residual)?;
+                }
+                self.activation.stock(&y)
+            }
         }
-    }
-
-    fn stock(&self, x: &Tensor, residual: Option<&Tensor>, shape: Vec<usize>) -> Result<Tensor> {
-        let y = x
-            .contiguous()?
-            .reshape(((), x.dim(D::Minus1)?))?
-            .matmul(&self.weight.t()?)?;
-        let mut y = y.reshape(shape)?;
-        if let Some(bias) = &self.bias {
-            y = y.broadcast_add(bias)?;
-        }
-        if let Some(scale) = &self.scale {
-            y = y.broadcast_mul(scale)?;
-        }
-        if let Some(residual) = residual {
-            y = (y + residual)?;
-        }
-        self.activation.stock(&y)
     }
 }
 
 fn run(
     x: &[f32],
-    weight: &[f32],
+    weight: &Packed,
     bias: &[f32],
     residual: Option<&[f32]>,
     activation: Activation,
 ) -> Vec<f32> {
-    let level = Level::detected();
-    let outputs = bias.len();
-    let inputs = weight.len() / outputs;
-    let tokens = x.len() / inputs;
+    let Packed {
+        level,
+        depth,
+        columns: outputs,
+        ..
+    } = *weight;
+    let tokens = x.len() / depth;
     let (down, across) = (tokens.div_ceil(TILE.0), outputs.div_ceil(TILE.1));
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
-        (0..down * across).into_par_iter().for_each(|i| {
-            let (token, output) = (i / across * TILE.0, i % across * TILE.1);
+        (0..down * across).into_par_iter().for_each(|tile| {
+            let (token, output) = (tile / across * TILE.0, tile % across * TILE.1);
             let (m, n) = (TILE.0.min(tokens - token), TILE.1.min(outputs - output));
-            let tile = Tile {
-                out,
-                start: token * outputs + output,
+            let start = token * outputs + output;
+            let target = Target {
+                start: out.at(start, (m - 1) * outputs + n),
                 row: outputs,
             };
-            let x = Matrix {
-                data: &x[token * inputs..],
-                row: inputs,
-                column: 1,
-            };
-            let weight = Matrix {
-                data: &weight[output * inputs..],
-                row: 1,
-                column: inputs,
-            };
-            // SAFETY: no other tile has these rows and columns of the result.
-            unsafe { multiply((m, inputs, n), 1.0, x, weight, tile) };
+            for first in (0..depth).step_by(DEPTH) {
+                let left = Left {
+                    data: &x[token * depth + first..],
+                    row: depth,
+                };
+                let size = (m, DEPTH.min(depth - first), n);
+                // SAFETY: no other tile has these rows and columns of the result.
+                unsafe { multiply(level, size, left, weight.from(first, output), target, first > 0) };
+            }
             for row in 0..m {
-                // SAFETY: the product wrote the row, and it belongs to this tile alone.
-                let y = unsafe { tile.row(row, n) };
-                let residual = residual.map(|r| &r[tile.start + row * outputs..][..n]);
-                finish(level, y, &bias[output..][..n], residual, activation);
+                let at = start + row * outputs;
+                // SAFETY: the products wrote the row, and it belongs to this tile alone.
+                let y = unsafe { out.slice(at, n) };
+                finish(
+                    level,
+                    y,
+                    &bias[output..][..n],
+                    residual.map(|r| &r[at..][..n]),
+                    activation,
+                );
             }
         });
     };
-    // SAFETY: the tiles cover the buffer, and a product writes its whole tile.
+    // SAFETY: the tiles cover the buffer, and the products write a whole tile.
     unsafe { buffer::filled(tokens * outputs, fill) }
 }
 
@@ -201,8 +230,17 @@ per_isa! {
     /// Adds what is added to a row and applies the activation.
     fn finish<I>(y: &mut [f32], bias: &[f32], residual: Option<&[f32]>, activation: Activation) {
         match residual {
-            None => activation.map::<I>(y, |i, y| y + bias[i]),
-            Some(residual) => activation.map::<I>(y, |i, y| y + bias[i] + residual[i]),
+            None => {
+                for (y, bias) in y.iter_mut().zip(bias) {
+                    *y += bias;
+                }
+            }
+            Some(residual) => {
+                for ((y, bias), residual) in y.iter_mut().zip(bias).zip(residual) {
+                    *y += bias + residual;
+                }
+            }
         }
+        activation.apply::<I>(y);
     }
 }

@@ -17,11 +17,12 @@ mod buffer;
 mod conv2d;
 mod conv_transpose2d;
 mod fused;
+mod kernel;
 mod layer_norm;
 mod linear;
 mod math;
 mod max_pool2d;
-mod product;
+mod packed;
 mod simd;
 
 pub use activation::Activation;

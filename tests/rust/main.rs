@@ -3,6 +3,7 @@
 mod depth;
 mod download;
 mod golden;
+mod guided;
 mod image;
 mod networks;
 mod networks_conv;

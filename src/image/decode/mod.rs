@@ -46,7 +46,7 @@ impl Limits {
         if pixels > self.max_pixels {
             return Err(source.unreadable(format!(
                 "the picture is {width}x{height}, {pixels} pixels where {} are allowed; \
-                 make it smaller, or raise the limit (max_pixels)",
+                 make it smaller, or raise the limit (RILIEVO_MAX_PIXELS)",
                 self.max_pixels
             )));
         }

@@ -103,13 +103,12 @@ per_isa! {
                     }
                 }
             }
-            match residual {
-                None => activation.map::<I>(sums, |_, y| y),
-                Some(residual) => {
-                    let residual = &residual[row * out_w..][..out_w];
-                    activation.map::<I>(sums, |i, y| y + residual[i]);
+            if let Some(residual) = residual {
+                for (sum, residual) in sums.iter_mut().zip(&residual[row * out_w..]) {
+                    *sum += residual;
                 }
             }
+            activation.apply::<I>(sums);
             for (out, sum) in out.iter_mut().zip(sums.iter()) {
                 out.write(*sum);
             }

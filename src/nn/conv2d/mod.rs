@@ -104,17 +104,23 @@ impl Default for Conv2dConfig {
 /// A convolution (cross-correlation, as in every framework) with bias and activation.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    weight: Tensor,
-    bias: Option<Tensor>,
+    /// `[outputs, inputs / groups, height, width]`.
+    shape: (usize, usize, usize, usize),
     config: Conv2dConfig,
-    kernel: Option<Kernel>,
+    map: Map,
+}
+
+#[derive(Clone, Debug)]
+enum Map {
+    Fused(Weights),
+    Stock { weight: Tensor, bias: Option<Tensor> },
 }
 
 /// The weights as the fused kernels want them.
 #[derive(Clone, Debug)]
-struct Kernel {
+struct Weights {
     /// `[outputs, inputs / groups, height, width]`.
-    weight: Vec<f32>,
+    kernel: Vec<f32>,
     bias: Vec<f32>,
 }
 
@@ -139,7 +145,13 @@ impl Conv2d {
     /// # Errors
     /// [`Error::Invalid`] if the shapes are not those, or a number of `config` is 0.
     pub fn new(weight: Tensor, bias: Option<Tensor>, config: Conv2dConfig) -> Result<Self> {
-        let outputs = weight.dims4()?.0;
+        let shape = weight.dims4()?;
+        let outputs = shape.0;
+        if weight.elem_count() == 0 {
+            return Err(Error::invalid(format!(
+                "a convolution cannot have weights of shape {shape:?}"
+            )));
+        }
         if config.stride == 0 || config.dilation == 0 || config.groups == 0 || outputs % config.groups != 0 {
             return Err(Error::invalid(format!(
                 "a convolution with {outputs} output channels cannot have {config:?}; stride, dilation and groups must be \
@@ -154,22 +166,18 @@ impl Conv2d {
                 bias.dims()
             )));
         }
-        let kernel = match fused::runs_on(&weight) {
-            true => Some(Kernel {
-                weight: to_vec(&weight)?,
+        let map = if fused::runs_on(&weight) {
+            Map::Fused(Weights {
+                kernel: to_vec(&weight)?,
                 bias: match &bias {
                     Some(bias) => to_vec(bias)?,
                     None => vec![0.0; outputs],
                 },
-            }),
-            false => None,
+            })
+        } else {
+            Map::Stock { weight, bias }
         };
-        Ok(Self {
-            weight,
-            bias,
-            config,
-            kernel,
-        })
+        Ok(Self { shape, config, map })
     }
 
     /// Maps `x` (`[B, inputs, H, W]`) to `[B, outputs, H', W']`.
@@ -206,16 +214,16 @@ impl Conv2d {
                 residual.dims()
             )));
         }
-        match (&self.kernel, residual) {
-            (Some(kernel), None) if fused::runs_on(x) => fused::unary("conv2d", x, shape, |x| {
-                kernel.run(x, None, &geometry, &self.config)
+        match (&self.map, residual) {
+            (Map::Fused(weights), None) => fused::unary("conv2d", x, shape, |x| {
+                weights.run(x, None, &geometry, &self.config)
             }),
-            (Some(kernel), Some(residual)) if fused::runs_on(x) && fused::runs_on(residual) => {
+            (Map::Fused(weights), Some(residual)) => {
                 fused::binary("conv2d", x, residual, shape, |x, residual| {
-                    kernel.run(x, Some(residual), &geometry, &self.config)
+                    weights.run(x, Some(residual), &geometry, &self.config)
                 })
             }
-            _ => self.stock(x, residual),
+            (Map::Stock { weight, bias }, _) => self.stock(x, weight, bias.as_ref(), residual),
         }
     }
 
@@ -228,7 +236,7 @@ impl Conv2d {
             ..
         } = self.config;
         let (batch, inputs, h, w) = x.dims4()?;
-        let (outputs, group_inputs, kernel_h, kernel_w) = self.weight.dims4()?;
+        let (outputs, group_inputs, kernel_h, kernel_w) = self.shape;
         if inputs != group_inputs * groups {
             return Err(Error::invalid(format!(
                 "a convolution with {} input channels was given a tensor of shape {:?}",
@@ -254,7 +262,13 @@ impl Conv2d {
         })
     }
 
-    fn stock(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+    fn stock(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
         let Conv2dConfig {
             stride,
             padding,
@@ -271,8 +285,8 @@ impl Conv2d {
             right,
         } = padding;
         let x = x.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
-        let mut y = x.conv2d(&self.weight, 0, stride, dilation, groups)?;
-        if let Some(bias) = &self.bias {
+        let mut y = x.conv2d(weight, 0, stride, dilation, groups)?;
+        if let Some(bias) = bias {
             y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
         }
         if let Some(residual) = residual {
@@ -282,7 +296,7 @@ impl Conv2d {
     }
 }
 
-impl Kernel {
+impl Weights {
     fn run(
         &self,
         x: &[f32],
@@ -291,9 +305,9 @@ impl Kernel {
         config: &Conv2dConfig,
     ) -> Vec<f32> {
         if config.groups == geometry.inputs && config.groups == geometry.outputs {
-            depthwise::run(x, &self.weight, &self.bias, residual, geometry, config)
+            depthwise::run(x, &self.kernel, &self.bias, residual, geometry, config)
         } else {
-            dense::run(x, &self.weight, &self.bias, residual, geometry, config)
+            dense::run(x, self, residual, geometry, config)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::decimal::{push_fixed, push_whole};
+use super::decimal::Line;
 use super::sink::{Sink, write_atomically};
 use super::texture::{TextureFormat, encode};
 use crate::surface::{Axes, Mesh};
@@ -23,25 +23,26 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
             Some(colors) => {
                 let text = color_text();
                 sink.chunks("vertices", mesh.vertices.len(), |range, out| {
+                    let mut line = Line::new();
                     for (vertex, color) in mesh.vertices[range.clone()].iter().zip(&colors[range]) {
-                        out.push(b'v');
-                        push_point(out, mesh.axes.convert(axes, *vertex));
+                        put_point(&mut line, mesh.axes.convert(axes, *vertex));
                         for &channel in color {
-                            out.extend_from_slice(&text[usize::from(channel)]);
+                            line.bytes(&text[usize::from(channel)]);
                         }
-                        out.push(b'\n');
+                        line.end(out);
                     }
                 })?;
             }
         }
         sink.chunks("faces", mesh.faces.len(), |range, out| {
+            let mut line = Line::new();
             for face in &mesh.faces[range] {
-                out.push(b'f');
+                line.bytes(b"f");
                 for &corner in face {
-                    out.push(b' ');
-                    push_whole(out, u64::from(corner) + 1);
+                    line.bytes(b" ");
+                    line.whole(u64::from(corner) + 1);
                 }
-                out.push(b'\n');
+                line.end(out);
             }
         })
     })
@@ -82,25 +83,27 @@ pub(super) fn write_textured(
         sink.bytes(format!("{AXES_COMMENT}{}\nmtllib {material_name}\n", axes.name()).as_bytes())?;
         write_positions(mesh, axes, sink)?;
         sink.chunks("texture coordinates", uv.len(), |range, out| {
+            let mut line = Line::new();
             for [u, v] in &uv[range] {
-                out.extend_from_slice(b"vt ");
-                push_fixed(out, f64::from(*u));
-                out.push(b' ');
-                push_fixed(out, 1.0 - f64::from(*v));
-                out.push(b'\n');
+                line.bytes(b"vt ");
+                line.fixed(f64::from(*u));
+                line.bytes(b" ");
+                line.fixed(1.0 - f64::from(*v));
+                line.end(out);
             }
         })?;
         sink.bytes(format!("usemtl {MATERIAL}\n").as_bytes())?;
         sink.chunks("faces", mesh.faces.len(), |range, out| {
+            let mut line = Line::new();
             for face in &mesh.faces[range] {
-                out.push(b'f');
+                line.bytes(b"f");
                 for &corner in face {
-                    out.push(b' ');
-                    push_whole(out, u64::from(corner) + 1);
-                    out.push(b'/');
-                    push_whole(out, u64::from(corner) + 1);
+                    line.bytes(b" ");
+                    line.whole(u64::from(corner) + 1);
+                    line.bytes(b"/");
+                    line.whole(u64::from(corner) + 1);
                 }
-                out.push(b'\n');
+                line.end(out);
             }
         })
     })
@@ -108,19 +111,20 @@ pub(super) fn write_textured(
 
 fn write_positions(mesh: &Mesh, axes: Axes, sink: &mut Sink) -> Result<()> {
     sink.chunks("vertices", mesh.vertices.len(), |range, out| {
+        let mut line = Line::new();
         for vertex in &mesh.vertices[range] {
-            out.push(b'v');
-            push_point(out, mesh.axes.convert(axes, *vertex));
-            out.push(b'\n');
+            put_point(&mut line, mesh.axes.convert(axes, *vertex));
+            line.end(out);
         }
     })
 }
 
 #[inline]
-fn push_point(out: &mut Vec<u8>, point: [f64; 3]) {
+fn put_point(line: &mut Line, point: [f64; 3]) {
+    line.bytes(b"v");
     for value in point {
-        out.push(b' ');
-        push_fixed(out, value);
+        line.bytes(b" ");
+        line.fixed(value);
     }
 }
 
@@ -128,11 +132,12 @@ fn push_point(out: &mut Vec<u8>, point: [f64; 3]) {
 fn color_text() -> Vec<[u8; 11]> {
     (0..=255u8)
         .map(|channel| {
-            let mut text = vec![b' '];
-            push_fixed(&mut text, f64::from(channel) / 255.0);
-            let mut entry = [b' '; 11];
-            entry.copy_from_slice(&text);
-            entry
+            let mut text = Vec::new();
+            let mut line = Line::new();
+            line.bytes(b" ");
+            line.fixed(f64::from(channel) / 255.0);
+            line.end(&mut text);
+            std::array::from_fn(|index| text[index])
         })
         .collect()
 }

@@ -37,7 +37,9 @@ def main(source: Path, models: list[str]) -> None:
                 stride = int(full[f"{key}_stride"]) if f"{key}_stride" in full.files else 1
                 kept[f"{key}_stride"] = np.int64(stride * step)
                 stats = f"{key}_stats"
-                kept[f"{key}_std"] = np.float64(full[stats][1] if stats in full.files else array.std(dtype=np.float64))
+                kept[f"{key}_std"] = np.float64(
+                    full[stats][1] if stats in full.files else array.std(dtype=np.float64)
+                )
         np.savez_compressed(here / f"{model}.npz", **kept)
         print(f"{model}: {(here / f'{model}.npz').stat().st_size >> 10} KiB")
 

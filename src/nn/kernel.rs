@@ -1,0 +1,522 @@
+//! Matrix products on one thread: the inner loop of every convolution,
+//! linear layer and attention.
+//!
+//! A block of rows of the left matrix meets a strip of columns of the right
+//! one; the products stay in registers for the whole depth. How many rows and
+//! columns fit is a matter of the instruction set. The left matrix is read as
+//! it lies, the right one in strips: see [`Strips`].
+
+use super::simd::{Kind, Level};
+
+/// Columns of a strip.
+pub(super) const fn strip_width(level: Level) -> usize {
+    match level.0 {
+        Kind::Portable => PORTABLE_LANES * VECTORS,
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx2 => 8 * VECTORS,
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => 16 * VECTORS,
+    }
+}
+
+/// The most columns a strip has on any processor.
+const MAX_STRIP: usize = 16 * VECTORS;
+/// Vectors of a strip's row.
+const VECTORS: usize = 2;
+/// Lanes of the portable vector, which every processor's registers hold.
+const PORTABLE_LANES: usize = 4;
+
+/// The left matrix: element `(i, k)` is `data[i * row + k]`.
+#[derive(Clone, Copy)]
+pub(super) struct Left<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) row: usize,
+}
+
+/// The right matrix, in strips of [`strip_width`] columns: row `k` of strip
+/// `s` is the [`strip_width`] elements of `data` from `s * strip` plus the
+/// place `rows` says. Columns beyond the matrix may hold anything.
+#[derive(Clone, Copy)]
+pub(super) struct Strips<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) strip: usize,
+    pub(super) rows: Rows<'a>,
+}
+
+/// Where the rows of a strip begin.
+#[derive(Clone, Copy)]
+pub(super) enum Rows<'a> {
+    /// Row `k` at `k` times this.
+    Every(usize),
+    /// Row `k` at element `k` of this table.
+    At(&'a [usize]),
+}
+
+impl Rows<'_> {
+    /// The place of the row that lies furthest behind, of `depth`.
+    fn furthest(&self, depth: usize) -> usize {
+        match self {
+            Self::Every(step) => (depth - 1) * step,
+            Self::At(table) => table[..depth].iter().copied().max().unwrap_or(0),
+        }
+    }
+}
+
+/// Where a product goes: element `(i, j)` is `row` times `i` plus `j` from `start`.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) start: *mut f32,
+    pub(super) row: usize,
+}
+
+/// Writes the product of `left` (`[m, depth]`) and `right` (`[depth, n]`) to
+/// `target`, or adds it to what is there.
+///
+/// # Safety
+/// Rows `0..m` and columns `0..n` of `target` may be written, and nothing else
+/// uses them meanwhile; if `add`, they hold numbers.
+///
+/// # Panics
+/// If a matrix reaches beyond its data.
+pub(super) unsafe fn multiply(
+    level: Level,
+    (m, depth, n): (usize, usize, usize),
+    left: Left<'_>,
+    right: Strips<'_>,
+    target: Target,
+    add: bool,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    if depth > 0 {
+        let width = strip_width(level);
+        let last = (n.div_ceil(width) - 1) * right.strip + right.rows.furthest(depth);
+        assert!(last + width <= right.data.len());
+        assert!((m - 1) * left.row + depth <= left.data.len());
+    }
+    let size = (m, depth, n);
+    // SAFETY: the rows of both matrices lie inside their data, as just checked; the target is the
+    // caller's promise; and a `Level` is only made for instructions the processor has.
+    unsafe {
+        match level.0 {
+            Kind::Portable => portable(size, left, right, target, add),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => x86::avx2(size, left, right, target, add),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => x86::avx512(size, left, right, target, add),
+        }
+    }
+}
+
+/// A register of single-precision numbers.
+trait Vector: Copy {
+    const LANES: usize;
+
+    /// # Safety
+    /// The processor has the instructions of this vector. So for all functions here.
+    unsafe fn splat(value: f32) -> Self;
+    /// # Safety
+    /// `LANES` elements may be read.
+    unsafe fn load(from: *const f32) -> Self;
+    /// # Safety
+    /// `LANES` elements may be written.
+    unsafe fn store(self, to: *mut f32);
+    /// `self * b + c`.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// # Safety
+/// As [`multiply`], with the matrices inside their data and `V` known to the processor.
+#[inline(always)]
+unsafe fn strips<V: Vector, const ROWS: usize>(
+    (m, depth, n): (usize, usize, usize),
+    left: Left<'_>,
+    right: Strips<'_>,
+    target: Target,
+    add: bool,
+) {
+    let width = V::LANES * VECTORS;
+    for (strip, first) in (0..n).step_by(width).enumerate() {
+        let columns = width.min(n - first);
+        // SAFETY: the caller's promises, for part of the rows and columns.
+        unsafe {
+            let b = right.data.as_ptr().add(strip * right.strip);
+            let mut row = 0;
+            while row < m {
+                let a = left.data.as_ptr().add(row * left.row);
+                let to = Target {
+                    start: target.start.add(row * target.row + first),
+                    row: target.row,
+                };
+                row += match m - row {
+                    rest if rest >= ROWS => {
+                        block::<V, ROWS>(depth, a, left.row, b, right.rows, to, columns, add)
+                    }
+                    8.. => block::<V, 8>(depth, a, left.row, b, right.rows, to, columns, add),
+                    4..8 => block::<V, 4>(depth, a, left.row, b, right.rows, to, columns, add),
+                    2..4 => block::<V, 2>(depth, a, left.row, b, right.rows, to, columns, add),
+                    _ => block::<V, 1>(depth, a, left.row, b, right.rows, to, columns, add),
+                };
+            }
+        }
+    }
+}
+
+/// `R` rows of one strip; returns `R`.
+///
+/// # Safety
+/// As [`strips`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn block<V: Vector, const R: usize>(
+    depth: usize,
+    a: *const f32,
+    a_row: usize,
+    b: *const f32,
+    rows: Rows<'_>,
+    target: Target,
+    columns: usize,
+    add: bool,
+) -> usize {
+    let width = V::LANES * VECTORS;
+    // SAFETY: the caller's promises. A strip that is not full goes through `edge`, so that nothing
+    // beyond the target's columns is touched.
+    unsafe {
+        if columns == width {
+            registers::<V, R>(depth, a, a_row, b, rows, target, add);
+        } else {
+            let mut edge = [0f32; 12 * MAX_STRIP];
+            let inner = Target {
+                start: edge.as_mut_ptr(),
+                row: width,
+            };
+            if add {
+                for r in 0..R {
+                    inner
+                        .start
+                        .add(r * width)
+                        .copy_from_nonoverlapping(target.start.add(r * target.row), columns);
+                }
+            }
+            registers::<V, R>(depth, a, a_row, b, rows, inner, add);
+            for r in 0..R {
+                target
+                    .start
+                    .add(r * target.row)
+                    .copy_from_nonoverlapping(inner.start.add(r * width), columns);
+            }
+        }
+    }
+    R
+}
+
+/// # Safety
+/// As [`strips`], for a full strip.
+#[inline(always)]
+unsafe fn registers<V: Vector, const R: usize>(
+    depth: usize,
+    a: *const f32,
+    a_row: usize,
+    b: *const f32,
+    rows: Rows<'_>,
+    target: Target,
+    add: bool,
+) {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let mut sums = [[V::splat(0.0); VECTORS]; R];
+        if add {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::load(target.start.add(r * target.row + v * V::LANES));
+                }
+            }
+        }
+        match rows {
+            Rows::Every(step) => {
+                for k in 0..depth {
+                    sums = accumulate::<V, R>(sums, a.add(k), a_row, b.add(k * step));
+                }
+            }
+            Rows::At(table) => {
+                for (k, &at) in table[..depth].iter().enumerate() {
+                    sums = accumulate::<V, R>(sums, a.add(k), a_row, b.add(at));
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, sum) in sums.iter().enumerate() {
+                sum.store(target.start.add(r * target.row + v * V::LANES));
+            }
+        }
+    }
+}
+
+/// One step in depth.
+///
+/// # Safety
+/// As [`strips`].
+#[inline(always)]
+unsafe fn accumulate<V: Vector, const R: usize>(
+    mut sums: [[V; VECTORS]; R],
+    a: *const f32,
+    a_row: usize,
+    b: *const f32,
+) -> [[V; VECTORS]; R] {
+    // SAFETY: the caller's promises.
+    unsafe {
+        let b: [V; VECTORS] = std::array::from_fn(|v| V::load(b.add(v * V::LANES)));
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let a = V::splat(*a.add(r * a_row));
+            for (sum, b) in sums.iter_mut().zip(b) {
+                *sum = a.mul_add(b, *sum);
+            }
+        }
+    }
+    sums
+}
+
+/// # Safety
+/// As [`multiply`], with the matrices inside their data.
+unsafe fn portable(
+    size: (usize, usize, usize),
+    left: Left<'_>,
+    right: Strips<'_>,
+    target: Target,
+    add: bool,
+) {
+    // SAFETY: the caller's promises; every processor has this vector.
+    unsafe { strips::<Lanes, 6>(size, left, right, target, add) }
+}
+
+/// The portable vector: small enough arrays become registers.
+#[derive(Clone, Copy)]
+struct Lanes([f32; PORTABLE_LANES]);
+
+impl Vector for Lanes {
+    const LANES: usize = PORTABLE_LANES;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; PORTABLE_LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise; an array of floats needs no more alignment than one.
+        unsafe { Self(from.cast::<[f32; PORTABLE_LANES]>().read()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f32; PORTABLE_LANES]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        use super::simd::{Isa, Portable};
+        Self(std::array::from_fn(|i| {
+            Portable::mul_add(self.0[i], b.0[i], c.0[i])
+        }))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
+    };
+
+    use super::{Left, Strips, Target, Vector, strips};
+
+    /// # Safety
+    /// As [`super::multiply`], with the matrices inside their data, on a processor with AVX2 and FMA.
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) unsafe fn avx2(
+        size: (usize, usize, usize),
+        left: Left<'_>,
+        right: Strips<'_>,
+        target: Target,
+        add: bool,
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe { strips::<__m256, 6>(size, left, right, target, add) }
+    }
+
+    /// # Safety
+    /// As [`super::multiply`], with the matrices inside their data, on a processor with AVX-512.
+    #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
+    pub(super) unsafe fn avx512(
+        size: (usize, usize, usize),
+        left: Left<'_>,
+        right: Strips<'_>,
+        target: Target,
+        add: bool,
+    ) {
+        // SAFETY: the caller's promises.
+        unsafe { strips::<__m512, 12>(size, left, right, target, add) }
+    }
+
+    impl Vector for __m256 {
+        const LANES: usize = 8;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller's promise. So below.
+            unsafe { _mm256_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: as above.
+            unsafe { _mm256_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above.
+            unsafe { _mm256_storeu_ps(to, self) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { _mm256_fmadd_ps(self, b, c) }
+        }
+    }
+
+    impl Vector for __m512 {
+        const LANES: usize = 16;
+
+        #[inline(always)]
+        unsafe fn splat(value: f32) -> Self {
+            // SAFETY: the caller's promise. So below.
+            unsafe { _mm512_set1_ps(value) }
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: as above.
+            unsafe { _mm512_loadu_ps(from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            // SAFETY: as above.
+            unsafe { _mm512_storeu_ps(to, self) }
+        }
+
+        #[inline(always)]
+        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+            // SAFETY: as above.
+            unsafe { _mm512_fmadd_ps(self, b, c) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(seed: u32, count: usize) -> Vec<f32> {
+        (0..count as u32)
+            .map(|i| {
+                ((i.wrapping_add(seed)).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0
+            })
+            .collect()
+    }
+
+    #[test]
+    fn products_agree_with_plain_loops_on_every_instruction_set() {
+        for level in Level::available() {
+            let width = strip_width(level);
+            for (m, depth, n) in [
+                (1, 1, 1),
+                (3, 5, 7),
+                (12, 17, 32),
+                (13, 4, 33),
+                (31, 9, 64),
+                (7, 0, 3),
+                (23, 40, 95),
+            ] {
+                let a = numbers(1, m * (depth + 3));
+                let b = numbers(2, depth * n);
+                let before = numbers(3, m * (n + 5));
+                let strips = n.div_ceil(width);
+                // Rows of a strip in another order than they are used in.
+                let mut packed = vec![f32::NAN; strips * depth * width];
+                let table: Vec<usize> = (0..depth).map(|k| (depth - 1 - k) * width).collect();
+                for (strip, k, j) in (0..strips)
+                    .flat_map(|s| (0..depth).flat_map(move |k| (0..width).map(move |j| (s, k, j))))
+                    .filter(|(s, _, j)| s * width + j < n)
+                {
+                    packed[strip * depth * width + table[k] + j] = b[k * n + strip * width + j];
+                }
+                let reversed: Vec<f32> = packed
+                    .chunks(depth.max(1) * width)
+                    .flat_map(|s| s.chunks(width).rev().flatten().copied().collect::<Vec<_>>())
+                    .collect();
+                for (rows, data, add) in [
+                    (Rows::At(&table), &packed, false),
+                    (Rows::At(&table), &packed, true),
+                    (Rows::Every(width), &reversed, false),
+                    (Rows::Every(width), &reversed, true),
+                ] {
+                    let mut out = before.clone();
+                    let left = Left {
+                        data: &a,
+                        row: depth + 3,
+                    };
+                    let right = Strips {
+                        data,
+                        strip: depth * width,
+                        rows,
+                    };
+                    let target = Target {
+                        start: out.as_mut_ptr(),
+                        row: n + 5,
+                    };
+                    // SAFETY: `out` is this function's own and has `m` rows of `n + 5`.
+                    unsafe { multiply(level, (m, depth, n), left, right, target, add) };
+                    for (i, j) in (0..m).flat_map(|i| (0..n + 5).map(move |j| (i, j))) {
+                        let old = before[i * (n + 5) + j];
+                        let want = if j >= n {
+                            f64::from(old)
+                        } else {
+                            let sum: f64 = (0..depth)
+                                .map(|k| f64::from(a[i * (depth + 3) + k]) * f64::from(b[k * n + j]))
+                                .sum();
+                            sum + if add { f64::from(old) } else { 0.0 }
+                        };
+                        let got = f64::from(out[i * (n + 5) + j]);
+                        assert!(
+                            (got - want).abs() < 1e-5,
+                            "{level:?} {m} {depth} {n} ({i}, {j}): {got}, not {want}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "assertion failed")]
+    fn a_matrix_shorter_than_it_should_be_is_refused() {
+        let level = Level::detected();
+        let (a, b, mut out) = ([0f32; 4], vec![0f32; 2 * strip_width(level) - 1], [0f32; 4]);
+        let right = Strips {
+            data: &b,
+            strip: 0,
+            rows: Rows::Every(strip_width(level)),
+        };
+        let target = Target {
+            start: out.as_mut_ptr(),
+            row: 2,
+        };
+        // SAFETY: `out` is this function's own and has 2 rows of 2.
+        unsafe { multiply(level, (2, 2, 2), Left { data: &a, row: 2 }, right, target, false) };
+    }
+}
