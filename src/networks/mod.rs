@@ -3,6 +3,7 @@
 pub mod depth_anything;
 mod dpt;
 mod efficientnet_lite;
+pub mod isnet;
 mod layers;
 pub mod leres;
 mod load;
@@ -11,6 +12,7 @@ pub mod pocket;
 mod preprocessing;
 mod progress;
 mod resnext;
+pub mod u2net;
 mod vit;
 
 use candle_core::Tensor;

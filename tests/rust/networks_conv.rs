@@ -1,4 +1,5 @@
 //! Convolutional networks against the reference's recorded results.
 
+mod background;
 mod leres;
 mod midas_v21;
