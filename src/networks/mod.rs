@@ -1,6 +1,7 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
 pub mod depth_anything;
+mod doubling;
 mod dpt;
 mod efficientnet_lite;
 pub mod isnet;
@@ -8,6 +9,7 @@ mod layers;
 pub mod leres;
 mod load;
 pub mod midas_v21;
+pub mod pix2pix;
 pub mod pocket;
 mod preprocessing;
 mod progress;

@@ -3,3 +3,4 @@
 mod background;
 mod leres;
 mod midas_v21;
+mod pix2pix;
