@@ -4,6 +4,7 @@ pub mod depth_anything;
 mod doubling;
 mod dpt;
 mod efficientnet_lite;
+pub mod inpaint;
 pub mod isnet;
 mod layers;
 pub mod leres;
