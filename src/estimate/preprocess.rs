@@ -38,9 +38,11 @@ pub fn input_size(picture: Size, spec: &Preprocessing, asked: (usize, usize)) ->
     let (across, down) = (asked_width / width, asked_height / height);
     let scale = match spec.rule {
         SizeRule::Stretch => {
+            let side =
+                |asked: f64| ((asked / multiple as f64).round_ties_even().max(1.0) as usize) * multiple;
             return Size {
-                width: asked.0,
-                height: asked.1,
+                width: side(asked_width),
+                height: side(asked_height),
             };
         }
         SizeRule::Minimal if (1.0 - across).abs() < (1.0 - down).abs() => across,

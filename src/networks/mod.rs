@@ -1,15 +1,21 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
 pub mod depth_anything;
+mod doubling;
 mod dpt;
 mod efficientnet_lite;
+pub mod inpaint;
+pub mod isnet;
 mod layers;
+pub mod leres;
 mod load;
 pub mod midas_v21;
+pub mod pix2pix;
 pub mod pocket;
 mod preprocessing;
 mod progress;
 mod resnext;
+pub mod u2net;
 mod vit;
 
 use candle_core::Tensor;

@@ -23,7 +23,7 @@ pub struct Preprocessing {
 /// `Stretch` keep the picture's shape up to rounding to the multiple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SizeRule {
-    /// Exactly the size asked for, whatever the picture's shape.
+    /// The size asked for, to the nearest multiples, whatever the picture's shape.
     Stretch,
     /// The scale that changes the picture less; a side may miss or exceed the size.
     Minimal,

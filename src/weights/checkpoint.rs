@@ -13,8 +13,8 @@ use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
 use safetensors::SafeTensors;
 
-use super::torch;
 use super::view::View;
+use super::{onnx, torch};
 use crate::{Error, Result};
 
 /// The tensors of one checkpoint, by name.
@@ -45,12 +45,17 @@ impl Bytes {
 }
 
 impl Checkpoint {
-    /// Opens a `.safetensors` file, or a `.pt`/`.pth`/`.bin` file as
-    /// `torch.save` writes it. The content decides, not the name.
+    /// Opens a `.safetensors` file, a `.pt`/`.pth`/`.bin` file as
+    /// `torch.save` writes it, or the weights of an `.onnx` file. The content
+    /// decides, not the name.
     ///
     /// Of a nested torch file the dictionary with the most tensors is taken
     /// (`model`, `depth_model`, `state_dict`, ...), and a prefix `module.` that
     /// all names share is dropped.
+    ///
+    /// Of an ONNX file the initialisers are read. As exporters rename what they
+    /// fold, those of its convolutions are also there as `Conv#<n>.weight` and
+    /// `Conv#<n>.bias`, numbered from 0 in the order the file runs them.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Io`], or [`Error::Unreadable`] saying what
@@ -94,6 +99,7 @@ impl Checkpoint {
         let views = match Format::of(bytes.as_slice()) {
             Format::Torch => torch::views(bytes.as_slice()),
             Format::Safetensors => safetensors_views(bytes.as_slice()),
+            Format::Onnx => onnx::views(bytes.as_slice()),
             Format::Other(what) => Err(what.into()),
         };
         let views = views.map_err(|reason| unreadable(path, &reason))?;
@@ -187,6 +193,7 @@ impl Checkpoint {
 enum Format {
     Torch,
     Safetensors,
+    Onnx,
     Other(&'static str),
 }
 
@@ -205,13 +212,15 @@ impl Format {
             )
         } else if bytes.get(8) == Some(&b'{') {
             Self::Safetensors
+        } else if onnx::begins(bytes) {
+            Self::Onnx
         } else if bytes.starts_with(&[0x80, 2]) {
             Self::Other(
                 "this is in torch's format from before version 1.6; load it with torch once and save it again",
             )
         } else {
             Self::Other(
-                "this is neither a .safetensors nor a torch checkpoint, or it is cut off; download it again",
+                "this is neither a .safetensors, torch nor .onnx checkpoint, or it is cut off; download it again",
             )
         }
     }

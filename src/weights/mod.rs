@@ -4,6 +4,7 @@ pub mod catalog;
 mod checkpoint;
 pub mod download;
 pub mod hub;
+mod onnx;
 mod scope;
 pub mod store;
 mod torch;

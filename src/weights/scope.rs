@@ -65,6 +65,23 @@ impl<'a> Weights<'a> {
         self.checkpoint.shape(&self.path(name))
     }
 
+    /// The shape of a tensor of this place that must have four axes.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] when it is missing, has other axes or no elements.
+    pub fn shape4(&self, name: &str) -> Result<[usize; 4]> {
+        let path = self.path(name);
+        match self.checkpoint.shape(&path) {
+            Some(found) => match <[usize; 4]>::try_from(found) {
+                Ok(shape) if !shape.contains(&0) => Ok(shape),
+                _ => Err(Error::Checkpoint(format!(
+                    "the tensor {path} has the shape {found:?}; it must have four axes, none of them empty"
+                ))),
+            },
+            None => Err(Error::Checkpoint(format!("the tensor {path} is missing"))),
+        }
+    }
+
     /// Where the tensors go.
     pub fn device(&self) -> &Device {
         &self.device

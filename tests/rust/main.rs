@@ -8,6 +8,7 @@ mod image;
 mod networks;
 mod networks_conv;
 mod nn;
+mod onnx;
 mod pocket;
 #[allow(dead_code, unused_imports)]
 mod pseudo;

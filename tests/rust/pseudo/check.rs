@@ -3,8 +3,8 @@
 use std::fs::File;
 
 use candle_core::{Device, Tensor};
-use ndarray::{Array0, Array1, Array3, ArrayD, ArrayViewD, Axis, Ix2, Slice};
-use ndarray_npy::NpzReader;
+use ndarray::{Array, Array0, Array1, Array3, ArrayD, ArrayViewD, Axis, Dimension, Ix2, Slice};
+use ndarray_npy::{NpzReader, ReadableElement};
 use rilievo::Monitor;
 use rilievo::estimate::preprocess::{self, ChannelOrder};
 use rilievo::image::Size;
@@ -32,6 +32,11 @@ impl Reference {
             model: model.to_owned(),
             archive,
         }
+    }
+
+    /// A stored array.
+    pub fn array<T: ReadableElement, D: Dimension>(&mut self, key: &str) -> Array<T, D> {
+        self.archive.by_name(&format!("{key}.npy")).unwrap()
     }
 
     /// Holds `values`, of the full size, against the stored rows and columns

@@ -1,0 +1,178 @@
+//! The edges: the generator of EdgeConnect (Nazeri et al. 2019) with a skip
+//! from every level of the way down.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::Hole;
+use crate::networks::doubling::Doubling;
+use crate::networks::progress::Progress;
+use crate::nn::{Conv2d, Conv2dConfig, Padding};
+use crate::weights::{Checkpoint, Weights};
+use crate::{Monitor, Result};
+
+/// Of the instance normalisations, which have no parameters.
+const EPS: f64 = 1e-5;
+/// Of the rectifiers in the residual blocks, below zero.
+const SLOPE: f64 = 0.2;
+/// Residual blocks.
+const BLOCKS: usize = 8;
+/// Steps a run reports: three convolutions down, the blocks, three up.
+const STEPS: usize = BLOCKS + 6;
+
+/// The network that continues edges (`edge-model.pth`).
+pub struct EdgeNet {
+    encoder: [Conv2d; 3],
+    middle: Vec<[Conv2d; 2]>,
+    decoder: [Doubling; 2],
+    output: Conv2d,
+    dtype: DType,
+}
+
+impl EdgeNet {
+    /// Reads the network from the official `checkpoint`.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`](crate::Error::Checkpoint) saying which tensor is missing or has another shape.
+    pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
+        let weights = Weights::new(checkpoint, device, dtype);
+        let plain = Conv2dConfig::default();
+        let halve = Conv2dConfig {
+            stride: 2,
+            padding: Padding::all(1),
+            ..plain
+        };
+        let wide = Conv2dConfig { dilation: 2, ..plain };
+        let block = |i| -> Result<_> {
+            let weights = weights.pp("middle").pp(i).pp("conv_block");
+            Ok([
+                convolution(&weights.pp(1), [256, 256, 3, 3], wide)?,
+                convolution(&weights.pp(5), [256, 256, 3, 3], plain)?,
+            ])
+        };
+        let output = weights.pp("decoder_2.1");
+        Ok(Self {
+            encoder: [
+                convolution(&weights.pp("encoder_0.1"), [64, 7, 7, 7], plain)?,
+                convolution(&weights.pp("encoder_1.0"), [128, 64, 4, 4], halve)?,
+                convolution(&weights.pp("encoder_2.0"), [256, 128, 4, 4], halve)?,
+            ],
+            middle: (0..BLOCKS).map(block).collect::<Result<_>>()?,
+            decoder: [
+                doubling(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
+                doubling(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?,
+            ],
+            output: Conv2d::new(
+                output.tensor("weight", (1, 128, 7, 7))?,
+                Some(output.tensor("bias", 1)?),
+                plain,
+            )?,
+            dtype,
+        })
+    }
+
+    /// The likelihood of an edge at every pixel, `[B, 1, H, W]` in 0..1.
+    /// `rgb` (`[B, 3, H, W]`, 0..1) and `disparity` (`[B, 1, H, W]`, divided
+    /// by its largest value here) are zero outside the context.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if shapes do not fit together,
+    /// [`Error::Cancelled`](crate::Error::Cancelled), or
+    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
+    pub fn forward(
+        &self,
+        hole: &Hole<'_>,
+        rgb: &Tensor,
+        disparity: &Tensor,
+        monitor: &Monitor<'_>,
+    ) -> Result<Tensor> {
+        let mut progress = Progress::new(monitor, STEPS);
+        let largest = match disparity.elem_count() {
+            0 => 0.0,
+            _ => disparity.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?,
+        };
+        // A disparity of zeros stays one.
+        let disparity = match largest > 0.0 {
+            true => (disparity / largest)?,
+            false => disparity.clone(),
+        };
+        let framed = hole.beside(&[rgb, &disparity], self.dtype)?;
+        let [conv0, conv1, conv2] = &self.encoder;
+        let x1 = normalised(&conv0.forward(&reflected(&framed.tensor, 3)?)?)?.relu()?;
+        progress.step()?;
+        let x2 = normalised(&conv1.forward(&x1)?)?.relu()?;
+        progress.step()?;
+        let x3 = normalised(&conv2.forward(&x2)?)?.relu()?;
+        progress.step()?;
+        let mut x = x3.clone();
+        for [first, second] in &self.middle {
+            let y = normalised(&first.forward(&reflected(&x, 2)?)?)?;
+            let y = candle_nn::ops::leaky_relu(&y, SLOPE)?;
+            x = (x + normalised(&second.forward(&reflected(&y, 1)?)?)?)?;
+            progress.step()?;
+        }
+        let [up0, up1] = &self.decoder;
+        let x = normalised(&up0.forward(&Tensor::cat(&[x, x3], 1)?)?)?.relu()?;
+        progress.step()?;
+        let x = normalised(&up1.forward(&Tensor::cat(&[x, x2], 1)?)?)?.relu()?;
+        progress.step()?;
+        let x = reflected(&Tensor::cat(&[x, x1], 1)?, 3)?;
+        let y = candle_nn::ops::sigmoid(&self.output.forward(&x)?)?;
+        progress.step()?;
+        framed.cut(&y)
+    }
+}
+
+/// A convolution with spectral normalisation.
+fn convolution(weights: &Weights<'_>, shape: [usize; 4], config: Conv2dConfig) -> Result<Conv2d> {
+    let weight = spectral(weights, shape, 0)?;
+    Conv2d::new(weight, bias(weights, shape[0])?, config)
+}
+
+/// A doubling convolution with spectral normalisation.
+fn doubling(weights: &Weights<'_>, shape: [usize; 4]) -> Result<Doubling> {
+    let weight = spectral(weights, shape, 1)?;
+    Doubling::new(&weight, bias(weights, shape[1])?.as_ref(), false)
+}
+
+fn bias(weights: &Weights<'_>, outputs: usize) -> Result<Option<Tensor>> {
+    match weights.contains("bias") {
+        true => Ok(Some(weights.tensor("bias", outputs)?)),
+        false => Ok(None),
+    }
+}
+
+/// A weight divided by its largest singular value (Miyato et al. 2018), as the
+/// stored vectors estimate it; `axis` holds the outputs.
+fn spectral(weights: &Weights<'_>, shape: [usize; 4], axis: usize) -> Result<Tensor> {
+    let weight = weights.tensor("weight_orig", &shape)?;
+    let rows = shape[axis];
+    let columns = shape.iter().product::<usize>() / rows;
+    let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64);
+    let matrix = wide(&weight.transpose(0, axis)?)?.reshape((rows, columns))?;
+    let u = wide(&weights.tensor("weight_u", rows)?)?.reshape((1, rows))?;
+    let v = wide(&weights.tensor("weight_v", columns)?)?.reshape((columns, 1))?;
+    let sigma = u.matmul(&matrix.matmul(&v)?)?.reshape((1, 1, 1, 1))?;
+    Ok(wide(&weight)?.broadcast_div(&sigma)?.to_dtype(weight.dtype())?)
+}
+
+/// Every channel of every picture, with mean 0 and variance 1.
+fn normalised(x: &Tensor) -> Result<Tensor> {
+    let flat = x.flatten_from(2)?;
+    let centred = flat.broadcast_sub(&flat.mean_keepdim(2)?)?;
+    let variance = centred.sqr()?.mean_keepdim(2)?;
+    let y = centred.broadcast_div(&(variance + EPS)?.sqrt()?)?;
+    Ok(y.reshape(x.dims())?)
+}
+
+/// `pixels` more on every side, mirrored at the outermost pixels' centres.
+fn reflected(x: &Tensor, pixels: usize) -> Result<Tensor> {
+    let mut y = x.contiguous()?;
+    for axis in [2, 3] {
+        let last = x.dim(axis)? as i64 - 1;
+        let index: Vec<u32> = (-(pixels as i64)..=last + pixels as i64)
+            .map(|i| (last - (last - i.abs()).abs()).clamp(0, last) as u32)
+            .collect();
+        y = y.index_select(&Tensor::new(index, x.device())?, axis)?;
+    }
+    Ok(y)
+}

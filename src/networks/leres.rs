@@ -1,0 +1,182 @@
+//! LeReS (Yin et al. 2021): ResNeXt-101 under a decoder of transition and
+//! merging blocks. Known to users by its file's name, `res101`.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::dpt::conv3x3;
+use super::layers::{conv2d, conv2d_norm, input_size};
+use super::progress::Progress;
+use super::resnext::ResNext101;
+use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, bilinear};
+use crate::weights::{Checkpoint, Weights};
+use crate::{Monitor, Result};
+
+const EPS: f64 = 1e-5;
+/// What an input's sides are multiples of.
+const MULTIPLE: usize = 32;
+/// Channels of the decoder.
+const FEATURES: usize = 256;
+/// Steps a run reports: four levels of the encoder, the bottom, three merges, the head.
+const STEPS: usize = 9;
+
+/// The LeReS network.
+///
+/// Its depth has no unit and no zero, can be negative, and is small near the
+/// camera. Pictures are stretched to the network size, whatever their shape.
+pub struct LeReS {
+    encoder: ResNext101,
+    bottom: Transition,
+    reduce: Conv2d,
+    /// Coarsest level first.
+    merge: Vec<Merge>,
+    adapt: Conv2d,
+    output: Conv2d,
+    preprocessing: Preprocessing,
+    dtype: DType,
+}
+
+impl LeReS {
+    /// Reads the network from the official `checkpoint`, whose names may lack
+    /// the leading `depth_model`.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`](crate::Error::Checkpoint) saying which tensor is missing or has another shape.
+    pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
+        let root = Weights::new(checkpoint, device, dtype);
+        let weights = match root.contains("encoder_modules.encoder.conv1.weight") {
+            true => root,
+            false => root.pp("depth_model"),
+        };
+        let encoder = weights.pp("encoder_modules.encoder");
+        let decoder = weights.pp("decoder_modules");
+        let head = decoder.pp("outconv.adapt_conv");
+        let stages = [1, 2, 3, 4].map(|i| encoder.pp(format!("layer{i}")));
+        let levels = ResNext101::LEVELS;
+        let rectified = Conv2dConfig {
+            activation: Activation::Relu,
+            ..conv3x3()
+        };
+        let merge = (0..3)
+            .rev()
+            .map(|i| Merge::new(&decoder.pp(format!("ffm{i}")), levels[i]));
+        Ok(Self {
+            encoder: ResNext101::new(&encoder.pp("conv1"), &encoder.pp("bn1"), stages)?,
+            bottom: Transition::new(&decoder.pp("conv"), levels[3], 2 * FEATURES)?,
+            reduce: conv2d(&decoder.pp("conv1"), 2 * FEATURES, FEATURES, 3, conv3x3())?,
+            merge: merge.collect::<Result<_>>()?,
+            adapt: conv2d_norm(
+                &head.pp(0),
+                &head.pp(1),
+                (FEATURES, FEATURES / 2),
+                3,
+                EPS,
+                rectified,
+            )?,
+            output: conv2d(&head.pp(3), FEATURES / 2, 1, 3, conv3x3())?,
+            preprocessing: Preprocessing {
+                mean: [0.485, 0.456, 0.406],
+                std: [0.229, 0.224, 0.225],
+                net_size: (448, 448),
+                multiple: MULTIPLE,
+                rule: SizeRule::Stretch,
+                shrink: Shrink::Linear,
+                enlarge: Enlarge::OpenCvCubic,
+            },
+            dtype,
+        })
+    }
+}
+
+impl DepthNetwork for LeReS {
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        input_size(input, "LeReS", MULTIPLE)?;
+        let mut progress = Progress::new(monitor, STEPS);
+        let levels = self
+            .encoder
+            .forward(&input.to_dtype(self.dtype)?, || progress.step())?;
+        let mut levels = levels.iter().rev();
+        let mut path = match levels.next() {
+            Some(coarsest) => doubled(&self.reduce.forward(&self.bottom.forward(coarsest)?)?)?,
+            None => return Err(crate::Error::invalid("LeReS has no levels")),
+        };
+        progress.step()?;
+        for (level, merge) in levels.zip(&self.merge) {
+            path = merge.forward(level, &path)?;
+            progress.step()?;
+        }
+        let y = doubled(&self.output.forward(&self.adapt.forward(&path)?)?)?;
+        progress.step()?;
+        Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
+    }
+
+    fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    fn kind(&self) -> DepthKind {
+        DepthKind::Depth
+    }
+}
+
+fn doubled(x: &Tensor) -> Result<Tensor> {
+    let (_, _, h, w) = x.dims4()?;
+    bilinear(x, (2 * h, 2 * w), true)
+}
+
+/// A feature transition block: `relu(y + conv(relu(norm(conv(y)))))` with `y = relu(conv(x))`.
+///
+/// As published, the branch's first rectifier overwrites its input, so that
+/// the sum is with the rectified `y`. The trained weights rely on it.
+struct Transition {
+    conv1: Conv2d,
+    branch1: Conv2d,
+    branch4: Conv2d,
+}
+
+impl Transition {
+    fn new(weights: &Weights<'_>, inputs: usize, outputs: usize) -> Result<Self> {
+        let rectified = Conv2dConfig {
+            activation: Activation::Relu,
+            ..conv3x3()
+        };
+        let branch = weights.pp("conv_branch");
+        Ok(Self {
+            conv1: conv2d(&weights.pp("conv1"), inputs, outputs, 3, rectified)?,
+            branch1: conv2d_norm(
+                &branch.pp(1),
+                &branch.pp(2),
+                (outputs, outputs),
+                3,
+                EPS,
+                rectified,
+            )?,
+            branch4: conv2d(&branch.pp(4), outputs, outputs, 3, rectified)?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.conv1.forward(x)?;
+        self.branch4.forward_add(&self.branch1.forward(&y)?, &y)
+    }
+}
+
+/// A feature fusion module: a level joins the coarser ones, at twice the size.
+struct Merge {
+    lateral: Transition,
+    joined: Transition,
+}
+
+impl Merge {
+    fn new(weights: &Weights<'_>, inputs: usize) -> Result<Self> {
+        Ok(Self {
+            lateral: Transition::new(&weights.pp("ftb1"), inputs, FEATURES)?,
+            joined: Transition::new(&weights.pp("ftb2"), FEATURES, FEATURES)?,
+        })
+    }
+
+    fn forward(&self, level: &Tensor, coarser: &Tensor) -> Result<Tensor> {
+        let x = (self.lateral.forward(level)? + coarser)?;
+        doubled(&self.joined.forward(&x)?)
+    }
+}

@@ -1,0 +1,110 @@
+//! The network that merges two depth maps (Miangoleh et al. 2021): the U-Net
+//! of pix2pix (Isola et al. 2017) for 1024 x 1024 pixels.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::doubling::Doubling;
+use super::layers::input_size;
+use super::progress::Progress;
+use crate::nn::{Conv2d, Conv2dConfig, Padding};
+use crate::weights::{Checkpoint, Weights};
+use crate::{Monitor, Result};
+
+/// Halvings on the way down.
+const DEPTH: usize = 10;
+/// Channels after each halving.
+const CHANNELS: [usize; DEPTH] = [64, 128, 256, 512, 512, 512, 512, 512, 512, 512];
+/// Side of a kernel that halves or doubles.
+const KERNEL: usize = 4;
+/// Of the rectifiers on the way down, below zero.
+const SLOPE: f64 = 0.2;
+
+/// The merge network.
+///
+/// Its checkpoint is `latest_net_G.pth`. There are no normalisations: the
+/// published network was trained without.
+pub struct Pix2Pix {
+    /// Finest first.
+    down: Vec<Conv2d>,
+    /// Finest first.
+    up: Vec<Doubling>,
+    dtype: DType,
+}
+
+impl Pix2Pix {
+    /// What an input's sides are multiples of.
+    pub const MULTIPLE: usize = 1 << DEPTH;
+
+    /// Reads the network from the official `checkpoint`.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`](crate::Error::Checkpoint) saying which tensor is missing or has another shape.
+    pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
+        let (mut down, mut up) = (Vec::with_capacity(DEPTH), Vec::with_capacity(DEPTH));
+        // Every level is nested in the one before it. Positions without tensors are activations.
+        let mut level = Weights::new(checkpoint, device, dtype).pp("model.model");
+        for (i, outputs) in CHANNELS.into_iter().enumerate() {
+            let (conv, nested, doubling) = match i {
+                0 => (0, 1, 3),
+                _ if i + 1 == DEPTH => (1, 1, 3),
+                _ => (1, 3, 5),
+            };
+            let inputs = if i == 0 { 2 } else { CHANNELS[i - 1] };
+            let halve = Conv2dConfig {
+                stride: 2,
+                padding: Padding::all(1),
+                ..Conv2dConfig::default()
+            };
+            let weight = level
+                .pp(conv)
+                .tensor("weight", (outputs, inputs, KERNEL, KERNEL))?;
+            down.push(Conv2d::new(weight, None, halve)?);
+
+            let joined = if i + 1 == DEPTH { outputs } else { 2 * outputs };
+            let finer = if i == 0 { 1 } else { inputs };
+            let weights = level.pp(doubling);
+            let weight = weights.tensor("weight", (joined, finer, KERNEL, KERNEL))?;
+            let bias = match i {
+                0 => Some(weights.tensor("bias", finer)?),
+                _ => None,
+            };
+            up.push(Doubling::new(&weight, bias.as_ref(), true)?);
+            level = level.pp(nested).pp("model");
+        }
+        Ok(Self { down, up, dtype })
+    }
+
+    /// Pairs of maps `[B, 2, H, W]`, first the coarse one that is right about
+    /// the whole, then the fine one that is right about the details, both in
+    /// -1..1, become merged maps `[B, H, W]`, in -1..1. The sides are multiples
+    /// of [`MULTIPLE`](Self::MULTIPLE).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for another size,
+    /// [`Error::Cancelled`](crate::Error::Cancelled), or
+    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
+    pub fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        input_size(input, "the merge network", Self::MULTIPLE)?;
+        let mut progress = Progress::new(monitor, 2 * DEPTH);
+        let mut levels: Vec<Tensor> = Vec::with_capacity(DEPTH);
+        for conv in &self.down {
+            let x = match levels.last() {
+                Some(finer) => candle_nn::ops::leaky_relu(finer, SLOPE)?,
+                None => input.to_dtype(self.dtype)?,
+            };
+            levels.push(conv.forward(&x)?);
+            progress.step()?;
+        }
+        let mut y: Option<Tensor> = None;
+        for (conv, level) in self.up.iter().zip(levels).rev() {
+            let joined = match y {
+                Some(y) => Tensor::cat(&[&level, &y], 1)?,
+                None => level,
+            };
+            y = Some(conv.forward(&joined)?);
+            progress.step()?;
+        }
+        let y = y.ok_or_else(|| crate::Error::invalid("the merge network has no levels"))?;
+        Ok(y.tanh()?.squeeze(1)?.to_dtype(DType::F32)?)
+    }
+}
