@@ -217,9 +217,6 @@ def save_depth(path: _Path, depth: _Depth | NDArray[np.uint16], *, png_scale: fl
 
 # --- image: picture files -------------------------------------------------------------------------
 
-class UnknownFormat(RilievoError):
-    """A picture file in a format that is not decoded here; Pillow may know it."""
-
 def read_picture(
     path: _Path, *, max_pixels: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
@@ -236,9 +233,7 @@ def read_picture(
 
 def read_depth(
     path: _Path, *, max_pixels: int | None = None
-) -> (
-    NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.int32] | NDArray[np.float32]
-):
+) -> NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.int32] | NDArray[np.float32]:
     """One channel ``[H, W]`` of a picture file as it is stored, no bit lost.
 
     Of colours the first channel; of a palette the brightness; of OpenEXR the channel Z, Y, V or R, or else the
@@ -339,9 +334,10 @@ def camera_normal_map(
 
 def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """The depth in the colours of inferno between its percentiles 2 and 85, RGBA ``[H, W, 4]``, opaque."""
+
 # --- stereo: two eyes ------------------------------------------------------------------------------
 
-_Depth = NDArray[np.uint16] | NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
+_AnyDepth = NDArray[np.uint16] | NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
 
 def stereo_modes() -> list[tuple[str, str]]:
     """The names of all stereo modes, each with a few words on what it shows."""
@@ -351,7 +347,7 @@ def stereo_fills() -> list[str]:
 
 def stereo_images(
     image: NDArray[np.uint8],
-    depth: _Depth,
+    depth: _AnyDepth,
     modes: list[str],
     *,
     divergence: float = 2.5,
@@ -373,7 +369,7 @@ def stereo_images(
 
 def stereo_eyes(
     image: NDArray[np.uint8],
-    depth: _Depth,
+    depth: _AnyDepth,
     *,
     divergence: float = 2.5,
     separation: float = 0.0,

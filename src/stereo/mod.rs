@@ -13,6 +13,9 @@
 //! # Ok::<(), rilievo::Error>(())
 //! ```
 
+// Loops over the channels of a pixel walk several arrays side by side: an index reads best.
+#![allow(clippy::needless_range_loop)]
+
 mod anaglyph;
 mod compose;
 mod eyes;

@@ -19,7 +19,9 @@ from torch import Tensor
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("runs", type=Path, nargs="+")
     parser.add_argument("--shards", type=Path, required=True)
@@ -27,8 +29,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    states = [torch.load(run / "state.pt", map_location="cpu", weights_only=True)["average"] for run in arguments.runs]
-    mean = {key: torch.stack([s[key].float() for s in states]).mean(0).to(value.dtype) for key, value in states[0].items()}
+    states = [
+        torch.load(run / "state.pt", map_location="cpu", weights_only=True)["average"]
+        for run in arguments.runs
+    ]
+    mean = {
+        key: torch.stack([s[key].float() for s in states]).mean(0).to(value.dtype)
+        for key, value in states[0].items()
+    }
     network = train.with_lateral_norms(train.pocket.Pocket())
     network.load_state_dict(mean)
     network.to(memory_format=torch.channels_last).eval()
@@ -40,7 +48,9 @@ def main() -> None:
         for step in range(arguments.batches):
             size = train.SIZES[1][:: 1 if step % 2 else -1]
             pairs = [train.augment(*pool.draw(rng, size[0] > size[1]), size, rng) for _ in range(train.BATCH)]
-            yield torch.from_numpy(np.stack([p[0] for p in pairs]).astype(np.float32)).to(memory_format=torch.channels_last)
+            yield torch.from_numpy(np.stack([p[0] for p in pairs]).astype(np.float32)).to(
+                memory_format=torch.channels_last
+            )
 
     train.estimate_norms(network, batches(), train.FROZEN_BLOCKS)
     torch.save(train.fold_laterals(network.state_dict()), arguments.out)

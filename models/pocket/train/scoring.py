@@ -17,7 +17,14 @@ import numpy as np
 import torch
 from torch import nn
 
-GROUPS = {"nyu": "indoor", "7s": "indoor", "tum": "indoor", "kitti": "outdoor", "nuscenes": "outdoor", "argoverse": "outdoor"}
+GROUPS = {
+    "nyu": "indoor",
+    "7s": "indoor",
+    "tum": "indoor",
+    "kitti": "outdoor",
+    "nuscenes": "outdoor",
+    "argoverse": "outdoor",
+}
 # Depth ratios of neighbouring pixels that count as an edge.
 EDGE_RATIOS = (1.08, 1.12, 1.18, 1.25)
 
@@ -58,7 +65,10 @@ def real_pairs(network: nn.Module, folder: Path, area: int) -> dict[str, np.ndar
     scores: dict[str, list[tuple[float, float, float]]] = {}
     for item in json.loads((folder / "index.json").read_text())["items"]:
         picture = cv2.imread(str(folder / f"{item['id']}.jpg"))[..., ::-1]
-        raw = cv2.imread(str(folder / f"{item['id']}.png"), -1).astype(np.float32) * item["metres_or_px_per_count"]
+        raw = (
+            cv2.imread(str(folder / f"{item['id']}.png"), -1).astype(np.float32)
+            * item["metres_or_px_per_count"]
+        )
         valid = raw > 0
         truth = np.where(valid, 1 / np.maximum(raw, 1e-6), 0) if item["kind"] == "depth" else raw
         prediction = predict(network, np.ascontiguousarray(picture), area)
@@ -73,12 +83,18 @@ def real_pairs(network: nn.Module, folder: Path, area: int) -> dict[str, np.ndar
         for group in (GROUPS.get(item["source"], item["source"]), "ALL"):
             scores.setdefault(group, []).append((relative, delta, order))
     with np.errstate(all="ignore"):
-        return {group: np.array([np.nanmean(c) if np.isfinite(c).any() else np.nan for c in np.array(s).T]) for group, s in scores.items()}
+        return {
+            group: np.array([np.nanmean(c) if np.isfinite(c).any() else np.nan for c in np.array(s).T])
+            for group, s in scores.items()
+        }
 
 
 def line(scores: dict[str, np.ndarray]) -> str:
     """One row of a table: groups with AbsRel/delta/ordinal."""
-    cells = ["/".join("-" if np.isnan(v) else f"{v:.3f}" for v in scores[group]) for group in sorted(scores, key=str.lower)]
+    cells = [
+        "/".join("-" if np.isnan(v) else f"{v:.3f}" for v in scores[group])
+        for group in sorted(scores, key=str.lower)
+    ]
     return " | ".join(f"{group} {cell}" for group, cell in zip(sorted(scores, key=str.lower), cells))
 
 
@@ -94,7 +110,9 @@ def edges(inverse: np.ndarray, ratio: float) -> np.ndarray:
 
 def boundary(prediction: np.ndarray, truth: np.ndarray) -> float:
     """Mean F-score of depth edges over EDGE_RATIOS, one pixel of tolerance; both maps at the network's output size."""
-    fitted = np.maximum(fit(prediction, truth, np.ones(truth.shape, bool)), np.maximum(truth.min(), truth.max() * 0.01))
+    fitted = np.maximum(
+        fit(prediction, truth, np.ones(truth.shape, bool)), np.maximum(truth.min(), truth.max() * 0.01)
+    )
     truth = np.maximum(truth, truth.max() * 0.01)
     scores = []
     for ratio in EDGE_RATIOS:
@@ -127,7 +145,9 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     import network as pocket
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--held-out", type=Path)
@@ -138,10 +158,15 @@ def main() -> None:
         network = pocket.load(checkpoint)
         if arguments.pairs:
             for area in arguments.areas:
-                print(f"{checkpoint.name} @{area}: {line(real_pairs(network, arguments.pairs, area))}", flush=True)
+                print(
+                    f"{checkpoint.name} @{area}: {line(real_pairs(network, arguments.pairs, area))}",
+                    flush=True,
+                )
         if arguments.held_out:
             order, bound = renders(network, arguments.held_out)
-            print(f"{checkpoint.name} held-out renders: ordinal {order:.3f}, boundary {bound:.3f}", flush=True)
+            print(
+                f"{checkpoint.name} held-out renders: ordinal {order:.3f}, boundary {bound:.3f}", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Draws photos with the depth of one or more checkpoints below them.
 
-    python sheet.py OUT.jpg PHOTO_FOLDER CHECKPOINT... [--area N]
+python sheet.py OUT.jpg PHOTO_FOLDER CHECKPOINT... [--area N]
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def cell(picture: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path)
     parser.add_argument("photos", type=Path)
     parser.add_argument("checkpoints", type=Path, nargs="+")
@@ -50,7 +52,11 @@ def main() -> None:
             column.append(cell(cv2.applyColorMap(shade, cv2.COLORMAP_INFERNO)))
         columns.append(np.vstack(column))
     half = (len(columns) + 1) // 2
-    rows = [np.hstack(columns[k : k + half]) for k in range(0, half * 2, half) if len(columns[k : k + half]) == half]
+    rows = [
+        np.hstack(columns[k : k + half])
+        for k in range(0, half * 2, half)
+        if len(columns[k : k + half]) == half
+    ]
     cv2.imwrite(str(arguments.out), np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 

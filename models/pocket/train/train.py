@@ -78,19 +78,31 @@ class Pool:
         return colours[k], depths[k]
 
 
-def augment(picture: np.ndarray, depth: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def augment(
+    picture: np.ndarray, depth: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """A random crop at `size` with other colours; the depth at half that size, not interpolated."""
     height, width = picture.shape[:2]
     share, aspect = rng.uniform(0.6, 1), np.exp(rng.uniform(-0.25, 0.25))
     h, w = min(height, int(height * share * aspect)), min(width, int(width * share / aspect))
     y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
     shrinks = h * w > size[0] * size[1]
-    colour = cv2.resize(picture[y : y + h, x : x + w], size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    depth = cv2.resize(depth[y : y + h, x : x + w].astype(np.float32), (size[1] // 2, size[0] // 2), interpolation=cv2.INTER_NEAREST)
+    colour = cv2.resize(
+        picture[y : y + h, x : x + w],
+        size[::-1],
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+    depth = cv2.resize(
+        depth[y : y + h, x : x + w].astype(np.float32),
+        (size[1] // 2, size[0] // 2),
+        interpolation=cv2.INTER_NEAREST,
+    )
     if rng.random() < 0.5:
         colour, depth = colour[:, ::-1], depth[:, ::-1]
     if rng.random() < 0.25:
-        _, code = cv2.imencode(".jpg", np.ascontiguousarray(colour), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 96))])
+        _, code = cv2.imencode(
+            ".jpg", np.ascontiguousarray(colour), [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 96))]
+        )
         colour = cv2.imdecode(code, cv2.IMREAD_COLOR)
     colour = colour.astype(np.float32)
     grey = colour.mean(2, keepdims=True)
@@ -123,13 +135,19 @@ def loss_of(prediction: Tensor, truth: Tensor, sharp: bool) -> Tensor:
     gradient = torch.zeros_like(absolute)
     for scale in range(4):
         d = difference[:, :: 2**scale, :: 2**scale]
-        gradient = gradient + (d[:, 1:] - d[:, :-1]).abs().mean((1, 2)) + (d[:, :, 1:] - d[:, :, :-1]).abs().mean((1, 2))
+        gradient = (
+            gradient
+            + (d[:, 1:] - d[:, :-1]).abs().mean((1, 2))
+            + (d[:, :, 1:] - d[:, :, :-1]).abs().mean((1, 2))
+        )
     return (absolute + (2.0 if sharp else 0.5) * gradient).mean()
 
 
 def with_lateral_norms(network: pocket.Pocket) -> pocket.Pocket:
     """Normalises every lateral while training, so that no level drowns another; `fold_laterals` takes it out."""
-    network.lat = nn.ModuleList(nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels)) for conv in network.lat)
+    network.lat = nn.ModuleList(
+        nn.Sequential(conv, nn.BatchNorm2d(conv.out_channels)) for conv in network.lat
+    )
     return network
 
 
@@ -142,7 +160,10 @@ def tame(network: pocket.Pocket, x: Tensor) -> None:
     """
     inputs: dict[int, Tensor] = {}
     levels = [network.top, *network.blk]
-    hooks = [level.register_forward_pre_hook(lambda _, y, n=n: inputs.__setitem__(n, y[0])) for n, level in enumerate(levels)]
+    hooks = [
+        level.register_forward_pre_hook(lambda _, y, n=n: inputs.__setitem__(n, y[0]))
+        for n, level in enumerate(levels)
+    ]
     network.eval()
     with torch.no_grad():
         for lateral, tap in zip(network.lat, network.enc(x)[::-1]):
@@ -173,9 +194,14 @@ def fold_laterals(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The state dict of a plain `Pocket` that computes the same."""
     folded = {key: value for key, value in state.items() if not key.startswith("lat.")}
     for level in range(5):
-        norm = {name: state[f"lat.{level}.1.{name}"].double() for name in ("weight", "bias", "running_mean", "running_var")}
+        norm = {
+            name: state[f"lat.{level}.1.{name}"].double()
+            for name in ("weight", "bias", "running_mean", "running_var")
+        }
         gain = norm["weight"] / torch.sqrt(norm["running_var"] + 1e-5)
-        folded[f"lat.{level}.weight"] = (state[f"lat.{level}.0.weight"].double() * gain[:, None, None, None]).float()
+        folded[f"lat.{level}.weight"] = (
+            state[f"lat.{level}.0.weight"].double() * gain[:, None, None, None]
+        ).float()
         bias = state[f"lat.{level}.0.bias"].double() - norm["running_mean"]
         folded[f"lat.{level}.bias"] = (norm["bias"] + bias * gain).float()
     return folded
@@ -210,12 +236,19 @@ class Training:
                 norm.momentum = 0.03
         self.network.to(self.device, memory_format=torch.channels_last)
         encoder = self.network.enc
-        self.frozen = [] if self.device.type == "cuda" else [encoder._conv_stem, encoder._bn0, *encoder._blocks[:FROZEN_BLOCKS]]
+        self.frozen = (
+            []
+            if self.device.type == "cuda"
+            else [encoder._conv_stem, encoder._bn0, *encoder._blocks[:FROZEN_BLOCKS]]
+        )
         for module in self.frozen:
             module.requires_grad_(False)
         groups = [
             {"params": [p for p in encoder.parameters() if p.requires_grad], "peak": ENCODER_RATE},
-            {"params": [p for name, p in self.network.named_parameters() if not name.startswith("enc.")], "peak": DECODER_RATE},
+            {
+                "params": [p for name, p in self.network.named_parameters() if not name.startswith("enc.")],
+                "peak": DECODER_RATE,
+            },
         ]
         self.optimiser = torch.optim.AdamW(groups, lr=1e-3, weight_decay=1e-2)
         self.average = copy.deepcopy(self.network).eval()
@@ -273,7 +306,10 @@ class Training:
 
     def feed(self) -> None:
         """Takes in shards as the schedule asks for them; waits only while there are none at all."""
-        while self.pool.pictures * REUSE < (self.steps - self.first_step + 8) * BATCH or len(self.pool.shards) < 4:
+        while (
+            self.pool.pictures * REUSE < (self.steps - self.first_step + 8) * BATCH
+            or len(self.pool.shards) < 4
+        ):
             if not self.pool.take():
                 if len(self.pool.shards) >= 4:
                     return
@@ -291,7 +327,10 @@ class Training:
             # A pause (SIGSTOP, suspend) is not running time.
             self.seconds += min(time.monotonic() - begun, 60.0)
             if self.steps % 20 == 0:
-                print(f"{self.steps} steps, {progress:.3f}, loss {np.mean(recent[-20:]):.4f}, {self.pool.pictures} renders, {self.seconds:.0f} s", flush=True)
+                print(
+                    f"{self.steps} steps, {progress:.3f}, loss {np.mean(recent[-20:]):.4f}, {self.pool.pictures} renders, {self.seconds:.0f} s",
+                    flush=True,
+                )
             if int(progress * 20) > evaluated:
                 evaluated = int(progress * 20)
                 self.evaluate(float(np.mean(recent[-100:])), progress)
@@ -353,7 +392,9 @@ def estimate_norms(network: pocket.Pocket, batches: Iterator[Tensor], frozen_blo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("--shards", type=Path, required=True)
     parser.add_argument("--start", type=Path, required=True, help="pocket checkpoint or ImageNet encoder")
@@ -362,7 +403,12 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="real pairs with index.json, for measuring only")
     parser.add_argument("--held-out", type=Path, help="shards that are never trained on, for measuring only")
     parser.add_argument("--keep-shards", action="store_true", help="do not delete shards that were read")
-    parser.add_argument("--rate", type=float, default=1.0, help="factor of the learning rates, below 1 to go on from a trained network")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=1.0,
+        help="factor of the learning rates, below 1 to go on from a trained network",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     arguments = parser.parse_args()

@@ -41,7 +41,11 @@ def main(source: pathlib.Path, out: pathlib.Path) -> None:
             size = [float(entry[side]) / 100 for side in ("width", "depth", "height")]
             models.append("\t".join([str(path.relative_to(out)), *(f"{metres:.3f}" for metres in size)]))
             author = entry.get("creator", "unnamed")
-            credits.append("\t".join([collection.stem, entry["name"], author, licence.group(1).strip() if licence else ""]))
+            credits.append(
+                "\t".join(
+                    [collection.stem, entry["name"], author, licence.group(1).strip() if licence else ""]
+                )
+            )
     (out / "models.tsv").write_text("\n".join(models) + "\n")
     (out / "credits.tsv").write_text("\n".join(credits) + "\n")
     print(f"{len(models)} models")
