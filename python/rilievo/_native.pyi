@@ -265,7 +265,7 @@ def depth_to_u16(
     values: _Depth,
     kind: _Kind = "inverse",
     normalize: bool = True,
-    clip: Literal["Range", "Outliers"] | None = None,
+    clip: str | None = None,
     far: float = 0.0,
     near: float = 1.0,
 ) -> NDArray[np.uint16]:

@@ -63,7 +63,7 @@ class DepthMap:
         self,
         *,
         normalize: bool = True,
-        clip: Literal["Range", "Outliers"] | None = None,
+        clip: str | None = None,
         far: float = 0.0,
         near: float = 1.0,
         invert: bool = False,
