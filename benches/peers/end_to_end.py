@@ -129,6 +129,8 @@ def rilievo(chosen: argparse.Namespace) -> None:
     clock.last = marks["upsample", 0]
     u16 = depth.to_u16()
     times["postprocess"] = clock()
+    Path(chosen.folder, "rilievo.png").unlink(missing_ok=True)
+    clock()
     program.Saver(chosen.folder).save(program.Output(0, "depth", u16), "rilievo")
     times["save"] = clock()
     times["network"] = statistics.median([once()[1] for _ in range(WARM)])
