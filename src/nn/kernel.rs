@@ -6,12 +6,12 @@
 //! columns fit is a matter of the instruction set. The left matrix is read as
 //! it lies, the right one in strips: see [`Strips`].
 
-use super::simd::{Kind, Level};
+use super::simd::{Kind, Lanes, Level, Vector};
 
 /// Columns of a strip.
 pub(super) const fn strip_width(level: Level) -> usize {
     match level.0 {
-        Kind::Portable => PORTABLE_LANES * VECTORS,
+        Kind::Portable => Lanes::LANES * VECTORS,
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 => 8 * VECTORS,
         #[cfg(target_arch = "x86_64")]
@@ -23,8 +23,6 @@ pub(super) const fn strip_width(level: Level) -> usize {
 const MAX_STRIP: usize = 16 * VECTORS;
 /// Vectors of a strip's row.
 const VECTORS: usize = 2;
-/// Lanes of the portable vector, which every processor's registers hold.
-const PORTABLE_LANES: usize = 4;
 
 /// The left matrix: element `(i, k)` is `data[i * row + k]`.
 #[derive(Clone, Copy)]
@@ -107,23 +105,6 @@ pub(super) unsafe fn multiply(
             Kind::Avx512 => x86::avx512(size, left, right, target, add),
         }
     }
-}
-
-/// A register of single-precision numbers.
-trait Vector: Copy {
-    const LANES: usize;
-
-    /// # Safety
-    /// The processor has the instructions of this vector. So for all functions here.
-    unsafe fn splat(value: f32) -> Self;
-    /// # Safety
-    /// `LANES` elements may be read.
-    unsafe fn load(from: *const f32) -> Self;
-    /// # Safety
-    /// `LANES` elements may be written.
-    unsafe fn store(self, to: *mut f32);
-    /// `self * b + c`.
-    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
 /// # Safety
@@ -290,47 +271,11 @@ unsafe fn portable(
     unsafe { strips::<Lanes, 6>(size, left, right, target, add) }
 }
 
-/// The portable vector: small enough arrays become registers.
-#[derive(Clone, Copy)]
-struct Lanes([f32; PORTABLE_LANES]);
-
-impl Vector for Lanes {
-    const LANES: usize = PORTABLE_LANES;
-
-    #[inline(always)]
-    unsafe fn splat(value: f32) -> Self {
-        Self([value; PORTABLE_LANES])
-    }
-
-    #[inline(always)]
-    unsafe fn load(from: *const f32) -> Self {
-        // SAFETY: the caller's promise; an array of floats needs no more alignment than one.
-        unsafe { Self(from.cast::<[f32; PORTABLE_LANES]>().read()) }
-    }
-
-    #[inline(always)]
-    unsafe fn store(self, to: *mut f32) {
-        // SAFETY: as above.
-        unsafe { to.cast::<[f32; PORTABLE_LANES]>().write(self.0) }
-    }
-
-    #[inline(always)]
-    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-        use super::simd::{Isa, Portable};
-        Self(std::array::from_fn(|i| {
-            Portable::mul_add(self.0[i], b.0[i], c.0[i])
-        }))
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::{
-        __m256, __m512, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_storeu_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps,
-    };
+    use std::arch::x86_64::{__m256, __m512};
 
-    use super::{Left, Strips, Target, Vector, strips};
+    use super::{Left, Strips, Target, strips};
 
     /// # Safety
     /// As [`super::multiply`], with the matrices inside their data, on a processor with AVX2 and FMA.
@@ -358,62 +303,6 @@ mod x86 {
     ) {
         // SAFETY: the caller's promises.
         unsafe { strips::<__m512, 12>(size, left, right, target, add) }
-    }
-
-    impl Vector for __m256 {
-        const LANES: usize = 8;
-
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: the caller's promise. So below.
-            unsafe { _mm256_set1_ps(value) }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm256_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { _mm256_storeu_ps(to, self) }
-        }
-
-        #[inline(always)]
-        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm256_fmadd_ps(self, b, c) }
-        }
-    }
-
-    impl Vector for __m512 {
-        const LANES: usize = 16;
-
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: the caller's promise. So below.
-            unsafe { _mm512_set1_ps(value) }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm512_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: as above.
-            unsafe { _mm512_storeu_ps(to, self) }
-        }
-
-        #[inline(always)]
-        unsafe fn mul_add(self, b: Self, c: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm512_fmadd_ps(self, b, c) }
-        }
     }
 }
 

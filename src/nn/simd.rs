@@ -54,40 +54,304 @@ impl Level {
     }
 }
 
-/// The arithmetic that differs between instruction sets.
-pub(super) trait Isa: Copy {
+/// What differs between instruction sets.
+pub(super) trait Isa {
+    /// A register of numbers.
+    type V: Vector;
+
     /// `a * b + c`, rounded once where the hardware can.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// No fused multiply-add: asking for one would call a slow library function.
-#[derive(Clone, Copy)]
-pub(super) struct Separate;
+/// A register of single-precision numbers.
+pub(super) trait Vector: Copy {
+    /// How many.
+    const LANES: usize;
 
-impl Isa for Separate {
+    /// The same number in every lane.
+    ///
+    /// # Safety
+    /// The processor has the instructions of this vector. So for all functions here.
+    unsafe fn splat(value: f32) -> Self;
+    /// # Safety
+    /// `LANES` elements may be read.
+    unsafe fn load(from: *const f32) -> Self;
+    /// # Safety
+    /// `LANES` elements may be written.
+    unsafe fn store(self, to: *mut f32);
+    unsafe fn add(self, b: Self) -> Self;
+    unsafe fn sub(self, b: Self) -> Self;
+    unsafe fn mul(self, b: Self) -> Self;
+    /// `self * b + c`.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Elements 0, 4, 8, ..., elements 1, 5, 9, ..., and so on.
+    ///
+    /// # Safety
+    /// `4 * LANES` elements may be read.
+    unsafe fn every_fourth(from: *const f32) -> [Self; 4];
+}
+
+/// What every processor of the target has.
+pub(super) struct Baseline;
+
+impl Isa for Baseline {
+    type V = Lanes;
+
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
+        // Where there is no instruction for it, a fused multiply-add is a slow library function.
+        if cfg!(target_arch = "aarch64") {
+            a.mul_add(b, c)
+        } else {
+            a * b + c
+        }
     }
 }
 
-/// Fused multiply-add in one instruction.
+/// The portable vector: arrays this small become registers.
 #[derive(Clone, Copy)]
-pub(super) struct Fused;
+pub(super) struct Lanes([f32; Self::LANES]);
 
-impl Isa for Fused {
+impl Lanes {
     #[inline(always)]
-    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-        a.mul_add(b, c)
+    fn map(self, b: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        let mut lanes = self.0;
+        for (a, b) in lanes.iter_mut().zip(b.0) {
+            *a = f(*a, b);
+        }
+        Self(lanes)
     }
 }
 
-/// The arithmetic of [`Kind::Portable`].
-#[cfg(target_arch = "aarch64")]
-pub(super) type Portable = Fused;
-/// The arithmetic of [`Kind::Portable`].
-#[cfg(not(target_arch = "aarch64"))]
-pub(super) type Portable = Separate;
+impl Vector for Lanes {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Self([value; Self::LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise; an array of floats needs no more alignment than one.
+        unsafe { Self(from.cast::<[f32; Self::LANES]>().read()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { to.cast::<[f32; Self::LANES]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, b: Self) -> Self {
+        self.map(b, |a, b| a + b)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        self.map(b, |a, b| a - b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        self.map(b, |a, b| a * b)
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        let mut lanes = self.0;
+        for ((a, b), c) in lanes.iter_mut().zip(b.0).zip(c.0) {
+            *a = Baseline::mul_add(*a, b, c);
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
+        // SAFETY: the caller's promise.
+        let from = unsafe { from.cast::<[[f32; 4]; Self::LANES]>().read() };
+        let mut parts = [Self([0.0; Self::LANES]); 4];
+        for (lane, from) in from.iter().enumerate() {
+            for (part, value) in parts.iter_mut().zip(from) {
+                part.0[lane] = *value;
+            }
+        }
+        parts
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps,
+        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps,
+        _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_mul_ps, _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setr_epi32,
+        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_sub_ps,
+    };
+
+    use super::{Isa, Vector};
+
+    /// 256-bit vectors with fused multiply-add.
+    pub(in crate::nn) struct Avx2;
+
+    /// 512-bit vectors.
+    pub(in crate::nn) struct Avx512;
+
+    impl Isa for Avx2 {
+        type V = __m256;
+
+        #[inline(always)]
+        fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+            a.mul_add(b, c)
+        }
+    }
+
+    impl Isa for Avx512 {
+        type V = __m512;
+
+        #[inline(always)]
+        fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+            a.mul_add(b, c)
+        }
+    }
+
+    macro_rules! vector {
+        ($v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $every_fourth:ident) => {
+            impl Vector for $v {
+                const LANES: usize = $lanes;
+
+                #[inline(always)]
+                unsafe fn splat(value: f32) -> Self {
+                    // SAFETY: the caller's promise. So for all below.
+                    unsafe { $splat(value) }
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $load(from) }
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    // SAFETY: as above.
+                    unsafe { $store(to, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn add(self, b: Self) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $add(self, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn sub(self, b: Self) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $sub(self, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul(self, b: Self) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $mul(self, b) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $fma(self, b, c) }
+                }
+
+                #[inline(always)]
+                unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
+                    // SAFETY: as above.
+                    unsafe { $every_fourth(from) }
+                }
+            }
+        };
+    }
+
+    vector!(
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        _mm256_fmadd_ps,
+        every_fourth_avx2
+    );
+    vector!(
+        __m512,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        _mm512_fmadd_ps,
+        every_fourth_avx512
+    );
+
+    /// # Safety
+    /// As [`Vector::every_fourth`], on a processor with AVX2.
+    #[inline(always)]
+    unsafe fn every_fourth_avx2(from: *const f32) -> [__m256; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let rows: [__m256; 4] = [0, 8, 16, 24].map(|at| _mm256_loadu_ps(from.add(at)));
+            // Elements 4i and 4i + 1 of the first two rows and of the last two, in pairs by 128 bits ...
+            let a = _mm256_unpacklo_ps(rows[0], rows[1]);
+            let b = _mm256_unpackhi_ps(rows[0], rows[1]);
+            let c = _mm256_unpacklo_ps(rows[2], rows[3]);
+            let d = _mm256_unpackhi_ps(rows[2], rows[3]);
+            // ... gathered to the order 0, 8, 16, 24, 4, 12, 20, 28, which one permutation sorts.
+            let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+            [
+                _mm256_shuffle_ps::<0b01_00_01_00>(a, c),
+                _mm256_shuffle_ps::<0b11_10_11_10>(a, c),
+                _mm256_shuffle_ps::<0b01_00_01_00>(b, d),
+                _mm256_shuffle_ps::<0b11_10_11_10>(b, d),
+            ]
+            .map(|mixed| _mm256_permutevar8x32_ps(mixed, order))
+        }
+    }
+
+    /// # Safety
+    /// As [`Vector::every_fourth`], on a processor with AVX-512.
+    #[inline(always)]
+    unsafe fn every_fourth_avx512(from: *const f32) -> [__m512; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let [a, b, c, d] = [0, 16, 32, 48].map(|at| _mm512_loadu_ps(from.add(at)));
+            // Eight elements of one part below, eight of the next part above.
+            let low = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+            let high = _mm512_setr_epi32(2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31);
+            let (ab, cd) = (
+                _mm512_permutex2var_ps(a, low, b),
+                _mm512_permutex2var_ps(c, low, d),
+            );
+            let (ef, gh) = (
+                _mm512_permutex2var_ps(a, high, b),
+                _mm512_permutex2var_ps(c, high, d),
+            );
+            [
+                _mm512_shuffle_f32x4::<0b01_00_01_00>(ab, cd),
+                _mm512_shuffle_f32x4::<0b11_10_11_10>(ab, cd),
+                _mm512_shuffle_f32x4::<0b01_00_01_00>(ef, gh),
+                _mm512_shuffle_f32x4::<0b11_10_11_10>(ef, gh),
+            ]
+        }
+    }
+}
 
 /// Defines `fn name(level, args...)`, whose body (generic over an [`Isa`]) is
 /// compiled once per instruction set. Everything the body calls must be
@@ -105,18 +369,18 @@ macro_rules! per_isa {
             #[target_feature(enable = "avx2,fma")]
             #[allow(clippy::too_many_arguments)]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
-                body::<$crate::nn::simd::Fused>($($arg),*)
+                body::<$crate::nn::simd::Avx2>($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,avx512f,avx512vl,avx512bw,avx512dq")]
             #[allow(clippy::too_many_arguments)]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
-                body::<$crate::nn::simd::Fused>($($arg),*)
+                body::<$crate::nn::simd::Avx512>($($arg),*)
             }
 
             match level.0 {
-                $crate::nn::simd::Kind::Portable => body::<$crate::nn::simd::Portable>($($arg),*),
+                $crate::nn::simd::Kind::Portable => body::<$crate::nn::simd::Baseline>($($arg),*),
                 // SAFETY: a `Level` is only made for instructions the processor has.
                 #[cfg(target_arch = "x86_64")]
                 $crate::nn::simd::Kind::Avx2 => unsafe { avx2($($arg),*) },
@@ -128,3 +392,35 @@ macro_rules! per_isa {
     };
 }
 pub(super) use per_isa;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    per_isa! {
+        fn deal<I>(from: &[f32], to: &mut [Vec<f32>; 4]) {
+            assert!(from.len() >= 4 * I::V::LANES);
+            // SAFETY: as just checked, and every part gets room for a vector.
+            unsafe {
+                for (part, to) in I::V::every_fourth(from.as_ptr()).into_iter().zip(to) {
+                    to.resize(I::V::LANES, 0.0);
+                    part.store(to.as_mut_ptr());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_fourth_element_is_dealt_to_its_part() {
+        let from: Vec<f32> = (0..64u8).map(f32::from).collect();
+        for level in Level::available() {
+            let mut parts: [Vec<f32>; 4] = Default::default();
+            deal(level, &from, &mut parts);
+            for (part, values) in parts.iter().enumerate() {
+                for (lane, value) in values.iter().enumerate() {
+                    assert_eq!(*value, (4 * lane + part) as f32, "{level:?}");
+                }
+            }
+        }
+    }
+}

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::{Conv2dConfig, Finish, Geometry};
 use crate::nn::buffer::{self, Shared};
 use crate::nn::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
-use crate::nn::simd::{Isa, Level, per_isa};
+use crate::nn::simd::{Level, Vector, per_isa};
 
 /// Side of a tile's output, of its input, and of its kernel.
 const OUT: usize = 4;
@@ -29,7 +29,10 @@ const CHANNELS: usize = 128;
 const SCRATCH: usize = 160 * 1024;
 /// Tiles that are transformed at a time.
 const LANES: usize = 16;
-type Lane = [f32; LANES];
+/// Elements between the scratch of two points beyond what they need. Were they a power of two apart,
+/// they would all fall on the same few lines of the first cache; and the last group of a run is
+/// transformed as if it were full, so its lanes without a tile need a place.
+const APART: usize = LANES;
 
 /// The weights, evaluated at every point.
 #[derive(Clone, Debug)]
@@ -126,11 +129,12 @@ impl Transformed {
                     across,
                 };
                 let maps = &x[picture * inputs * h * w..][..inputs * h * w];
-                buffer::scratch(POINTS * (inputs + channels) * count, |scratch| {
-                    let (values, products) = scratch.split_at_mut(POINTS * inputs * count);
+                let (value_step, product_step) = (inputs * count + APART, channels * count + APART);
+                buffer::scratch(POINTS * (value_step + product_step), |scratch| {
+                    let (values, products) = scratch.split_at_mut(POINTS * value_step);
                     for (channel, map) in maps.chunks_exact(h * w).enumerate() {
                         let values = &mut values[channel * count..];
-                        evaluate(level, map, geometry, config, run, values, inputs * count, count);
+                        evaluate(level, map, geometry, config, run, values, value_step);
                     }
                     for point in 0..POINTS {
                         let start = (point * outputs + output) * inputs;
@@ -138,13 +142,13 @@ impl Transformed {
                             data: &self.kernel[start..],
                             row: inputs,
                         };
-                        let data = &values[point * inputs * count..][..inputs * count];
+                        let data = &values[point * value_step..][..inputs * count];
                         let right = Strips {
                             data,
                             strip: width,
                             rows: Rows::Every(count),
                         };
-                        let products = &mut products[point * channels * count..][..channels * count];
+                        let products = &mut products[point * product_step..][..channels * count];
                         let target = Target {
                             start: products.as_mut_ptr(),
                             row: count,
@@ -167,7 +171,7 @@ impl Transformed {
                             interpolate(
                                 level,
                                 &products[group.place..],
-                                channels * count,
+                                product_step,
                                 window,
                                 finish,
                                 &mut lines,
@@ -251,48 +255,59 @@ struct Window {
 }
 
 per_isa! {
-    /// Evaluates the tiles of one channel: point `p` of tile `t` goes to `out[p * step + t]`, `t` below `count`.
+    /// Evaluates the tiles of one channel: point `p` of tile `t` goes to `out[p * step + t]`. Up to
+    /// `LANES - 1` elements behind the last tile are overwritten.
     fn evaluate<I>(
         map: &[f32], geometry: &Geometry, config: &Conv2dConfig, run: Run, out: &mut [f32], step: usize,
-        count: usize,
     ) {
         let Geometry { h, w, .. } = *geometry;
-        let padding = config.padding;
-        let mut line = [0f32; OUT * LANES + IN - OUT];
+        let (padding, relu) = (config.padding, config.relu_input);
+        // By column, then row: what the second pass reads is together.
+        let mut half = [[[0f32; LANES]; IN]; IN];
+        // The pixels of one row, and room for the vectors that begin with the last tile's.
+        let mut line = [0f32; OUT * (LANES + 1)];
         for Group { place, row, column, tiles } in run.groups() {
-            let mut half = [[[0f32; LANES]; IN]; IN];
             // Columns of the line that lie inside the map.
             let left = (column * OUT) as isize - padding.left as isize;
             let inside = (-left).clamp(0, line.len() as isize) as usize
                 ..(w as isize - left).clamp(0, (tiles * OUT + IN - OUT) as isize) as usize;
-            for (i, half) in half.iter_mut().enumerate() {
+            line.fill(0.0);
+            for i in 0..IN {
                 let y = (row * OUT + i).wrapping_sub(padding.top);
                 if y >= h || inside.is_empty() {
+                    half.iter_mut().for_each(|half| half[i] = [0.0; LANES]);
                     continue;
                 }
                 let from = &map[y * w + inside.start.wrapping_add_signed(left)..][..inside.len()];
-                line[..inside.start].fill(0.0);
-                line[inside.end..].fill(0.0);
-                if config.relu_input {
-                    for (to, from) in line[inside.clone()].iter_mut().zip(from) {
-                        *to = from.max(0.0);
-                    }
-                } else {
-                    for (to, from) in line[inside.clone()].iter_mut().zip(from) {
-                        *to = *from;
+                for (to, from) in line[inside.clone()].iter_mut().zip(from) {
+                    *to = if relu { from.max(0.0) } else { *from };
+                }
+                for first in (0..LANES).step_by(I::V::LANES) {
+                    // SAFETY: the line holds four pixels for each of `LANES + 1` tiles, and the other
+                    // arrays hold `LANES` elements; vectors divide both.
+                    unsafe {
+                        let from = line.as_ptr().add(first * OUT);
+                        let [x0, x1, x2, x3] = I::V::every_fourth(from);
+                        let [x4, x5, _, _] = I::V::every_fourth(from.add(OUT));
+                        for (half, y) in half.iter_mut().zip(at_points([x0, x1, x2, x3, x4, x5])) {
+                            y.store(half[i].as_mut_ptr().add(first));
+                        }
                     }
                 }
-                let pixels: [Lane; IN] = std::array::from_fn(|j| std::array::from_fn(|t| line[t * OUT + j]));
-                *half = at_points::<I>(&pixels);
             }
-            for j in 0..IN {
-                let column: [Lane; IN] = std::array::from_fn(|i| half[i][j]);
-                for (i, values) in at_points::<I>(&column).iter().enumerate() {
-                    let to = &mut out[(i * IN + j) * step + place..];
-                    if place + LANES <= count {
-                        to[..LANES].copy_from_slice(values);
-                    } else {
-                        to[..tiles].copy_from_slice(&values[..tiles]);
+            for (j, half) in half.iter().enumerate() {
+                let mut targets = [std::ptr::null_mut(); IN];
+                for (i, target) in targets.iter_mut().enumerate() {
+                    *target = out[(i * IN + j) * step + place..][..LANES].as_mut_ptr();
+                }
+                for first in (0..LANES).step_by(I::V::LANES) {
+                    // SAFETY: as above, and the targets are `LANES` elements of `out` each.
+                    unsafe {
+                        let at = |i: usize| I::V::load(half[i].as_ptr().add(first));
+                        let y = at_points([at(0), at(1), at(2), at(3), at(4), at(5)]);
+                        for (target, y) in targets.iter().zip(y) {
+                            y.store(target.add(first));
+                        }
                     }
                 }
             }
@@ -302,41 +317,55 @@ per_isa! {
 
 /// Six pixels of a row or column as a polynomial's coefficients, to its values for the product with
 /// the weights at the six points (the transpose of interpolation).
+///
+/// # Safety
+/// The processor has the instructions of `V`.
 #[inline(always)]
-fn at_points<I: Isa>(x: &[Lane; IN]) -> [Lane; IN] {
-    const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
-    const B: f32 = std::f32::consts::SQRT_2;
-    let mut y = [[0f32; LANES]; IN];
-    for t in 0..LANES {
-        let [x0, x1, x2, x3, x4, x5] = [x[0][t], x[1][t], x[2][t], x[3][t], x[4][t], x[5][t]];
-        // With a b = 1: a b^2 = b, b a^2 = a; a^2 = 1/2, b^2 = 2, a^2 + b^2 = 5/2.
-        let (even_a, odd_a) = (I::mul_add(-2.0, x2, x4), I::mul_add(A, x3, -B * x1));
-        let (even_b, odd_b) = (I::mul_add(-0.5, x2, x4), I::mul_add(B, x3, -A * x1));
-        y[0][t] = I::mul_add(-2.5, x2, x0 + x4);
-        y[1][t] = even_a + odd_a;
-        y[2][t] = even_a - odd_a;
-        y[3][t] = even_b + odd_b;
-        y[4][t] = even_b - odd_b;
-        y[5][t] = I::mul_add(-2.5, x3, x1 + x5);
+unsafe fn at_points<V: Vector>([x0, x1, x2, x3, x4, x5]: [V; IN]) -> [V; IN] {
+    // With a = 1/sqrt 2 and b = sqrt 2: a b = 1, a^2 = 1/2, b^2 = 2, a^2 + b^2 = 5/2.
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (a, b) = (
+            V::splat(std::f32::consts::FRAC_1_SQRT_2),
+            V::splat(std::f32::consts::SQRT_2),
+        );
+        let (minus_a, minus_b) = (
+            V::splat(-std::f32::consts::FRAC_1_SQRT_2),
+            V::splat(-std::f32::consts::SQRT_2),
+        );
+        let outer = V::splat(-2.5);
+        let (even_a, odd_a) = (V::splat(-2.0).mul_add(x2, x4), a.mul_add(x3, minus_b.mul(x1)));
+        let (even_b, odd_b) = (V::splat(-0.5).mul_add(x2, x4), b.mul_add(x3, minus_a.mul(x1)));
+        [
+            outer.mul_add(x2, x0.add(x4)),
+            even_a.add(odd_a),
+            even_a.sub(odd_a),
+            even_b.add(odd_b),
+            even_b.sub(odd_b),
+            outer.mul_add(x3, x1.add(x5)),
+        ]
     }
-    y
 }
 
 /// The products at the six points to the four sums.
+///
+/// # Safety
+/// The processor has the instructions of `V`.
 #[inline(always)]
-fn from_points<I: Isa>(m: &[Lane; IN]) -> [Lane; OUT] {
+unsafe fn from_points<V: Vector>([m0, m1, m2, m3, m4, m5]: [V; IN]) -> [V; OUT] {
     const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
     const B: f32 = std::f32::consts::SQRT_2;
-    let mut y = [[0f32; LANES]; OUT];
-    for t in 0..LANES {
-        let (even_a, odd_a) = (m[1][t] + m[2][t], m[1][t] - m[2][t]);
-        let (even_b, odd_b) = (m[3][t] + m[4][t], m[3][t] - m[4][t]);
-        y[0][t] = m[0][t] + even_a + even_b;
-        y[1][t] = I::mul_add(A, odd_a, B * odd_b);
-        y[2][t] = I::mul_add(0.5, even_a, 2.0 * even_b);
-        y[3][t] = I::mul_add(A * A * A, odd_a, I::mul_add(B * B * B, odd_b, m[5][t]));
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (even_a, odd_a) = (m1.add(m2), m1.sub(m2));
+        let (even_b, odd_b) = (m3.add(m4), m3.sub(m4));
+        [
+            m0.add(even_a).add(even_b),
+            V::splat(A).mul_add(odd_a, V::splat(B).mul(odd_b)),
+            V::splat(A * A).mul_add(even_a, V::splat(B * B).mul(even_b)),
+            V::splat(A * A * A).mul_add(odd_a, V::splat(B * B * B).mul_add(odd_b, m5)),
+        ]
     }
-    y
 }
 
 per_isa! {
@@ -346,21 +375,37 @@ per_isa! {
         products: &[f32], step: usize, window: Window, finish: Finish<'_>,
         lines: &mut [[f32; OUT * LANES]; OUT],
     ) {
+        // By row, then column.
         let mut half = [[[0f32; LANES]; IN]; OUT];
         for j in 0..IN {
-            let column: [Lane; IN] = std::array::from_fn(|i| {
-                let from = &products[(i * IN + j) * step..];
-                match from.first_chunk::<LANES>() {
-                    Some(from) => *from,
-                    None => std::array::from_fn(|t| from.get(t).copied().unwrap_or(0.0)),
+            let mut sources = [std::ptr::null(); IN];
+            for (i, source) in sources.iter_mut().enumerate() {
+                *source = products[(i * IN + j) * step..][..LANES].as_ptr();
+            }
+            for first in (0..LANES).step_by(I::V::LANES) {
+                // SAFETY: the sources are `LANES` elements of `products` each, and all other arrays hold
+                // as many; vectors divide that.
+                unsafe {
+                    let at = |i: usize| I::V::load(sources[i].add(first));
+                    let y = from_points([at(0), at(1), at(2), at(3), at(4), at(5)]);
+                    for (half, y) in half.iter_mut().zip(y) {
+                        y.store(half[j].as_mut_ptr().add(first));
+                    }
                 }
-            });
-            for (half, sums) in half.iter_mut().zip(from_points::<I>(&column)) {
-                half[j] = sums;
             }
         }
         for (i, (half, line)) in half.iter().zip(lines).enumerate().take(window.rows) {
-            let sums = from_points::<I>(half);
+            let mut sums = [[0f32; LANES]; OUT];
+            for first in (0..LANES).step_by(I::V::LANES) {
+                // SAFETY: as above.
+                unsafe {
+                    let at = |j: usize| I::V::load(half[j].as_ptr().add(first));
+                    let y = from_points([at(0), at(1), at(2), at(3), at(4), at(5)]);
+                    for (sums, y) in sums.iter_mut().zip(y) {
+                        y.store(sums.as_mut_ptr().add(first));
+                    }
+                }
+            }
             for t in 0..LANES {
                 for j in 0..OUT {
                     line[t * OUT + j] = sums[j][t];
