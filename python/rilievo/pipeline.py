@@ -44,6 +44,8 @@ def estimate_depth(
     weights: str | None = None,
     net_size: tuple[int, int] | None = None,
     match_size: bool = False,
+    boost: bool = False,
+    tiling: bool = False,
     device: str = "auto",
     precision: str = "auto",
     refine: bool | None = None,
@@ -55,7 +57,8 @@ def estimate_depth(
     ``image`` is a path, a PIL image or a numpy array. ``model`` is a name from
     ``rilievo models`` or ``"auto"``: the best network on this machine.
     ``weights`` reads it from this file. ``net_size`` is (width, height) of the
-    network's input; ``match_size`` takes the picture's own. ``refine`` guides
+    network's input; ``match_size`` takes the picture's own. ``boost`` and
+    ``tiling`` are not in this version yet: true is a :class:`ValueError`. ``refine`` guides
     the upsampling by the picture's edges (default: on for ``pocket``).
 
     The values are float32 at the picture's size, the network's own numbers;
@@ -64,6 +67,9 @@ def estimate_depth(
     ``progress(stage, done, total)`` is called along the way; ``cancel.is_set()``
     is asked now and then, and :class:`rilievo.Cancelled` raised if it is.
     """
+    for name, asked in (("boost", boost), ("tiling", tiling)):
+        if asked:
+            raise ValueError(f"{name} is not in this version of rilievo yet; leave it off")
     rgb = pictures.load_rgb(image)
     options = Options(
         model_type=model,

@@ -258,3 +258,9 @@ def test_refining_with_the_picture_can_be_switched_off():
     refined = rilievo.estimate_depth(PHOTO).values
     plain = rilievo.estimate_depth(PHOTO, refine=False).values
     assert np.abs(refined - plain).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["boost", "tiling"])
+def test_what_is_not_there_yet_says_so(small, name):
+    with pytest.raises(ValueError, match=f"{name} is not in this version"):
+        rilievo.estimate_depth(small, **{name: True})
