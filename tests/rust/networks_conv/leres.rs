@@ -15,6 +15,7 @@ fn load(checkpoint: &Checkpoint) -> LeReS {
 }
 
 #[test]
+#[ignore = "takes 10 s"]
 fn matches_the_reference() {
     let network = load(&pseudo::checkpoint("res101"));
     assert_eq!(network.kind(), DepthKind::Depth);
@@ -26,6 +27,7 @@ fn matches_the_reference() {
 }
 
 #[test]
+#[ignore = "takes 10 s"]
 fn the_outer_prefix_may_be_missing_and_sizes_are_checked() {
     let short =
         pseudo::checkpoint("res101").renamed(|name| name.strip_prefix("depth_model.").map(str::to_owned));

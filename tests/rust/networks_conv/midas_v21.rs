@@ -24,6 +24,7 @@ fn small_matches_the_reference() {
 }
 
 #[test]
+#[ignore = "takes 10 s"]
 fn large_matches_the_reference() {
     check("midas_v21", &Config::large());
 }

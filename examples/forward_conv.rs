@@ -1,0 +1,74 @@
+//! Runs a convolutional network on the same input again and again, for the
+//! side-by-side bench `benches/peers/networks_conv.py`.
+//!
+//! `forward_conv NETWORK CHECKPOINT INPUT HEIGHT WIDTH OUTPUT`: INPUT holds
+//! `[3, HEIGHT, WIDTH]` little-endian floats. For every line on standard input
+//! one forward pass is run and its seconds are printed; at the end the last
+//! result is written to OUTPUT. `RAYON_NUM_THREADS` sets the threads.
+
+use std::error::Error;
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::{DType, Device, Tensor};
+use rilievo::Monitor;
+use rilievo::networks::DepthNetwork;
+use rilievo::networks::leres::LeReS;
+use rilievo::networks::midas_v21::{Config, MidasV21};
+use rilievo::networks::u2net::U2Net;
+use rilievo::weights::Checkpoint;
+
+type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor>>;
+
+fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error>> {
+    let (device, dtype) = (Device::Cpu, DType::F32);
+    let depth = |network: Box<dyn DepthNetwork>| -> Forward {
+        Box::new(move |x| network.forward(x, &Monitor::silent()))
+    };
+    Ok(match name {
+        "midas_v21_small" => depth(Box::new(MidasV21::load(
+            checkpoint,
+            &Config::small(),
+            &device,
+            dtype,
+        )?)),
+        "midas_v21" => depth(Box::new(MidasV21::load(
+            checkpoint,
+            &Config::large(),
+            &device,
+            dtype,
+        )?)),
+        "res101" => depth(Box::new(LeReS::load(checkpoint, &device, dtype)?)),
+        "u2netp" => {
+            let network = U2Net::load(checkpoint, &device, dtype)?;
+            Box::new(move |x| network.forward(x, &Monitor::silent()))
+        }
+        _ => return Err("known networks are midas_v21_small, midas_v21, res101 and u2netp".into()),
+    })
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [name, checkpoint, input, height, width, output] = arguments.as_slice() else {
+        return Err("usage: forward_conv NETWORK CHECKPOINT INPUT HEIGHT WIDTH OUTPUT".into());
+    };
+    let forward = network(name, &Checkpoint::open(Path::new(checkpoint))?)?;
+    let shape = [1, 3, height.parse()?, width.parse()?];
+    let input = Tensor::from_raw_buffer(&std::fs::read(input)?, DType::F32, &shape, &Device::Cpu)?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "ready")?;
+    let mut last = None;
+    for line in std::io::stdin().lock().lines() {
+        line?;
+        let start = Instant::now();
+        last = Some(forward(&input)?);
+        writeln!(stdout, "{:.6}", start.elapsed().as_secs_f64())?;
+    }
+    if let Some(result) = last {
+        let values: Vec<f32> = result.flatten_all()?.to_vec1()?;
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        std::fs::write(output, bytes)?;
+    }
+    Ok(())
+}
