@@ -102,7 +102,10 @@ def weights(chosen: argparse.Namespace) -> None:
     from networks import DepthAnything
 
     torch.manual_seed(1)
-    torch.save(DepthAnything("small").state_dict(), Path(chosen.folder, "small.pth"))
+    state = DepthAnything("small").state_dict()
+    # Lifted above the last ReLU, or the map of noise weights would be flat.
+    state["depth_head.scratch.output_conv2.2.bias"] += 5
+    torch.save(state, Path(chosen.folder, "small.pth"))
 
 
 def rilievo(chosen: argparse.Namespace) -> None:
