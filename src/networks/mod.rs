@@ -1,9 +1,10 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
 pub mod depth_anything;
-mod dpt;
+pub mod dpt;
 mod layers;
 mod preprocessing;
+mod progress;
 mod vit;
 
 use candle_core::Tensor;

@@ -5,6 +5,7 @@ mod download;
 mod golden;
 mod image;
 mod networks;
+mod networks_vit;
 mod nn;
 mod pocket;
 #[allow(dead_code, unused_imports)]
