@@ -1,5 +1,35 @@
-"""rilievo: depth from one picture."""
+"""rilievo: depth from one picture.
 
-from rilievo._native import __version__
+>>> import rilievo
+>>> depth = rilievo.estimate_depth("photo.jpg")              # a DepthMap
+>>> for output in rilievo.generate("photo.jpg", gen_heatmap=True):
+...     output.image.save(f"{output.kind}.png")
+"""
 
-__all__ = ["__version__"]
+from rilievo import models
+from rilievo._native import Cancelled, Mesh, RilievoError, __version__
+from rilievo.depth import DepthMap
+from rilievo.functions import heat_map, normal_map, simple_mesh, stereo_images
+from rilievo.options import Options
+from rilievo.outputs import Output
+from rilievo.pipeline import estimate_depth, generate, unload
+from rilievo.saving import Saver
+
+__all__ = [
+    "Cancelled",
+    "DepthMap",
+    "Mesh",
+    "Options",
+    "Output",
+    "RilievoError",
+    "Saver",
+    "__version__",
+    "estimate_depth",
+    "generate",
+    "heat_map",
+    "models",
+    "normal_map",
+    "simple_mesh",
+    "stereo_images",
+    "unload",
+]

@@ -1,22 +1,87 @@
-__version__: str
-
-# --- surface: meshes, point clouds, depth files ---------------------------------------------------
-
 import os
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+__version__: str
+
 _Path = str | os.PathLike[str]
 _Progress = Callable[[str, int, int], object]
 _Kind = Literal["inverse", "depth", "metric"]
-_Axes = Literal["opencv", "gltf", "blender", "pytorch3d", "sphere"]
-_Depth = NDArray[np.float32] | NDArray[np.float64]
 
 class _Cancel(Protocol):
     def is_set(self) -> bool: ...
+
+# --- errors ----------------------------------------------------------------------------------------
+
+class RilievoError(Exception):
+    """Something rilievo could not do: the message says what was wrong and what to do about it."""
+
+class UnknownFormat(RilievoError):
+    """A picture file in a format that is not decoded here; Pillow may know it."""
+
+class Cancelled(RilievoError):
+    """The caller asked to stop."""
+
+# --- estimate: networks ----------------------------------------------------------------------------
+
+class Estimator:
+    """A loaded network."""
+
+    def __init__(
+        self, name: str, path: _Path | None = None, device: str = "auto", precision: str = "auto"
+    ) -> None:
+        """Loads the network called ``name`` from ``path`` (``None``: embedded)."""
+
+    @property
+    def name(self) -> str:
+        """The catalog's name of the network."""
+
+    def estimate(
+        self,
+        picture: NDArray[np.uint8],
+        *,
+        net_size: tuple[int, int] | None = None,
+        match_size: bool = False,
+        refine: bool | None = None,
+        progress: _Progress | None = None,
+        cancel: _Cancel | None = None,
+    ) -> tuple[NDArray[np.float32], _Kind]:
+        """The depth of a picture ``[H, W, 3]``: ``[H, W]``, and what the numbers mean."""
+
+def identify(path: _Path) -> str:
+    """The name of the network that a checkpoint file holds."""
+
+# --- models: the catalog and the store -------------------------------------------------------------
+
+def models(folders: list[str]) -> list[dict[str, Any]]:
+    """Every network: the catalog's row, and whether and where it is installed."""
+
+def find_model(name: str) -> str:
+    """The id of the network meant by a name, a title or the reference's number."""
+
+def resolve_model(name: str, folders: list[str]) -> tuple[str, str | None]:
+    """A name (``auto`` included) as a network's id and its file (``None``: embedded)."""
+
+def download_model(
+    name: str, folders: list[str], progress: _Progress | None = None, cancel: _Cancel | None = None
+) -> str:
+    """Fetches a network's file into the first folder; returns where it lies."""
+
+def verify_model(
+    name: str, folders: list[str], progress: _Progress | None = None, cancel: _Cancel | None = None
+) -> str | None:
+    """Holds a network's file against its known checksum; ``None`` if none is known."""
+
+def import_model(name: str, folders: list[str], file: _Path) -> str:
+    """Copies a checkpoint into the first folder; returns where it lies then."""
+
+# --- surface: meshes, point clouds, depth files ---------------------------------------------------
+
+_Axes = Literal["opencv", "gltf", "blender", "pytorch3d", "sphere"]
+_Depth = NDArray[np.float32] | NDArray[np.float64]
 
 class Mesh:
     """Triangles in space, or points where there are no triangles.

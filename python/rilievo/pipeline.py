@@ -104,7 +104,7 @@ def generate(
     depth map, as in the reference.
     """
     options = (options or Options()).replace(**option_values) if option_values or not options else options
-    items = [images] if _is_one(images) else list(images)  # type: ignore[arg-type]
+    items = _list_of(images)
     maps = list(depth_maps) if depth_maps is not None else [None] * len(items)
     if len(maps) != len(items):
         raise ValueError(
@@ -217,5 +217,9 @@ def _of_size(depth: DepthMap, size: tuple[int, int]) -> DepthMap:
     return depth
 
 
-def _is_one(images: Any) -> bool:
-    return isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode")
+def _list_of(images: Any) -> list[Any]:
+    if isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode"):
+        return [images]
+    if not isinstance(images, Iterable):
+        raise ValueError(f"a {type(images).__name__} is no picture; give a path, a PIL image or a numpy array")
+    return list(images)

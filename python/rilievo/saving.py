@@ -106,7 +106,7 @@ class Saver:
         pattern = re.compile(re.escape(base) + r"-(\d{4,9})(?=[.-])")
         try:
             names = os.listdir(self.folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return 0
         taken = [int(match.group(1)) for match in map(pattern.match, names) if match]
         return max(taken, default=-1) + 1

@@ -21,7 +21,13 @@ impl Estimator {
     /// Loads the network called `name` from `path` (`None`: embedded).
     #[new]
     #[pyo3(signature = (name, path = None, device = "auto", precision = "auto"))]
-    fn new(py: Python<'_>, name: &str, path: Option<PathBuf>, device: &str, precision: &str) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        name: &str,
+        path: Option<PathBuf>,
+        device: &str,
+        precision: &str,
+    ) -> PyResult<Self> {
         let entry = catalog::find(name)?;
         let (device, precision) = (device.parse()?, precision.parse()?);
         let inner = py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision))?;
@@ -48,8 +54,14 @@ impl Estimator {
         cancel: Option<Py<PyAny>>,
     ) -> PyResult<(Bound<'py, PyArray2<f32>>, &'static str)> {
         let picture = picture.as_array();
-        let settings = Settings { net_size, match_size, refine };
-        let depth = watched(py, progress, cancel, |monitor| self.inner.estimate(picture, &settings, monitor))?;
+        let settings = Settings {
+            net_size,
+            match_size,
+            refine,
+        };
+        let depth = watched(py, progress, cancel, |monitor| {
+            self.inner.estimate(picture, &settings, monitor)
+        })?;
         Ok((depth.values().to_pyarray(py), depth.kind().name()))
     }
 }

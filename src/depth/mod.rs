@@ -1,29 +1,26 @@
 //! Floor 2: [`DepthMap`], the one type everything downstream takes.
+//!
+//! A network's numbers are stretched to 0..1 with near = 1 ([`nearness`]), if
+//! asked clipped before that ([`Clip`]), and written in 16 bits ([`to_u16`]).
+//! Depth pictures from elsewhere keep their scale instead, so that the frames
+//! of a video stay comparable ([`from_picture`], [`unit_to_u16`]).
+//!
+//! The arithmetic is that of the reference to the last bit, in the number
+//! type of the map: f32 for networks, f64 where a map is f64.
 
-use ndarray::Array2;
+mod clip;
+mod combine;
+mod custom;
+mod map;
+mod number;
+mod percentile;
+mod stretch;
 
 pub use crate::networks::DepthKind;
-
-/// A network's own numbers at image size, and what they mean.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DepthMap {
-    values: Array2<f32>,
-    kind: DepthKind,
-}
-
-impl DepthMap {
-    /// Wraps `values` (`[H, W]`), which mean `kind`.
-    pub fn new(values: Array2<f32>, kind: DepthKind) -> Self {
-        Self { values, kind }
-    }
-
-    /// The numbers, `[H, W]`.
-    pub fn values(&self) -> &Array2<f32> {
-        &self.values
-    }
-
-    /// What they mean.
-    pub fn kind(&self) -> DepthKind {
-        self.kind
-    }
-}
+pub use clip::Clip;
+pub use combine::{Axis, combine};
+pub use custom::{DepthSample, from_picture};
+pub use map::DepthMap;
+pub use number::Number;
+pub use percentile::{percentiles, percentiles_u16};
+pub use stretch::{nearness, to_u16, unit_to_u16};

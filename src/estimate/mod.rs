@@ -1,4 +1,9 @@
 //! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
 
 pub mod device;
+mod estimator;
+pub mod guided;
 pub mod preprocess;
+
+pub use device::{DeviceChoice, Precision};
+pub use estimator::{Estimator, Settings};

@@ -6,11 +6,12 @@
 mod decode;
 mod encode;
 pub mod filter;
+pub(crate) mod map;
 mod picture;
 mod plane;
 pub mod resize;
-mod simd;
-mod size;
+pub(crate) mod simd;
+pub(crate) mod size;
 
 pub use decode::{Limits, read_picture, read_plane};
 pub use encode::{PngSample, write_png};

@@ -17,6 +17,9 @@ const PATCH: usize = 14;
 /// Side of the grid of patches the position embedding was trained on.
 const GRID: usize = 37;
 
+/// The tensor that tells the size of a network.
+const CLS_TOKEN: &str = "pretrained.cls_token";
+
 /// A published network of the family.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -134,6 +137,18 @@ impl Config {
         })
     }
 
+    /// Whether a checkpoint has the tensors of a network of this size.
+    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+        let official = official_layout(checkpoint);
+        let has_block =
+            |number: usize| official.contains(&format!("pretrained.blocks.{number}.norm1.weight"));
+        official
+            .shape(CLS_TOKEN)
+            .is_some_and(|shape| shape.last() == Some(&self.width))
+            && has_block(self.depth - 1)
+            && !has_block(self.depth)
+    }
+
     /// What this size is called, with a token of `width` channels.
     fn size(width: usize) -> Option<&'static str> {
         match width {
@@ -162,10 +177,7 @@ impl DepthAnything {
     /// [`Error::Checkpoint`] saying which tensor is missing or has another
     /// shape, or which other size of the family this is.
     pub fn load(checkpoint: &Checkpoint, config: &Config, device: &Device, dtype: DType) -> Result<Self> {
-        const CLS_TOKEN: &str = "pretrained.cls_token";
-        let official = checkpoint
-            .clone()
-            .renamed(|name| Some(official_name(name).unwrap_or(name.to_owned())));
+        let official = official_layout(checkpoint);
         match official.shape(CLS_TOKEN) {
             None => {
                 return Err(Error::Checkpoint(format!(
@@ -457,6 +469,13 @@ impl Decoder {
         progress.step()?;
         Ok(y)
     }
+}
+
+/// The checkpoint with the names of the official files, whichever layout it has.
+fn official_layout(checkpoint: &Checkpoint) -> Checkpoint {
+    checkpoint
+        .clone()
+        .renamed(|name| Some(official_name(name).unwrap_or(name.to_owned())))
 }
 
 /// The official name of a tensor that the `transformers` library calls `name`.

@@ -3,12 +3,15 @@
 pub mod depth_anything;
 pub mod dpt;
 mod layers;
+mod load;
+pub mod pocket;
 mod preprocessing;
 mod progress;
 mod vit;
 
 use candle_core::Tensor;
 
+pub use self::load::{identify, load};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Monitor, Result};
 
@@ -31,6 +34,19 @@ impl DepthKind {
             Self::Depth => "depth",
             Self::Metric => "metric",
         }
+    }
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for any other name.
+    pub fn named(name: &str) -> Result<Self> {
+        let kinds = [Self::Inverse, Self::Depth, Self::Metric];
+        kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+            crate::Error::invalid(format!(
+                "the kind of depth {name:?} is unknown; it can be \"inverse\", \"depth\" or \"metric\""
+            ))
+        })
     }
 }
 

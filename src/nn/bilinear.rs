@@ -50,24 +50,26 @@ struct Tap {
     t: f32,
 }
 
+/// The coordinates are single-precision, as PyTorch's are: the networks were trained that way, and
+/// exact ones move a prediction by more than all other rounding together.
 fn taps(input: usize, output: usize, align_corners: bool) -> Vec<Tap> {
     let last = input - 1;
     let scale = match align_corners {
-        true if output > 1 => last as f64 / (output - 1) as f64,
+        true if output > 1 => last as f32 / (output - 1) as f32,
         true => 0.0,
-        false => input as f64 / output as f64,
+        false => input as f32 / output as f32,
     };
     (0..output)
         .map(|i| {
             let at = match align_corners {
-                true => scale * i as f64,
-                false => (scale * (i as f64 + 0.5) - 0.5).max(0.0),
+                true => scale * i as f32,
+                false => (scale * (i as f32 + 0.5) - 0.5).max(0.0),
             };
             let low = (at as usize).min(last);
             Tap {
                 low: low as u32,
                 high: (low + 1).min(last) as u32,
-                t: (at - low as f64) as f32,
+                t: at - low as f32,
             }
         })
         .collect()

@@ -62,6 +62,13 @@ pub struct File {
     pub sources: Vec<String>,
 }
 
+impl File {
+    /// Whether the name (`model.safetensors`) says nothing about which network it is.
+    pub fn is_generic(&self) -> bool {
+        self.name.starts_with("model.")
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Catalog {

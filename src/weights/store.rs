@@ -189,7 +189,7 @@ impl Store {
 /// A bare `model.safetensors` says nothing about which network it is, so it
 /// lives in a folder of the network's own name.
 fn target_name(entry: &Entry, file: &File) -> PathBuf {
-    if file.name.starts_with("model.") {
+    if file.is_generic() {
         Path::new(&entry.id).join(&file.name)
     } else {
         PathBuf::from(&file.name)

@@ -6,7 +6,7 @@
 //! | [`opencv_cubic`], [`opencv_linear`], [`opencv_nearest`] | no | -0.75 | `u8`, `f32`, `f64` (nearest: any) | pixel edges match |
 //! | [`opencv_area`] | yes | | `u8`, `f32`, `f64` | pixel edges match |
 //! | [`torch_bicubic`], [`torch_bilinear`] | no | -0.75 | `f32` | pixel edges or outer centres match |
-//! | [`pillow_lanczos`], [`pillow_bicubic`], [`pillow_bilinear`] | yes | -0.5 | `u8`, `u16`, `f32` | pixel edges match |
+//! | [`pillow_lanczos`], [`pillow_bicubic`], [`pillow_bilinear`] | yes | -0.5 | `u8`, `u16`, `f32`, `f64` | pixel edges match |
 //!
 //! All take a plane `[H, W]` or a picture `[H, W, C]` and do all channels
 //! alike. Rows are computed in parallel; the result is the same whatever the

@@ -17,12 +17,13 @@ const A: f64 = -0.5;
 const WEIGHT_BITS: u32 = 32 - 8 - 2;
 
 /// The pixel types of the Pillow conventions: `u8` (modes L, RGB, RGBA),
-/// `u16` (I;16) and `f32` (F).
+/// `u16` (I;16), `f32` (F) and `f64` (which Pillow lacks, done like F).
 pub trait PillowSample: sealed::Pillow {}
 
 impl PillowSample for u8 {}
 impl PillowSample for u16 {}
 impl PillowSample for f32 {}
+impl PillowSample for f64 {}
 
 /// Resizes as Pillow's `resize(resample=LANCZOS)` does: sinc windowed by
 /// sinc, 3 lobes each side.
@@ -170,6 +171,7 @@ mod sealed {
 
     wide!(u16);
     wide!(f32);
+    wide!(f64);
 }
 
 /// `u8` in fixed point, rounded and clamped after each pass.
@@ -227,6 +229,13 @@ impl FromSum for f32 {
     #[inline(always)]
     fn from_sum(sum: f64) -> f32 {
         sum as f32
+    }
+}
+
+impl FromSum for f64 {
+    #[inline(always)]
+    fn from_sum(sum: f64) -> f64 {
+        sum
     }
 }
 
