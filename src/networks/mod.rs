@@ -8,6 +8,7 @@ pub mod pocket;
 mod preprocessing;
 mod progress;
 mod vit;
+pub mod zoedepth;
 
 use candle_core::Tensor;
 
@@ -64,4 +65,10 @@ pub trait DepthNetwork: Send + Sync {
 
     /// What its numbers mean.
     fn kind(&self) -> DepthKind;
+
+    /// Whether a picture's depth is the mean of two predictions, for the
+    /// picture and for its mirror image, each with a reflected border around it.
+    fn mirror_averaged(&self) -> bool {
+        false
+    }
 }

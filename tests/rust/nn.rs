@@ -5,7 +5,7 @@
 use candle_core::{DType, Device, Tensor};
 use rilievo::nn::{
     Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, GroupNorm, LayerNorm, Linear, Padding,
-    attention, bilinear, max_pool2d, relative_position_bias,
+    attention, bilinear, log_binomial_mean, max_pool2d, relative_position_bias,
 };
 
 /// Reproducible numbers in (-1, 1).
@@ -855,6 +855,53 @@ fn relative_position_bias_looks_every_pair_up() {
         assert_close("fused", &fused, &shape, &want, 0.0);
         assert!(relative_position_bias(&table, (h + 1, w)).is_err());
         assert!(relative_position_bias(&table, (0, w)).is_err());
+    }
+}
+
+#[test]
+fn log_binomial_mean_agrees_with_plain_loops() {
+    for (b, bins, h, w) in [(1, 1, 1, 1), (2, 5, 3, 7), (1, 64, 25, 33)] {
+        let plane = h * w;
+        let centres = single(&tensor(1, &[b, bins, h, w])).to_dtype(DType::F64).unwrap();
+        let probability = ((tensor(2, &[b, 1, h, w]) * 0.5).unwrap() + 0.5).unwrap();
+        let temperature = ((tensor(3, &[b, 1, h, w]) * 4.9).unwrap() + 5.0).unwrap();
+        let shape = single(&Tensor::cat(&[probability, temperature], 1).unwrap())
+            .to_dtype(DType::F64)
+            .unwrap();
+        let (shapes, values) = (values(&shape), values(&centres));
+        let mut want = Vec::new();
+        for (picture, pixel) in (0..b).flat_map(|picture| (0..plane).map(move |pixel| (picture, pixel))) {
+            let (p, t) = (
+                shapes[picture * 2 * plane + pixel],
+                shapes[(picture * 2 + 1) * plane + pixel],
+            );
+            let weights: Vec<f64> = (0..bins)
+                .map(|k| {
+                    let (n, k) = ((bins - 1) as f64, k as f64);
+                    let part = |x: f64| x * (x + 1e-7).ln();
+                    let coefficient = part(n) - part(k) - part(n - k);
+                    let (p, q) = (p.clamp(1e-4, 1.0), (1.0 - p).clamp(1e-4, 1.0));
+                    ((coefficient + k * p.ln() + (n - k) * q.ln()) / t).exp()
+                })
+                .collect();
+            let total: f64 = weights.iter().sum();
+            let mean = weights
+                .iter()
+                .enumerate()
+                .map(|(k, weight)| weight * values[(picture * bins + k) * plane + pixel]);
+            want.push(mean.sum::<f64>() / total);
+        }
+        let out = [b, 1, h, w];
+        assert_close(
+            "stock",
+            &log_binomial_mean(&shape, &centres).unwrap(),
+            &out,
+            &want,
+            2e-5,
+        );
+        let fused = log_binomial_mean(&single(&shape), &scattered(&single(&centres))).unwrap();
+        assert_close("fused", &fused, &out, &want, 5e-5);
+        assert!(log_binomial_mean(&centres, &shape).is_err() || bins == 2);
     }
 }
 

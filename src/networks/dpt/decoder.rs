@@ -24,6 +24,19 @@ pub(in crate::networks) struct Features {
     pub inverse_depth: Tensor,
 }
 
+impl Features {
+    /// Those of one picture of the batch.
+    pub(in crate::networks) fn picture(&self, number: usize) -> Result<Self> {
+        let one = |x: &Tensor| -> Result<Tensor> { Ok(x.narrow(0, number, 1)?) };
+        Ok(Self {
+            bottleneck: one(&self.bottleneck)?,
+            paths: self.paths.iter().map(one).collect::<Result<_>>()?,
+            hidden: one(&self.hidden)?,
+            inverse_depth: one(&self.inverse_depth)?,
+        })
+    }
+}
+
 pub(super) struct Decoder {
     /// Finest level first, as everywhere below.
     reassemble: Vec<Reassemble>,

@@ -22,18 +22,16 @@ pub(super) struct Taps {
 
 /// A picture to tokens.
 pub(super) struct Encoder {
-    stem: Stem,
+    /// The hybrid's.
+    resnet: Option<ResNetV2>,
+    /// Of patches, or of the last feature map's pixels.
+    proj: Conv2d,
     /// `[1, 1, C]`, its position included.
     cls_token: Tensor,
     /// `[1, C, grid, grid]`; BEiT knows relative positions only.
     positions: Option<Tensor>,
     blocks: Vec<(Block, Option<RelativePosition>)>,
     taps: Vec<usize>,
-}
-
-enum Stem {
-    Patches(Conv2d),
-    ResNet { resnet: ResNetV2, proj: Conv2d },
 }
 
 impl Encoder {
@@ -47,18 +45,18 @@ impl Encoder {
         } = *config;
         let embed = weights.pp("patch_embed");
         let proj = embed.pp("proj");
-        let stem = match backbone {
+        let (resnet, proj) = match backbone {
             Backbone::Vit | Backbone::Beit => {
                 let patches = Conv2dConfig {
                     stride: PATCH,
                     ..Conv2dConfig::default()
                 };
-                Stem::Patches(conv2d(&proj, 3, width, PATCH, patches)?)
+                (None, conv2d(&proj, 3, width, PATCH, patches)?)
             }
-            Backbone::Hybrid { stages } => Stem::ResNet {
-                resnet: ResNetV2::new(&embed.pp("backbone"), stages)?,
-                proj: conv2d(&proj, ResNetV2::CHANNELS, width, 1, Conv2dConfig::default())?,
-            },
+            Backbone::Hybrid { stages } => (
+                Some(ResNetV2::new(&embed.pp("backbone"), stages)?),
+                conv2d(&proj, ResNetV2::CHANNELS, width, 1, Conv2dConfig::default())?,
+            ),
         };
         let mut cls_token = weights.tensor("cls_token", (1, 1, width))?;
         let mut positions = None;
@@ -78,7 +76,8 @@ impl Encoder {
             Ok((Block::new(&weights, width, heads, Family::Vit)?, None))
         };
         Ok(Self {
-            stem,
+            resnet,
+            proj,
             cls_token,
             positions,
             blocks: (0..config.depth).map(block).collect::<Result<_>>()?,
@@ -88,11 +87,11 @@ impl Encoder {
 
     /// Pictures `[B, 3, H, W]`, both sides multiples of [`PATCH`].
     pub(super) fn forward(&self, x: &Tensor, progress: &mut Progress<'_>) -> Result<Taps> {
-        let (maps, mut patches) = match &self.stem {
-            Stem::Patches(conv) => (Vec::new(), conv.forward(x)?),
-            Stem::ResNet { resnet, proj } => {
+        let (maps, mut patches) = match &self.resnet {
+            None => (Vec::new(), self.proj.forward(x)?),
+            Some(resnet) => {
                 let [quarter, eighth, sixteenth] = resnet.forward(x)?;
-                (vec![quarter, eighth], proj.forward(&sixteenth)?)
+                (vec![quarter, eighth], self.proj.forward(&sixteenth)?)
             }
         };
         let (batch, _, h, w) = patches.dims4()?;

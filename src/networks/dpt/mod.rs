@@ -15,6 +15,7 @@ use self::decoder::Decoder;
 pub(super) use self::decoder::Features;
 use self::encoder::Encoder;
 pub(super) use self::fusion::{FusionBlock, conv3x3};
+pub(super) use self::transformers::official_name;
 use super::progress::Progress;
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::weights::{Checkpoint, Weights};
@@ -140,7 +141,7 @@ impl Config {
                 self.levels.len() - stem_maps
             )));
         }
-        if self.heads == 0 || self.width % self.heads != 0 || self.grid == 0 {
+        if self.heads == 0 || !self.width.is_multiple_of(self.heads) || self.grid == 0 {
             return Err(Error::invalid(format!(
                 "a DPT of width {} cannot have {} heads and a grid of {}; the heads must divide the width and the grid be \
                  at least 1",

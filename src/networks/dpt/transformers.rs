@@ -10,7 +10,7 @@ pub(super) fn official(checkpoint: Checkpoint) -> Checkpoint {
 }
 
 /// The official name of what the library calls `name`; none if it is no name of the library's.
-fn official_name(name: &str) -> Option<String> {
+pub(in crate::networks) fn official_name(name: &str) -> Option<String> {
     // The networks with BEiT name their encoder `backbone`, the others `dpt`.
     if let Some(rest) = name
         .strip_prefix("backbone.")

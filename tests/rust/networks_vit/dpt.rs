@@ -7,7 +7,7 @@ use rilievo::networks::{DepthKind, DepthNetwork};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
-use super::tiny;
+use super::{library_names, tiny};
 use crate::pseudo::{self, Reference};
 
 const BACKBONES: [Backbone; 3] = [
@@ -181,5 +181,17 @@ fn contradictory_configurations_are_refused() {
             matches!(load(&checkpoint, &wrong), Err(Error::Invalid(_))),
             "{wrong:?}"
         );
+    }
+}
+
+#[test]
+fn both_layouts_of_a_checkpoint_give_the_same_network() {
+    for backbone in BACKBONES {
+        let config = tiny::config(backbone);
+        let official = tiny::dpt(&config);
+        let converted = tiny::converted(&official, |name| library_names::dpt(name, backbone));
+        assert!(converted.names().all(|name| !official.contains(name)));
+        let run = |checkpoint| predict(&load(checkpoint, &config).unwrap(), (32, 48)).unwrap();
+        assert_eq!(run(&official), run(&converted), "{backbone:?}");
     }
 }

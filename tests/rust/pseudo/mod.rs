@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use rilievo::weights::Checkpoint;
 use serde::Deserialize;
 
-pub use check::{Reference, TOLERANCE};
+pub use check::{Reference, TOLERANCE, picture};
 
 /// The seed of the committed results.
 pub const SEED: u64 = 1;
