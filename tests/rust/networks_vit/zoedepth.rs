@@ -49,7 +49,7 @@ fn padded(picture: &Array3<u8>) -> Array3<u8> {
     let (rows, columns) = (border(height), border(width));
     let back = |at: usize, border: usize, side: usize| {
         let at = at as isize - border as isize;
-        let at = at.abs() as usize;
+        let at = at.unsigned_abs();
         if at >= side { 2 * (side - 1) - at } else { at }
     };
     let shape = (height + 2 * rows, width + 2 * columns, 3);
