@@ -297,7 +297,9 @@ def main() -> None:
     error = ((got - y).abs().max() / y.std()).item()
     # The first round warms caches.
     a, b = np.median(ours[1:]), np.median(theirs[1:])
-    print(f"{NETWORK} at {HEIGHT}x{WIDTH}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}")
+    print(
+        f"{NETWORK} at {HEIGHT}x{WIDTH}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}"
+    )
     print(f"rilievo {a:.3f} s, torch {b:.3f} s, ratio {a / b:.2f}; best {min(ours):.3f} / {min(theirs):.3f}")
     print(f"largest difference {error:.1e} of the standard deviation")
 
