@@ -242,13 +242,9 @@ class U2NetP(nn.Module):
 
 
 def network() -> nn.Module:
-    match NETWORK:
-        case "midas_v21_small" | "midas_v21":
-            return Midas(NETWORK.endswith("small"))
-        case "res101":
-            return LeReS()
-        case _:
-            return U2NetP()
+    if NETWORK.startswith("midas_v21"):
+        return Midas(NETWORK.endswith("small"))
+    return LeReS() if NETWORK == "res101" else U2NetP()
 
 
 def main() -> None:
