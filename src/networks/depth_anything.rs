@@ -6,7 +6,7 @@ use candle_core::{DType, Device, Tensor};
 use super::dpt::{FusionBlock, conv3x3};
 use super::layers::{conv_transpose2d, conv2d, layer_norm};
 use super::progress::Progress;
-use super::vit::Block;
+use super::vit::{Block, Family};
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, bilinear};
 use crate::weights::{Checkpoint, Weights};
@@ -289,7 +289,7 @@ impl Encoder {
                 .flatten_all()?
                 .to_vec1()?,
             blocks: (0..depth)
-                .map(|i| Block::new(&weights.pp("blocks").pp(i), width, heads))
+                .map(|i| Block::new(&weights.pp("blocks").pp(i), width, heads, Family::Dino))
                 .collect::<Result<_>>()?,
             norm: layer_norm(&weights.pp("norm"), width, 1e-6)?,
             taps,
@@ -306,7 +306,7 @@ impl Encoder {
         let mut tokens = Tensor::cat(&[cls, patches], 1)?;
         let mut taps = Vec::with_capacity(self.taps.len());
         for (i, block) in self.blocks.iter().enumerate() {
-            tokens = block.forward(&tokens)?;
+            tokens = block.forward(&tokens, None)?;
             if self.taps.contains(&i) {
                 let patches = self.norm.forward(&tokens)?.narrow(1, 1, count)?;
                 taps.push(patches.transpose(1, 2)?.reshape((batch, width, grid.0, grid.1))?);

@@ -2,7 +2,7 @@
 
 pub mod depth_anything;
 mod doubling;
-mod dpt;
+pub mod dpt;
 mod efficientnet_lite;
 pub mod inpaint;
 pub mod isnet;
@@ -17,6 +17,7 @@ mod progress;
 mod resnext;
 pub mod u2net;
 mod vit;
+pub mod zoedepth;
 
 use candle_core::Tensor;
 
@@ -73,4 +74,10 @@ pub trait DepthNetwork: Send + Sync {
 
     /// What its numbers mean.
     fn kind(&self) -> DepthKind;
+
+    /// Whether a picture's depth is the mean of two predictions, for the
+    /// picture and for its mirror image, each with a reflected border around it.
+    fn mirror_averaged(&self) -> bool {
+        false
+    }
 }
