@@ -47,7 +47,7 @@ impl Estimator {
     ) -> Result<Self> {
         let device = device.open()?;
         let dtype = precision.on(&device)?;
-        let network = networks::load(entry, file, &device, dtype)?;
+        let network = networks::load(entry, file, &device, dtype, false)?;
         Ok(Self {
             entry,
             network,

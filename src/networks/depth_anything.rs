@@ -4,7 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::dpt::{FusionBlock, conv3x3};
-use super::layers::{conv_transpose2d, conv2d, layer_norm};
+use super::layers::{conv_transpose2d, conv2d, conv2d_unbiased, layer_norm};
 use super::progress::Progress;
 use super::vit::{Block, Family};
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
@@ -116,11 +116,18 @@ impl Config {
         }
     }
 
-    /// The network that the catalog calls `name` (`v1_small` ... `v2_large`).
+    /// The network that the catalog calls `name` (`v1_small` ... `v2_large`);
+    /// with `_indoor` or `_outdoor` behind it, the metric one for 20 or 80 m.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the known ones.
     pub fn named(name: &str) -> Result<Self> {
+        if let Some(relative) = name.strip_suffix("_indoor") {
+            return Ok(Self::named(relative)?.metric(20.0));
+        }
+        if let Some(relative) = name.strip_suffix("_outdoor") {
+            return Ok(Self::named(relative)?.metric(80.0));
+        }
         Ok(match name {
             "v1_small" => Self::v1_small(),
             "v1_base" => Self::v1_base(),
@@ -419,7 +426,7 @@ impl Decoder {
             )?,
             reduce: (0..4)
                 .map(|i| {
-                    conv2d(
+                    conv2d_unbiased(
                         &scratch.pp(format!("layer{}_rn", i + 1)),
                         levels[i],
                         features,

@@ -1,5 +1,6 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
+pub mod background;
 pub mod depth_anything;
 mod doubling;
 pub mod dpt;
@@ -21,7 +22,7 @@ pub mod zoedepth;
 
 use candle_core::Tensor;
 
-pub use self::load::{identify, load};
+pub use self::load::{Inpainting, identify, load, load_background, load_inpainting, load_merge};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Monitor, Result};
 
@@ -78,6 +79,12 @@ pub trait DepthNetwork: Send + Sync {
     /// Whether a picture's depth is the mean of two predictions, for the
     /// picture and for its mirror image, each with a reflected border around it.
     fn mirror_averaged(&self) -> bool {
+        false
+    }
+
+    /// Whether it was loaded for pictures that tile and wraps around their
+    /// borders by itself. Transformers cannot: their positions have ends.
+    fn tiles(&self) -> bool {
         false
     }
 }

@@ -6,7 +6,7 @@ use super::encoder::Taps;
 use super::fusion::{FusionBlock, conv3x3};
 use super::{Config, PATCH};
 use crate::Result;
-use crate::networks::layers::{conv_transpose2d, conv2d};
+use crate::networks::layers::{conv_transpose2d, conv2d, conv2d_unbiased};
 use crate::networks::progress::Progress;
 use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, Linear, bilinear};
 use crate::weights::Weights;
@@ -77,7 +77,7 @@ impl Decoder {
             reduce: (0..levels.len())
                 .map(|i| {
                     let weights = scratch.pp(format!("layer{}_rn", i + 1));
-                    conv2d(&weights, levels[i], features, 3, conv3x3())
+                    conv2d_unbiased(&weights, levels[i], features, 3, conv3x3())
                 })
                 .collect::<Result<_>>()?,
             fusion: (0..levels.len())

@@ -126,6 +126,11 @@ impl Config {
         })
     }
 
+    /// Whether a checkpoint has the tensors of this network.
+    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+        held(&transformers::official(checkpoint.clone())) == Some(described(self.backbone, self.grid))
+    }
+
     /// What is wrong with numbers that no network can have.
     fn check(&self) -> Result<()> {
         let stem_maps = match self.backbone {
@@ -236,37 +241,47 @@ impl DepthNetwork for Dpt {
     }
 }
 
-/// Says so if the file holds another of the family's networks.
-fn check_family(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
+/// A tensor that all networks of the family have.
+const CLS_TOKEN: &str = "pretrained.model.cls_token";
+
+/// Which of the family's networks a file with the official names holds, and its trained grid.
+fn held(checkpoint: &Checkpoint) -> Option<String> {
     const BIAS_TABLE: &str = "pretrained.model.blocks.0.attn.relative_position_bias_table";
     const RESNET: &str = "pretrained.model.patch_embed.backbone.stem.conv.weight";
-    const CLS_TOKEN: &str = "pretrained.model.cls_token";
-    let describe = |backbone, grid| match backbone {
-        Backbone::Vit => "DPT-Large".to_owned(),
-        Backbone::Hybrid { .. } => "DPT-Hybrid".to_owned(),
-        Backbone::Beit => format!("DPT-BEiT-{}", PATCH * grid),
-    };
-    let wanted = describe(config.backbone, config.grid);
     if !checkpoint.contains(CLS_TOKEN) {
-        return Err(Error::Checkpoint(format!(
-            "{} holds no {wanted}: it has no tensor {CLS_TOKEN}",
-            checkpoint.path().display()
-        )));
+        return None;
     }
-    let found = match (checkpoint.shape(BIAS_TABLE), checkpoint.contains(RESNET)) {
+    Some(match (checkpoint.shape(BIAS_TABLE), checkpoint.contains(RESNET)) {
         // (2 grid - 1)^2 offsets and three for the class token.
-        (Some([offsets, _]), _) => describe(
+        (Some([offsets, _]), _) => described(
             Backbone::Beit,
             (offsets.saturating_sub(3) as f64).sqrt().round() as usize / 2 + 1,
         ),
-        (_, true) => describe(Backbone::Hybrid { stages: [0; 3] }, 0),
-        _ => describe(Backbone::Vit, 0),
-    };
-    if found != wanted {
-        return Err(Error::Checkpoint(format!(
+        (_, true) => described(Backbone::Hybrid { stages: [0; 3] }, 0),
+        _ => described(Backbone::Vit, 0),
+    })
+}
+
+fn described(backbone: Backbone, grid: usize) -> String {
+    match backbone {
+        Backbone::Vit => "DPT-Large".to_owned(),
+        Backbone::Hybrid { .. } => "DPT-Hybrid".to_owned(),
+        Backbone::Beit => format!("DPT-BEiT-{}", PATCH * grid),
+    }
+}
+
+/// Says so if the file holds another of the family's networks.
+fn check_family(checkpoint: &Checkpoint, config: &Config) -> Result<()> {
+    let wanted = described(config.backbone, config.grid);
+    match held(checkpoint) {
+        None => Err(Error::Checkpoint(format!(
+            "{} holds no {wanted}: it has no tensor {CLS_TOKEN}",
+            checkpoint.path().display()
+        ))),
+        Some(found) if found != wanted => Err(Error::Checkpoint(format!(
             "{} holds {found}, not {wanted}; choose the model that belongs to the file",
             checkpoint.path().display()
-        )));
+        ))),
+        Some(_) => Ok(()),
     }
-    Ok(())
 }

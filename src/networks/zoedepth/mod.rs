@@ -107,6 +107,11 @@ impl Config {
             }
         })
     }
+
+    /// Whether a checkpoint has the tensors of this network.
+    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+        held(&transformers::official(checkpoint.clone())) == Some(self.variant)
+    }
 }
 
 /// A ZoeDepth network.
@@ -298,35 +303,39 @@ impl Head {
     }
 }
 
-/// Says so if the file holds another of the family's networks.
-fn check_family(checkpoint: &Checkpoint, wanted: Variant) -> Result<()> {
-    const SEED: &str = "seed_bin_regressor._net.2.weight";
-    const ROUTER: &str = "mlp_classifier.0.weight";
+const SEED: &str = "seed_bin_regressor._net.2.weight";
+const ROUTER: &str = "mlp_classifier.0.weight";
+
+/// Which of the family's networks a file with the official names holds.
+fn held(checkpoint: &Checkpoint) -> Option<Variant> {
     const ATTRACTORS: &str = "attractors.0._net.2.weight";
     // K's attractors have two channels each.
-    let found = match (checkpoint.contains(ROUTER), checkpoint.contains(SEED)) {
-        (true, _) => Variant::Nk,
-        (_, true) if checkpoint.shape(ATTRACTORS).is_some_and(|shape| shape[0] == 32) => Variant::K,
-        (_, true) => Variant::N,
-        _ => {
-            return Err(Error::Checkpoint(format!(
-                "{} holds no ZoeDepth network: it has neither {SEED} nor {ROUTER}",
-                checkpoint.path().display()
-            )));
-        }
-    };
+    match (checkpoint.contains(ROUTER), checkpoint.contains(SEED)) {
+        (true, _) => Some(Variant::Nk),
+        (_, true) if checkpoint.shape(ATTRACTORS).is_some_and(|shape| shape.first() == Some(&32)) => Some(Variant::K),
+        (_, true) => Some(Variant::N),
+        _ => None,
+    }
+}
+
+/// Says so if the file holds another of the family's networks.
+fn check_family(checkpoint: &Checkpoint, wanted: Variant) -> Result<()> {
     let name = |variant| match variant {
         Variant::N => "ZoeD_N",
         Variant::K => "ZoeD_K",
         Variant::Nk => "ZoeD_NK",
     };
-    if found != wanted {
-        return Err(Error::Checkpoint(format!(
+    match held(checkpoint) {
+        None => Err(Error::Checkpoint(format!(
+            "{} holds no ZoeDepth network: it has neither {SEED} nor {ROUTER}",
+            checkpoint.path().display()
+        ))),
+        Some(found) if found != wanted => Err(Error::Checkpoint(format!(
             "{} holds {}, not {}; choose the model that belongs to the file",
             checkpoint.path().display(),
             name(found),
             name(wanted)
-        )));
+        ))),
+        Some(_) => Ok(()),
     }
-    Ok(())
 }
