@@ -110,6 +110,7 @@ impl ConvCase {
             groups,
             relu_input,
             activation,
+            ..
         } = self.config;
         let ((h, w), (kh, kw)) = (self.size, self.kernel);
         let out_h = (h + padding.top + padding.bottom - dilation * (kh - 1) - 1) / stride + 1;
