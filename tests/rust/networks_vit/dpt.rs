@@ -8,7 +8,7 @@ use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
 use super::{library_names, tiny};
-use crate::pseudo::{self, Reference};
+use crate::pseudo::{self, Place, Reference};
 
 const BACKBONES: [Backbone; 3] = [
     Backbone::Vit,
@@ -21,7 +21,8 @@ fn load(checkpoint: &Checkpoint, config: &Config) -> Result<Dpt, Error> {
 }
 
 fn check(name: &str, config: &Config) {
-    let network = load(&pseudo::checkpoint(name), config).unwrap();
+    let Place { device, dtype } = pseudo::place();
+    let network = Dpt::load(&pseudo::checkpoint(name), config, device, *dtype).unwrap();
     assert_eq!(network.kind(), DepthKind::Inverse);
     let mut reference = Reference::open(name);
     reference.check_direct(&network);

@@ -11,16 +11,25 @@ use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
 use super::{library_names, tiny};
-use crate::pseudo::{self, Reference, TOLERANCE};
+use crate::pseudo::{self, Place, Reference, TOLERANCE};
 
 fn load(checkpoint: &Checkpoint, config: &Config) -> Result<ZoeDepth, Error> {
     ZoeDepth::load(checkpoint, config, &Device::Cpu, DType::F32)
 }
 
+/// To where the environment says.
+fn load_there(checkpoint: &Checkpoint, config: &Config) -> ZoeDepth {
+    let Place { device, dtype } = pseudo::place();
+    ZoeDepth::load(checkpoint, config, device, *dtype).unwrap()
+}
+
 fn plane(network: &dyn DepthNetwork, input: &Tensor) -> ArrayD<f32> {
-    let output = network.forward(input, &Monitor::silent()).unwrap();
-    let shape = output.dims()[1..].to_vec();
-    ArrayD::from_shape_vec(shape, output.flatten_all().unwrap().to_vec1().unwrap()).unwrap()
+    array(&network.forward(input, &Monitor::silent()).unwrap())
+}
+
+/// The same for a network that runs where the environment says.
+fn plane_there(network: &dyn DepthNetwork, input: &Tensor) -> ArrayD<f32> {
+    array(&pseudo::run(network, input))
 }
 
 fn array(tensor: &Tensor) -> ArrayD<f32> {
@@ -40,7 +49,8 @@ fn core(checkpoint: &Checkpoint) -> Dpt {
     let core = checkpoint
         .clone()
         .renamed(|name| name.strip_prefix("core.core.").map(str::to_owned));
-    Dpt::load(&core, &dpt::Config::beit_large_384(), &Device::Cpu, DType::F32).unwrap()
+    let Place { device, dtype } = pseudo::place();
+    Dpt::load(&core, &dpt::Config::beit_large_384(), device, *dtype).unwrap()
 }
 
 fn padded(picture: &Array3<u8>) -> Array3<u8> {
@@ -71,10 +81,10 @@ const NOISE_K: (f64, f64) = (TOLERANCE, TOLERANCE);
 /// Every stage of a published network; `asked` are the network sizes of the two pictures.
 fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f64)) {
     let checkpoint = pseudo::checkpoint(name);
-    let network = load(&checkpoint, config).unwrap();
+    let network = load_there(&checkpoint, config);
     let mut reference = Reference::open(name);
     let mut inputs = vec![direct_input()];
-    reference.compare_noisy("direct/out", plane(&network, &inputs[0]).view(), noise);
+    reference.compare_noisy("direct/out", plane_there(&network, &inputs[0]).view(), noise);
     for (number, asked) in asked.into_iter().enumerate() {
         let picture = pseudo::picture(number);
         let padded = padded(&picture);
@@ -87,16 +97,16 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
         let input =
             preprocess::to_tensor(padded.view(), spec, asked, ChannelOrder::Rgb, &Device::Cpu).unwrap();
         reference.compare(&key("net_input"), array(&input).view(), 1e-4, false);
-        reference.compare_noisy(&key("raw"), plane(&network, &input).view(), noise);
+        reference.compare_noisy(&key("raw"), plane_there(&network, &input).view(), noise);
         let mirrored = input.flip(&[3]).unwrap();
-        reference.compare_noisy(&key("raw_flipped"), plane(&network, &mirrored).view(), noise);
+        reference.compare_noisy(&key("raw_flipped"), plane_there(&network, &mirrored).view(), noise);
         let monitor = Monitor::silent();
         let last = predict(
             &network,
             picture.view(),
             asked,
             ChannelOrder::Rgb,
-            &Device::Cpu,
+            &pseudo::place().device,
             &monitor,
         );
         reference.compare_noisy(&key("final"), last.unwrap().view().into_dyn(), noise);
@@ -106,7 +116,7 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
     let core = core(&checkpoint);
     for (part, input) in ["direct", "img0", "img1"].iter().zip(&inputs) {
         let key = format!("{part}/rel_depth");
-        reference.compare(&key, plane(&core, input).view(), TOLERANCE, true);
+        reference.compare(&key, plane_there(&core, input).view(), TOLERANCE, true);
     }
 }
 
@@ -136,8 +146,8 @@ fn nk_takes_the_domain_its_classifier_prefers() {
     let mut reference = Reference::open("zoedepth_nk");
     let run = |bias: [f32; 2]| {
         let bias = Tensor::new(&bias, &Device::Cpu).unwrap();
-        let network = load(&checkpoint.clone().with(BIAS, bias), &Config::nk()).unwrap();
-        plane(&network, &direct_input())
+        let network = load_there(&checkpoint.clone().with(BIAS, bias), &Config::nk());
+        plane_there(&network, &direct_input())
     };
     reference.compare_noisy("direct_nyu/out", run([5.0, -5.0]).view(), NOISE_NK);
     // The recorded logits are -0.16181 and 0.37133: lifting the first by their difference ties them.
