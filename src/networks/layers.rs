@@ -3,7 +3,8 @@
 use candle_core::Tensor;
 
 use crate::nn::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear, bilinear, bilinear_wrapped,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear, bilinear,
+    bilinear_wrapped,
 };
 use crate::weights::Weights;
 use crate::{Error, Result};

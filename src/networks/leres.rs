@@ -112,7 +112,10 @@ impl DepthNetwork for LeReS {
             .forward(&input.to_dtype(self.dtype)?, || progress.step())?;
         let mut levels = levels.iter().rev();
         let mut path = match levels.next() {
-            Some(coarsest) => doubled(&self.reduce.forward(&self.bottom.forward(coarsest)?)?, self.tiling)?,
+            Some(coarsest) => doubled(
+                &self.reduce.forward(&self.bottom.forward(coarsest)?)?,
+                self.tiling,
+            )?,
             None => return Err(crate::Error::invalid("LeReS has no levels")),
         };
         progress.step()?;

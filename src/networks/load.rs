@@ -162,7 +162,10 @@ fn misfit(entry: &Entry, file: &Path, checkpoint: &Checkpoint, reason: &str) -> 
             }
         ),
     };
-    Error::Checkpoint(format!("{file} does not hold {}: {reason}; {advice}", entry.title))
+    Error::Checkpoint(format!(
+        "{file} does not hold {}: {reason}; {advice}",
+        entry.title
+    ))
 }
 
 fn depth_network(

@@ -13,8 +13,8 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use super::layers::{conv2d, resize};
+use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};

@@ -30,7 +30,9 @@ impl Survey {
         match found {
             None => notes.missing.push(name.to_owned()),
             Some(found) if found != wanted => {
-                notes.bent.push((name.to_owned(), wanted.to_vec(), found.to_vec()));
+                notes
+                    .bent
+                    .push((name.to_owned(), wanted.to_vec(), found.to_vec()));
             }
             Some(_) => {}
         }

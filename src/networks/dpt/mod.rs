@@ -251,15 +251,17 @@ fn held(checkpoint: &Checkpoint) -> Option<String> {
     if !checkpoint.contains(CLS_TOKEN) {
         return None;
     }
-    Some(match (checkpoint.shape(BIAS_TABLE), checkpoint.contains(RESNET)) {
-        // (2 grid - 1)^2 offsets and three for the class token.
-        (Some([offsets, _]), _) => described(
-            Backbone::Beit,
-            (offsets.saturating_sub(3) as f64).sqrt().round() as usize / 2 + 1,
-        ),
-        (_, true) => described(Backbone::Hybrid { stages: [0; 3] }, 0),
-        _ => described(Backbone::Vit, 0),
-    })
+    Some(
+        match (checkpoint.shape(BIAS_TABLE), checkpoint.contains(RESNET)) {
+            // (2 grid - 1)^2 offsets and three for the class token.
+            (Some([offsets, _]), _) => described(
+                Backbone::Beit,
+                (offsets.saturating_sub(3) as f64).sqrt().round() as usize / 2 + 1,
+            ),
+            (_, true) => described(Backbone::Hybrid { stages: [0; 3] }, 0),
+            _ => described(Backbone::Vit, 0),
+        },
+    )
 }
 
 fn described(backbone: Backbone, grid: usize) -> String {

@@ -312,7 +312,13 @@ fn held(checkpoint: &Checkpoint) -> Option<Variant> {
     // K's attractors have two channels each.
     match (checkpoint.contains(ROUTER), checkpoint.contains(SEED)) {
         (true, _) => Some(Variant::Nk),
-        (_, true) if checkpoint.shape(ATTRACTORS).is_some_and(|shape| shape.first() == Some(&32)) => Some(Variant::K),
+        (_, true)
+            if checkpoint
+                .shape(ATTRACTORS)
+                .is_some_and(|shape| shape.first() == Some(&32)) =>
+        {
+            Some(Variant::K)
+        }
         (_, true) => Some(Variant::N),
         _ => None,
     }

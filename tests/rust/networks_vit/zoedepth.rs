@@ -99,7 +99,11 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
         reference.compare(&key("net_input"), array(&input).view(), 1e-4, false);
         reference.compare_noisy(&key("raw"), plane_there(&network, &input).view(), noise);
         let mirrored = input.flip(&[3]).unwrap();
-        reference.compare_noisy(&key("raw_flipped"), plane_there(&network, &mirrored).view(), noise);
+        reference.compare_noisy(
+            &key("raw_flipped"),
+            plane_there(&network, &mirrored).view(),
+            noise,
+        );
         let monitor = Monitor::silent();
         let last = predict(
             &network,
