@@ -65,7 +65,9 @@ pub enum Error {
         reason: String,
     },
     /// The device has no room for what a network needs.
-    #[error("the device is out of memory ({0}); try a smaller net size, precision f16, or the device \"cpu\"")]
+    #[error(
+        "the device is out of memory ({0}); try a smaller net size, precision f16, or the device \"cpu\""
+    )]
     OutOfMemory(String),
     /// The caller asked to stop.
     #[error("cancelled")]

@@ -308,7 +308,7 @@ mod tests {
                 multiple: 1,
                 rule: SizeRule::Stretch,
                 shrink: Shrink::Area,
-                enlarge: Enlarge::Cubic,
+                enlarge: Enlarge::OpenCvCubic,
             };
             &SPEC
         }
@@ -393,7 +393,10 @@ mod tests {
         let limits = Limits { single: 6, ..LIMITS };
         let outcome = run(DType::F32, true, limits, 0);
         assert!(doubled(outcome.result));
-        assert_eq!((outcome.warnings.len(), outcome.loads.len(), outcome.pictures), (0, 1, 6));
+        assert_eq!(
+            (outcome.warnings.len(), outcome.loads.len(), outcome.pictures),
+            (0, 1, 6)
+        );
     }
 
     #[test]
@@ -401,7 +404,11 @@ mod tests {
         let outcome = run(DType::F32, true, Limits { half: 6, ..LIMITS }, 0);
         assert!(doubled(outcome.result));
         assert_eq!(outcome.warnings.len(), 1);
-        assert!(outcome.warnings[0].contains("half precision"), "{:?}", outcome.warnings);
+        assert!(
+            outcome.warnings[0].contains("half precision"),
+            "{:?}",
+            outcome.warnings
+        );
         assert_eq!((outcome.place, outcome.pictures), (DType::F16, 6));
     }
 
@@ -422,7 +429,10 @@ mod tests {
         assert!(doubled(outcome.result));
         let last = outcome.warnings.last().unwrap();
         assert!(last.contains("on the CPU"), "{last}");
-        assert_eq!(outcome.loads, [(DType::F32, false), (DType::F16, false), (DType::F32, true)]);
+        assert_eq!(
+            outcome.loads,
+            [(DType::F32, false), (DType::F16, false), (DType::F32, true)]
+        );
         assert_eq!(outcome.place, DType::F32);
     }
 
@@ -430,7 +440,12 @@ mod tests {
     fn a_network_too_large_to_load_steps_back_as_well() {
         let outcome = run(DType::F32, true, Limits { half: 6, ..LIMITS }, 1);
         assert!(doubled(outcome.result));
-        assert_eq!(outcome.warnings.len(), 1, "said at the first run: {:?}", outcome.warnings);
+        assert_eq!(
+            outcome.warnings.len(),
+            1,
+            "said at the first run: {:?}",
+            outcome.warnings
+        );
         assert_eq!(outcome.place, DType::F16);
     }
 
@@ -444,7 +459,14 @@ mod tests {
         let outcome = run(DType::F16, true, limits, 0);
         assert!(doubled(outcome.result));
         assert!(outcome.warnings[0].contains("f32"), "{:?}", outcome.warnings);
-        assert!(outcome.loads.iter().filter(|(dtype, _)| *dtype == DType::F16).count() == 1);
+        assert!(
+            outcome
+                .loads
+                .iter()
+                .filter(|(dtype, _)| *dtype == DType::F16)
+                .count()
+                == 1
+        );
 
         // Asked for by name, it is an error: the caller wants to know.
         let error = run(DType::F16, false, limits, 0).result.unwrap_err().to_string();

@@ -72,7 +72,10 @@ impl Checkpoint {
         // Before it is opened: opening a pipe waits until somebody writes into it.
         let found = std::fs::metadata(path).map_err(io)?;
         if found.is_dir() {
-            return Err(unreadable(path, "this is a folder; give the checkpoint file in it"));
+            return Err(unreadable(
+                path,
+                "this is a folder; give the checkpoint file in it",
+            ));
         }
         if !found.is_file() {
             return Err(unreadable(path, "this is no file; give a checkpoint file"));
@@ -268,7 +271,9 @@ fn safetensors_views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     let damaged = |error: safetensors::SafeTensorError| {
         format!("the safetensors header is damaged or the file is cut off ({error}); download it again")
     };
-    let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |length| u64::from_le_bytes(*length));
     if length > MAX_HEADER_BYTES {
         return Err(format!(
             "the safetensors header is {} MB long, which no checkpoint needs; the file is damaged, download it again",

@@ -585,7 +585,11 @@ mod tests {
     #[test]
     fn an_origin_is_scheme_host_and_port() {
         assert_eq!(origin("https://Hub.example"), origin("https://hub.example:443/x"));
-        for other in ["http://hub.example", "https://hub.example:444", "https://hub.example.evil"] {
+        for other in [
+            "http://hub.example",
+            "https://hub.example:444",
+            "https://hub.example.evil",
+        ] {
             assert_ne!(origin("https://hub.example"), origin(other), "{other}");
         }
     }

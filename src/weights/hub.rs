@@ -198,7 +198,10 @@ mod tests {
         std::fs::write(repository.join("refs").join("main"), "99999999").unwrap();
         assert_eq!(hub.cached("hf:a/b:net.pth"), Some(snapshot.join("net.pth")));
         // The beginning of a commit stands for it, and for no other.
-        assert_eq!(hub.cached("hf:a/b@0123abc:net.pth"), Some(snapshot.join("net.pth")));
+        assert_eq!(
+            hub.cached("hf:a/b@0123abc:net.pth"),
+            Some(snapshot.join("net.pth"))
+        );
         assert_eq!(hub.cached("hf:a/b@0123abc4:net.pth"), None);
         std::fs::write(repository.join("refs").join("main"), "../../..").unwrap();
         assert_eq!(hub.cached("hf:a/b:net.pth"), None);

@@ -369,9 +369,15 @@ mod tests {
             // The reference, in a WebUI's models folder.
             ("midas_v21", "midas/midas_v21-f6b98070.pt"),
             ("depth_anything", "depth_anything/depth_anything_vitl14.pth"),
-            ("depth_anything_v2_base", "depth_anything_v2/depth_anything_v2_vitb.pth"),
+            (
+                "depth_anything_v2_base",
+                "depth_anything_v2/depth_anything_v2_vitb.pth",
+            ),
             // ComfyUI's Depth Anything nodes, in a folder of their own.
-            ("depth_anything_v2_small", "depth_anything_v2_vits_fp16.safetensors"),
+            (
+                "depth_anything_v2_small",
+                "depth_anything_v2_vits_fp16.safetensors",
+            ),
             // ControlNet preprocessors, which mirror the hub.
             (
                 "depth_anything_v2_large",
@@ -383,7 +389,10 @@ mod tests {
                 "Depth-Anything-V2-Small-hf/model.safetensors",
             ),
             // An older download of ours.
-            ("depth_anything_v2_small", "depth_anything_v2_small/model.safetensors"),
+            (
+                "depth_anything_v2_small",
+                "depth_anything_v2_small/model.safetensors",
+            ),
         ] {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(place);

@@ -131,7 +131,14 @@ fn an_endless_index_is_given_up() {
     let (magic, version) = (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", b"\x80\x02M\xe9\x03.");
     for instruction in [b'N', b'(', b')', b'}', b']'] {
         let path = place.path().join("endless.pt");
-        let bytes = [&magic[..], &version[..], b"\x80\x02", &vec![instruction; 20 << 20], b"."].concat();
+        let bytes = [
+            &magic[..],
+            &version[..],
+            b"\x80\x02",
+            &vec![instruction; 20 << 20],
+            b".",
+        ]
+        .concat();
         fs::write(&path, bytes).unwrap();
         let (error, most) = most_held(|| Checkpoint::open(&path).err().unwrap().to_string());
         assert!(error.contains("instructions"), "{error}");

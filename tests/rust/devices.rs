@@ -30,7 +30,9 @@ fn device() -> Device {
 /// Every number format the device computes in, single precision first.
 fn precisions(device: &Device) -> Vec<DType> {
     let all = [Precision::F32, Precision::F16, Precision::Bf16];
-    all.into_iter().filter_map(|precision| precision.on(device).ok()).collect()
+    all.into_iter()
+        .filter_map(|precision| precision.on(device).ok())
+        .collect()
 }
 
 /// A picture with a horizon and something in front of it.
@@ -52,7 +54,10 @@ fn the_device_answers_in_every_precision_it_has() {
     println!("{} computes in {}", choice(), formats.join(", "));
     assert_eq!(formats[0], "f32");
     for (found, answer) in rilievo::estimate::devices() {
-        println!("{found}: {}", answer.map_or_else(|error| error.to_string(), |()| "ready".into()));
+        println!(
+            "{found}: {}",
+            answer.map_or_else(|error| error.to_string(), |()| "ready".into())
+        );
     }
 }
 
@@ -73,7 +78,10 @@ fn the_whole_way_gives_the_same_depth_as_on_the_cpu() {
     let std = wanted.mapv(|value| (value - mean).powi(2)).mean().unwrap().sqrt();
     for (precision, tolerance) in [(Precision::F32, 1e-3), (Precision::Auto, 0.05)] {
         let found = estimate(choice(), precision);
-        let most = (&found - &wanted).mapv(f32::abs).fold(0f32, |most, value| most.max(*value)) / std;
+        let most = (&found - &wanted)
+            .mapv(f32::abs)
+            .fold(0f32, |most, value| most.max(*value))
+            / std;
         println!("{precision:?}: {most:.1e} of the standard deviation");
         assert!(most < tolerance, "{precision:?}: {most}");
     }
@@ -97,7 +105,13 @@ fn a_full_device_is_recognised() {
         assert!(matches!(error, Error::OutOfMemory(_)), "{error:?}");
     }
     let x = Tensor::ones((64, 64), DType::F32, &device).unwrap();
-    let sum = x.matmul(&x).unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+    let sum = x
+        .matmul(&x)
+        .unwrap()
+        .sum_all()
+        .unwrap()
+        .to_scalar::<f32>()
+        .unwrap();
     assert_eq!(sum, 64.0 * 64.0 * 64.0);
 }
 
@@ -109,21 +123,33 @@ const TIMED: [(&str, (usize, usize), Make); 5] = [
         let config = midas_v21::Config::named("small")?;
         Ok(Box::new(MidasV21::load(checkpoint, &config, device, dtype)?))
     }),
-    ("depth_anything_v2_vits", (518, 518), |checkpoint, device, dtype| {
-        let config = depth_anything::Config::v2_small();
-        Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
-    }),
-    ("depth_anything_v2_vitb", (518, 518), |checkpoint, device, dtype| {
-        let config = depth_anything::Config::v2_base();
-        Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
-    }),
+    (
+        "depth_anything_v2_vits",
+        (518, 518),
+        |checkpoint, device, dtype| {
+            let config = depth_anything::Config::v2_small();
+            Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
+        },
+    ),
+    (
+        "depth_anything_v2_vitb",
+        (518, 518),
+        |checkpoint, device, dtype| {
+            let config = depth_anything::Config::v2_base();
+            Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
+        },
+    ),
     ("res101", (448, 448), |checkpoint, device, dtype| {
         Ok(Box::new(LeReS::load(checkpoint, device, dtype)?))
     }),
-    ("depth_anything_v2_vitl", (518, 518), |checkpoint, device, dtype| {
-        let config = depth_anything::Config::v2_large();
-        Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
-    }),
+    (
+        "depth_anything_v2_vitl",
+        (518, 518),
+        |checkpoint, device, dtype| {
+            let config = depth_anything::Config::v2_large();
+            Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
+        },
+    ),
 ];
 
 /// Milliseconds of a warm run: the fastest and the median of up to `RILIEVO_TEST_SECONDS` (2) seconds.
@@ -151,7 +177,13 @@ fn forward_times() {
                 let started = Instant::now();
                 let output = network.forward(&input, &Monitor::silent()).unwrap();
                 // Reading a number waits for all of them.
-                output.to_dtype(DType::F32).unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+                output
+                    .to_dtype(DType::F32)
+                    .unwrap()
+                    .sum_all()
+                    .unwrap()
+                    .to_scalar::<f32>()
+                    .unwrap();
                 started.elapsed()
             };
             let (first, begun) = (run(), Instant::now());
@@ -182,6 +214,8 @@ fn without_a_gpu_the_cpu_does_the_work() {
     let estimator = Estimator::open(entry, None, DeviceChoice::Auto, Precision::Auto).unwrap();
     assert!(["cpu", "cuda:0", "metal"].contains(&&*estimator.device()));
     let result = Estimator::open(entry, None::<&Path>, DeviceChoice::Cuda(99), Precision::Auto);
-    let Err(error) = result else { panic!("there are not a hundred GPUs") };
+    let Err(error) = result else {
+        panic!("there are not a hundred GPUs")
+    };
     assert!(error.to_string().contains("cuda:99"), "{error}");
 }

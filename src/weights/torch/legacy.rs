@@ -27,7 +27,9 @@ pub(in crate::weights) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, 
         Ok::<_, String>(pickle)
     };
     if next()?.int() != Some(VERSION) {
-        return Err("it is in a format of torch that nobody knows; save it again with a current torch".into());
+        return Err(
+            "it is in a format of torch that nobody knows; save it again with a current torch".into(),
+        );
     }
     let machine = next()?;
     let little = machine
@@ -36,7 +38,8 @@ pub(in crate::weights) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, 
         .any(|(key, value)| matches!((key, value), (Value::Text(key), Value::Bool(true)) if &**key == "little_endian"));
     if !little {
         return Err(
-            "it was saved on a big-endian machine; load it with torch there and save it as safetensors".into(),
+            "it was saved on a big-endian machine; load it with torch there and save it as safetensors"
+                .into(),
         );
     }
     let object = next()?;
@@ -66,7 +69,10 @@ fn spans(
         };
         let size = *sizes.get(&**key).ok_or(DAMAGED)?;
         let cut = || format!("it is cut off in the part {key:?}; download it again");
-        let count = bytes.get(at..).and_then(|rest| rest.first_chunk()).ok_or_else(cut)?;
+        let count = bytes
+            .get(at..)
+            .and_then(|rest| rest.first_chunk())
+            .ok_or_else(cut)?;
         let length = usize::try_from(i64::from_le_bytes(*count))
             .ok()
             .and_then(|count| count.checked_mul(size))
