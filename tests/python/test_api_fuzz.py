@@ -8,13 +8,12 @@ import os
 
 import numpy as np
 import pytest
+import schemathesis
 from fastapi import FastAPI
-from PIL import Image
-from rilievo import api
-
-schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from PIL import Image
+from rilievo import api
 
 # A long run by hand: RILIEVO_FUZZ=2000 pytest tests/python/test_api_fuzz.py
 EXAMPLES = int(os.environ.get("RILIEVO_FUZZ", "12"))
