@@ -90,7 +90,8 @@ def download(name: str, *, progress: Progress = None, cancel: Cancel | None = No
 def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str | None:
     """The SHA-256 of a network's file if it is the known one, ``None`` if none is known.
 
-    Raises :class:`rilievo.RilievoError` when it is another.
+    Without a known one the file is opened and its tensors compared with the
+    network's. Raises :class:`rilievo.RilievoError` when either does not fit.
     """
     found: str | None = _native.verify_model(name, folders(), progress, cancel)
     return found
