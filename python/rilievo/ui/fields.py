@@ -18,8 +18,10 @@ from rilievo.options import DEFAULTS, Options, Row, rows
 from rilievo.ui import gradio_compat as compat
 from rilievo.ui.host import Host
 
-# What a panel does not offer: files of the server, and raw numbers, which no gallery can show.
-LEFT_OUT = frozenset({"weights", "do_output_depth_prediction"})
+# What a panel does not offer: raw numbers, which no gallery can show, and files of the server.
+LEFT_OUT = frozenset(
+    ["do_output_depth_prediction", *(name for name, row in rows().items() if row.type == "path")]
+)
 GROUP_TITLES = {
     "network": "Network",
     "depth": "Depth map",

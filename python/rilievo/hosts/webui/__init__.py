@@ -40,4 +40,14 @@ def app_started(_blocks: Any, app: Any) -> None:
     except ImportError as error:
         log.warning("no /depth routes: %s", error)
         return
-    api.mount(app)
+    from rilievo.hosts.webui.host import api_turn, use_models_folder
+
+    for service in _services:
+        service.close()
+    use_models_folder()
+    auth = api.credentials(shared.cmd_opts.api_auth) if shared.cmd_opts.api_auth else None
+    _services[:] = [api.mount(app, auth=auth, around=api_turn)]
+
+
+# The one of the present user interface; "Reload UI" makes a new one.
+_services: list[Any] = []

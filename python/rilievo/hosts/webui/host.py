@@ -90,6 +90,22 @@ class WebUIHost(Host):
             util.open_folder(str(self.output_folder()))
 
 
+@contextlib.contextmanager
+def api_turn() -> Iterator[None]:
+    """What every computation of the HTTP routes runs in: the WebUI's queue, with room on the graphics card."""
+    from modules import call_queue, shared
+
+    with call_queue.queue_lock:
+        shared.state.begin(job="depth-api")
+        try:
+            with memory.room(Options()):
+                yield
+        finally:
+            shared.state.end()
+            if not settings.read().keep_models:
+                rilievo.unload()
+
+
 def report(stage: str, done: int, total: int, picture: int = 0, pictures: int = 1) -> None:
     """Tells the WebUI how far it is."""
     from modules import shared

@@ -19,9 +19,10 @@ HEADROOM = 1.5
 def uses_gpu(options: Options) -> bool:
     """Whether a run with these options may take memory on a graphics card."""
     wanted = options.compute_device.lower()
-    return wanted != "cpu" and any(
-        name != "cpu" and reason is None for name, reason in rilievo._native.devices()
-    )
+    if wanted == "cpu":
+        return False
+    devices = getattr(rilievo._native, "devices", list)
+    return any(name != "cpu" and reason is None for name, reason in devices())
 
 
 @contextlib.contextmanager
