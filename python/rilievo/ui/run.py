@@ -19,6 +19,7 @@ from rilievo.options import Options
 from rilievo.outputs import Output
 from rilievo.ui.host import FolderSaver, Host, PictureSaver, scratch_folder
 from rilievo.ui.jobs import Job
+from rilievo.ui.lighten import lighter
 
 log = logging.getLogger("rilievo")
 
@@ -181,7 +182,10 @@ class _Work:
         if len(results.files) < MOST_SHOWN:
             results.files.append(handed_out(self.host, path))
         if output.kind == "simple_mesh":
-            results.mesh = handed_out(self.host, path)
+            # Always GLB, which every viewer shows in colour, whatever format the file has.
+            view = scratch_folder() / f"{path.stem}.glb"
+            lighter(output.payload).save(view, texture="jpeg")
+            results.mesh = str(view)
         elif len(results.previews) < MOST_SHOWN:
             several = len(self.batch.items) > 1
             results.previews.append(
