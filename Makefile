@@ -31,7 +31,8 @@ test-python: $(VENV)/.installed $(VENV)/.tools $(VENV)/webui/.installed ## the P
 	$(VENV)/webui/$(notdir $(BIN))/python -m pytest tests/python/test_api.py
 
 test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel in Chromium under Gradio 3 and 4
-	$(PY) -m pytest tests/hosts tests/browser
+	for version in 3 4; do .build/gradio-$$version/$(notdir $(BIN))/python -W ignore -m pytest -p no:cacheprovider tests/hosts || exit 1; done
+	$(PY) -m pytest tests/browser
 
 lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
 	cargo fmt --check

@@ -84,9 +84,8 @@ class DepthForm(scripts.Script):  # type: ignore[misc]
     def process(self, p: Any, *args: Any) -> None:
         """Before anything is generated: the infotext will say which model is used."""
         given = _enabled(args)
-        if given is not None and not hasattr(p, "rilievo_options"):
-            p.rilievo_options = options_of(given)
-            announce(p, p.rilievo_options)
+        if given is not None:
+            announce(p, options_of(given))
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """After a batch of pictures was generated."""
@@ -94,7 +93,7 @@ class DepthForm(scripts.Script):  # type: ignore[misc]
         if given is None:
             return
         try:
-            process(p, processed, getattr(p, "rilievo_options", None) or options_of(given))
+            process(p, processed, options_of(given))
         except Exception as error:
             # The host would only log it, and the person would wonder.
             processed.comments += f"\nDepthMap: {error}"
