@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
+import functools
+import importlib.util
 from collections.abc import Iterator
 
 import rilievo
 from rilievo.options import Options
-
-log = logging.getLogger("rilievo")
 
 MEGABYTE = 1024 * 1024
 # What the network needs beside what its row in the catalog says, as a factor.
@@ -19,10 +18,13 @@ HEADROOM = 1.5
 def uses_gpu(options: Options) -> bool:
     """Whether a run with these options may take memory on a graphics card."""
     wanted = options.compute_device.lower()
-    if wanted == "cpu":
-        return False
-    devices = getattr(rilievo._native, "devices", list)
-    return any(name != "cpu" and reason is None for name, reason in devices())
+    return wanted != "cpu" and _has_gpu()
+
+
+@functools.lru_cache(maxsize=1)
+def _has_gpu() -> bool:
+    """Whether this build can use a graphics card of this machine; asking it takes a moment."""
+    return any(name != "cpu" and reason is None for name, reason in rilievo.devices().items())
 
 
 @contextlib.contextmanager
@@ -37,8 +39,6 @@ def room(options: Options) -> Iterator[None]:
 
 def is_forge() -> bool:
     """Whether the host is Forge (or built on it)."""
-    import importlib.util
-
     return importlib.util.find_spec("modules_forge") is not None
 
 
