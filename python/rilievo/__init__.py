@@ -9,7 +9,17 @@
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
-from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
+from rilievo.functions import (
+    camera_normal_map,
+    heat_map,
+    normal_map,
+    point_cloud,
+    read_mesh,
+    save_depth,
+    simple_mesh,
+    stereo_eyes,
+    stereo_images,
+)
 from rilievo.options import Options
 from rilievo.outputs import Output
 from rilievo.pipeline import estimate_depth, generate, unload
@@ -24,12 +34,15 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "camera_normal_map",
     "estimate_depth",
     "generate",
     "heat_map",
     "models",
     "normal_map",
     "point_cloud",
+    "read_mesh",
+    "save_depth",
     "simple_mesh",
     "stereo_eyes",
     "stereo_images",

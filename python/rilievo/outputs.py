@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from rilievo import _native
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -14,16 +17,18 @@ class Output:
     """One result of one picture.
 
     ``index`` counts the pictures from 0. ``kind`` is ``depth_prediction``
-    (float32 ``[H, W]``, near = large), ``depth`` (uint16 ``[H, W]``),
-    ``concat_depth``, ``normalmap`` or a stereo mode (uint8 ``[H, W, 3]``),
-    ``heatmap`` (uint8 ``[H, W, 4]``) or ``simple_mesh`` (a
-    :class:`rilievo.Mesh`, to be saved as ``format``).
+    (float32 ``[H, W]``, near = large), ``depth_values`` (float ``[H, W]``, to
+    be saved as ``format``), ``depth`` (uint16 ``[H, W]``), ``concat_depth``,
+    ``normalmap``, ``camera_normalmap`` or a stereo mode (uint8 ``[H, W, 3]``),
+    ``heatmap`` (uint8 ``[H, W, 4]``), ``simple_mesh`` or ``point_cloud`` (a
+    :class:`rilievo.Mesh`, to be saved as ``format`` with ``save_options``).
     """
 
     index: int
     kind: str
     payload: Any
     format: str | None = None
+    save_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def image(self) -> Image.Image:
@@ -33,6 +38,6 @@ class Output:
         """
         from PIL import Image
 
-        if self.kind == "simple_mesh":
+        if isinstance(self.payload, _native.Mesh):
             raise TypeError("a mesh is not a picture; use .payload.save(path)")
         return Image.fromarray(self.payload)

@@ -3,7 +3,8 @@
 A file is written under a temporary name in its own folder and then moved into
 place; an existing file is never overwritten. All outputs of one picture share
 a number: ``photo-0000.png`` (the depth map), ``photo-0000-normalmap.png``,
-``photo-0000-left-right.png``, ``photo-0000-simple.glb``.
+``photo-0000-left-right.png``, ``photo-0000-simple.glb``. What belongs to a file
+(the material and the picture of an OBJ) lies beside it under its name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ PICTURE_FORMATS = ("png", "jpg", "webp")
 
 def suffix(kind: str) -> str:
     """What the file name of an output of this kind ends in."""
-    return {"depth": "", "simple_mesh": "-simple"}.get(kind, f"-{kind}")
+    return {
+        "depth": "",
+        "depth_values": "-values",
+        "simple_mesh": "-simple",
+        "point_cloud": "-points",
+    }.get(kind, f"-{kind}")
 
 
 class Saver:
@@ -71,8 +77,8 @@ class Saver:
         return path
 
     def _extension(self, output: Output) -> str:
-        if output.kind == "simple_mesh":
-            return str(output.format)
+        if output.format is not None:
+            return "obj" if output.format == "obj-textured" else output.format
         if output.kind == "depth_prediction":
             return "npy"
         return (
@@ -82,8 +88,10 @@ class Saver:
         )
 
     def _write(self, output: Output, path: Path, text: dict[str, str]) -> None:
-        if output.kind == "simple_mesh":
-            output.payload.save(path)
+        if isinstance(output.payload, _native.Mesh):
+            output.payload.save(path, output.format, **output.save_options)
+        elif output.kind == "depth_values":
+            _native.save_depth(path, output.payload, **output.save_options)
         elif output.kind == "depth_prediction":
             with path.open("wb") as file:
                 np.save(file, output.payload)
@@ -114,12 +122,16 @@ class Saver:
 
 @contextlib.contextmanager
 def _whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes ``path`` if the block ends well, and vanishes if not."""
+    """A temporary path that becomes ``path`` if the block ends well, and vanishes if not.
+
+    What the block puts beside it comes along, first: whoever finds ``path`` finds what it names.
+    """
     folder = tempfile.mkdtemp(prefix=".rilievo-", dir=path.parent)
     temporary = Path(folder, path.name)
     try:
         yield temporary
-        _publish(temporary, path)
+        for name in sorted(os.listdir(folder), key=lambda name: name == path.name):
+            _publish(temporary.with_name(name), path.with_name(name))
     finally:
         for name in os.listdir(folder):
             os.unlink(os.path.join(folder, name))

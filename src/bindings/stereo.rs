@@ -8,7 +8,7 @@ use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3}
 use pyo3::prelude::*;
 
 use super::monitor::watched;
-use crate::stereo::{self, Eyes, Fill, Mode, StereoOptions};
+use crate::stereo::{self, Eyes, Fill, Mode, ModeKind, StereoOptions};
 use crate::{Monitor, Result};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -61,7 +61,7 @@ fn stereo_images<'py>(
         offset_exponent,
         fill: fill.parse()?,
         convergence: convergence.unwrap_or(0.0),
-        holes: false,
+        holes: modes.iter().any(|mode| mode.kind() == ModeKind::Mask),
     };
     options.validate()?;
     if modes.is_empty() {

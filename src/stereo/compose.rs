@@ -1,6 +1,6 @@
 //! Two eyes become one picture.
 
-use ndarray::{Array3, Axis, Slice, concatenate};
+use ndarray::{Array2, Array3, Axis, Slice, concatenate};
 
 use super::anaglyph::{self, Recipe};
 use super::{Eyes, Mode};
@@ -10,13 +10,14 @@ use crate::{Error, Result};
 
 /// One picture of both eyes.
 ///
-/// Anaglyphs are RGB whatever the eyes are (alpha is dropped); all other modes
-/// keep the channels. Full modes are twice as wide or as high as an eye; half
+/// Anaglyphs and masks are RGB whatever the eyes are (alpha is dropped); all
+/// other modes keep the channels. Full modes are twice as wide or as high as an eye; half
 /// modes squeeze an eye of `n` columns or rows to `n / 2` (at least one) by
 /// averaging areas.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an anaglyph of eyes with fewer than three channels,
+/// for a mask of eyes that were drawn without [`holes`](super::StereoOptions::holes),
 /// and for eyes of different shapes.
 pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
     let Eyes { left, right, .. } = eyes;
@@ -47,6 +48,12 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
         }
         Ok(anaglyph::mix(left, right, recipe))
     };
+    let mask = |holes: &Option<Array2<bool>>| match holes {
+        Some(holes) => Ok(white_where(holes)),
+        None => Err(Error::invalid(format!(
+            "the stereo mode {mode} needs the masks of the openings; draw the eyes with them"
+        ))),
+    };
     let half = |axis, first: &Array3<u8>, second: &Array3<u8>| {
         beside(axis, &halve(axis, first)?, &halve(axis, second)?)
     };
@@ -70,7 +77,18 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
         Mode::DuboisAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_RED_CYAN)),
         Mode::GreenMagentaAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_GREEN_MAGENTA)),
         Mode::AmberBlueAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_AMBER_BLUE)),
+        Mode::LeftHoles => mask(&eyes.left_holes),
+        Mode::RightHoles => mask(&eyes.right_holes),
     }
+}
+
+/// A mask as a picture in black and white.
+fn white_where(mask: &Array2<bool>) -> Array3<u8> {
+    let (height, width) = mask.dim();
+    Array3::from_shape_fn(
+        (height, width, 3),
+        |(y, x, _)| if mask[[y, x]] { u8::MAX } else { 0 },
+    )
 }
 
 /// Squeezes a picture to half its columns or rows (at least one).
