@@ -153,10 +153,9 @@ def _outputs(
 
     if options.do_output_depth_prediction:
         yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
-    if options.depth_values_format != "none":
+    if options.output_depth_values:
         # Metres in a PNG become millimetres, as depth cameras store them.
-        millimetres = depth.kind == "metric" and options.depth_values_format == "png"
-        scale = {"png_scale": 1000.0} if millimetres else {}
+        scale = {"png_scale": 1000.0} if depth.kind == "metric" else {}
         yield "depth_values", depth.values, options.depth_values_format, scale
     if options.do_output_depth:
         written = 65535 - depth_u16 if options.output_depth_invert else depth_u16
@@ -206,7 +205,7 @@ def _outputs(
         )
     if options.gen_heatmap:
         yield "heatmap", _native.heat_map(depth_u16)
-    axes = None if options.mesh_axes == "auto" else options.mesh_axes
+    axes = {} if options.mesh_axes == "auto" else {"axes": options.mesh_axes}
     if options.gen_simple_mesh:
         mesh = _native.simple_mesh(
             rgb,
@@ -220,10 +219,7 @@ def _outputs(
             progress=progress,
             cancel=cancel,
         )
-        # OBJ has the reference's axes, glTF its own, and readers of PLY expect those of glTF.
-        default = "gltf" if options.mesh_format == "ply" else None
-        frame = {} if options.mesh_format == "glb" else {"axes": axes or default}
-        yield "simple_mesh", mesh, options.mesh_format, frame
+        yield "simple_mesh", mesh, options.mesh_format, axes
     if options.gen_point_cloud:
         cloud = _native.point_cloud(
             depth.values,
@@ -237,17 +233,19 @@ def _outputs(
             progress=progress,
             cancel=cancel,
         )
-        yield "point_cloud", cloud, "ply", {"axes": axes or "gltf"}
+        yield "point_cloud", cloud, "ply", axes
 
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
     choice = models.choice(options)
     key = (choice, options.compute_device, options.precision)
-    if key not in _loaded:
+    network = _loaded.get(key)
+    if network is None:
         # The old one goes first: two networks at once may not fit.
         _loaded.clear()
-        _loaded[key] = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
-    values, kind = _loaded[key].estimate(
+        network = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
+        _loaded[key] = network
+    values, kind = network.estimate(
         rgb,
         net_size=options.net_size,
         match_size=options.net_size_match,

@@ -25,6 +25,7 @@ from rilievo import _native
 from rilievo.outputs import Output
 
 PICTURE_FORMATS = ("png", "jpg", "webp")
+PICTURE_QUALITY = 92
 
 
 def suffix(kind: str) -> str:
@@ -37,6 +38,37 @@ def suffix(kind: str) -> str:
     }.get(kind, f"-{kind}")
 
 
+def write(
+    output: Output, path: Path, text: dict[str, str] | None = None, *, quality: int = PICTURE_QUALITY
+) -> None:
+    """Writes one output in the format that the path's extension names.
+
+    ``text`` becomes text chunks of a PNG, ``quality`` is for JPEG and WebP.
+    """
+    if isinstance(output.payload, _native.Mesh):
+        _write_mesh(output, path)
+    elif output.kind == "depth_values":
+        scale = output.save_options.get("png_scale") if path.suffix == ".png" else None
+        _native.save_depth(path, output.payload, png_scale=scale)
+    elif path.suffix == ".png":
+        _native.write_png(path, output.payload, text)
+    elif output.kind in ("depth", "depth_prediction"):
+        _native.save_depth(path, output.payload)
+    else:
+        output.image.save(path, quality=quality)
+
+
+def _write_mesh(output: Output, path: Path) -> None:
+    if path.suffix == ".glb":
+        # glTF has axes of its own.
+        output.payload.save(path)
+        return
+    format = output.format if output.format == "obj-textured" else None
+    # OBJ has the reference's axes; readers of PLY expect those of glTF.
+    usual = "gltf" if path.suffix == ".ply" else None
+    output.payload.save(path, format, axes=output.save_options.get("axes") or usual)
+
+
 class Saver:
     """Writes the outputs of pictures into one folder.
 
@@ -45,7 +77,9 @@ class Saver:
     because no other format here keeps their bits.
     """
 
-    def __init__(self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = 92):
+    def __init__(
+        self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = PICTURE_QUALITY
+    ):
         if picture_format not in PICTURE_FORMATS:
             raise ValueError(
                 f"picture format {picture_format!r} is unknown; use {', '.join(PICTURE_FORMATS)}"
@@ -73,7 +107,7 @@ class Saver:
         if info:
             text["rilievo"] = json.dumps(info, sort_keys=True)
         with _whole_file(path) as temporary:
-            self._write(output, temporary, text)
+            write(output, temporary, text, quality=self.quality)
         return path
 
     def _extension(self, output: Output) -> str:
@@ -86,19 +120,6 @@ class Saver:
             if output.payload.dtype == np.uint16 or output.payload.shape[-1] == 4
             else self.picture_format
         )
-
-    def _write(self, output: Output, path: Path, text: dict[str, str]) -> None:
-        if isinstance(output.payload, _native.Mesh):
-            output.payload.save(path, output.format, **output.save_options)
-        elif output.kind == "depth_values":
-            _native.save_depth(path, output.payload, **output.save_options)
-        elif output.kind == "depth_prediction":
-            with path.open("wb") as file:
-                np.save(file, output.payload)
-        elif path.suffix == ".png":
-            _native.write_png(path, output.payload, text)
-        else:
-            output.image.save(path, quality=self.quality)
 
     def _make_folder(self) -> None:
         try:

@@ -322,6 +322,7 @@ def test_metres_and_intrinsics_make_a_measured_cloud(small, tmp_path):
         depth_map=tmp_path / "depth.png",
         depth_map_kind="metric",
         depth_map_scale=0.001,
+        output_depth_values=True,
         depth_values_format="png",
         mesh_axes="opencv",
         **common,
@@ -376,7 +377,11 @@ def test_depth_values_are_the_networks_own(small, tmp_path):
         "png": lambda path: np.asarray(Image.open(path)) / 1000,
     }.items():
         files = run_alone(
-            tmp_path / extension, picture=small, depth_map=depth, depth_values_format=extension
+            tmp_path / extension,
+            picture=small,
+            depth_map=depth,
+            output_depth_values=True,
+            depth_values_format=extension,
         )
         assert files["depth_values"].name == f"a-0000-values.{extension}"
         np.testing.assert_allclose(
