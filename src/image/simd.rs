@@ -29,3 +29,16 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
+
+/// The length of the longest prefix of `0..count` for which `holds`, looked at
+/// in blocks so that the compiler compares several at once.
+#[inline(always)]
+pub(crate) fn leading(count: usize, holds: impl Fn(usize) -> bool) -> usize {
+    const BLOCK: usize = 16;
+    let mut at = 0;
+    while at + BLOCK <= count && (at..at + BLOCK).fold(true, |all, x| all & holds(x)) {
+        at += BLOCK;
+    }
+    let rest = at..count.min(at + BLOCK);
+    at + rest.clone().position(|x| !holds(x)).unwrap_or(rest.len())
+}

@@ -7,6 +7,7 @@ use super::nearness::{DepthSample, Nearness};
 use super::options::StereoOptions;
 use super::rows::{RowPainter, Seen};
 use super::{Fill, inpaint};
+use crate::image::memory::zeroed;
 use crate::{Error, Monitor, Result};
 
 /// What the two eyes see.
@@ -81,16 +82,21 @@ pub fn eyes<D: DepthSample>(
 
 /// An eye in the making.
 pub(super) struct Eye<const C: usize> {
-    pub pixels: Vec<[u8; C]>,
+    pixels: Vec<u8>,
     pub holes: Option<Vec<bool>>,
 }
 
 impl<const C: usize> Eye<C> {
     fn new(count: usize, holes: bool) -> Self {
         Self {
-            pixels: vec![[0; C]; count],
-            holes: holes.then(|| vec![false; count]),
+            pixels: zeroed(count * C),
+            holes: holes.then(|| zeroed(count)),
         }
+    }
+
+    /// The pixels, one after the other.
+    pub fn pixels(&mut self) -> &mut [[u8; C]] {
+        self.pixels.as_chunks_mut().0
     }
 
     /// The rows `from..to` to write to.
@@ -100,7 +106,7 @@ impl<const C: usize> Eye<C> {
             .holes
             .as_mut()
             .map(|holes| holes[part.clone()].chunks_mut(width));
-        let pixels = self.pixels[part].chunks_mut(width);
+        let pixels = self.pixels.as_chunks_mut().0[part].chunks_mut(width);
         pixels
             .map(|pixels| Seen {
                 pixels,
@@ -112,8 +118,7 @@ impl<const C: usize> Eye<C> {
     fn into_arrays(self, shape: (usize, usize)) -> Result<(Array3<u8>, Option<Array2<bool>>)> {
         let wrong = |error: ndarray::ShapeError| Error::invalid(error.to_string());
         let (height, width) = shape;
-        let pixels =
-            Array3::from_shape_vec((height, width, C), self.pixels.into_flattened()).map_err(wrong)?;
+        let pixels = Array3::from_shape_vec((height, width, C), self.pixels).map_err(wrong)?;
         let holes = self
             .holes
             .map(|holes| Array2::from_shape_vec(shape, holes))

@@ -33,7 +33,10 @@ fn scene(width: usize, height: usize, seed: u64) -> (Array3<u8>, Array2<u16>) {
         (y * 20_000 / height + x * 5_000 / width) as u16
     });
     for _ in 0..6 {
-        let (x, y) = (random.below(width as u64) as usize, random.below(height as u64) as usize);
+        let (x, y) = (
+            random.below(width as u64) as usize,
+            random.below(height as u64) as usize,
+        );
         let (right, below) = ((x + width / 5).min(width), (y + height / 3).min(height));
         depth
             .slice_mut(s![y..below, x..right])
@@ -177,7 +180,13 @@ fn polylines_are_what_sorting_every_point_gives() {
         let range = f64::from(high - low);
         let nearness: Vec<f64> = depth
             .iter()
-            .map(|&d| if range > 0.0 { (f64::from(d) - f64::from(low)) / range } else { 0.0 })
+            .map(|&d| {
+                if range > 0.0 {
+                    (f64::from(d) - f64::from(low)) / range
+                } else {
+                    0.0
+                }
+            })
             .collect();
         let options = StereoOptions {
             divergence: (random.unit() - 0.3) * 40.0,
@@ -207,7 +216,10 @@ fn polylines_are_what_sorting_every_point_gives() {
             );
             let same = |eye: &Array3<u8>, expected: &[u8]| eye.iter().eq(expected);
             assert!(same(&seen.left, &left), "{fill} left, round {round}, {options:?}");
-            assert!(same(&seen.right, &right), "{fill} right, round {round}, {options:?}");
+            assert!(
+                same(&seen.right, &right),
+                "{fill} right, round {round}, {options:?}"
+            );
         }
     }
 }
@@ -228,11 +240,22 @@ fn masks_are_black_and_white_and_need_the_openings() {
         // The picture has no black of its own: what is black was never painted.
         for (masked, pixel) in mask.rows().into_iter().zip(eye.rows()) {
             let white = pixel.iter().all(|&channel| channel == 0);
-            assert!(masked.iter().all(|&channel| channel == if white { 255 } else { 0 }));
+            assert!(
+                masked
+                    .iter()
+                    .all(|&channel| channel == if white { 255 } else { 0 })
+            );
         }
         assert!(mask.iter().any(|&channel| channel == 255));
     }
-    let without = drawn(&image, &depth, StereoOptions { holes: false, ..options });
+    let without = drawn(
+        &image,
+        &depth,
+        StereoOptions {
+            holes: false,
+            ..options
+        },
+    );
     let message = compose(&without, Mode::LeftHoles).unwrap_err().to_string();
     assert!(message.contains("left-holes"), "{message}");
 }
@@ -265,7 +288,11 @@ fn openings_are_painted_with_what_lies_behind() {
         let mut levels = [0; 2];
         for ((y, x), _) in holes.indexed_iter().filter(|(_, hole)| **hole) {
             let [red, green] = [eye[[y, x, 0]], eye[[y, x, 1]]];
-            assert!(red < 100 && green > 90, "({x}, {y}) is {:?}", eye.slice(s![y, x, ..]));
+            assert!(
+                red < 100 && green > 90,
+                "({x}, {y}) is {:?}",
+                eye.slice(s![y, x, ..])
+            );
             levels[usize::from(green > 150)] += 1;
         }
         // The weave goes on: both its shades are there in earnest.

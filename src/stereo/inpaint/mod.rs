@@ -47,7 +47,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
         monitor.check()?;
         match shift {
             Some(shift) => draw_eye(pixels, &plane, width, shift, eye),
-            None => eye.pixels.copy_from_slice(pixels),
+            None => eye.pixels().copy_from_slice(pixels),
         }
     }
     Ok(())
@@ -60,7 +60,6 @@ fn draw_eye<const C: usize>(
     shift: Shift,
     eye: &mut Eye<C>,
 ) {
-    let Eye { pixels: out, holes } = eye;
     let height = nearness.len() / width;
     let mut level = Level {
         width,
@@ -90,14 +89,14 @@ fn draw_eye<const C: usize>(
                 }
             },
         );
-    if let Some(holes) = holes {
+    if let Some(holes) = &mut eye.holes {
         for (hole, &n) in holes.iter_mut().zip(&level.nearness) {
             *hole = n < 0.0;
         }
     }
     level.find_backgrounds();
     complete(&mut level);
-    for (out, colour) in out.iter_mut().zip(&level.colours) {
+    for (out, colour) in eye.pixels().iter_mut().zip(&level.colours) {
         out.copy_from_slice(&colour[..C]);
     }
 }
