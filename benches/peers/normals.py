@@ -155,7 +155,8 @@ def main():
                 pairs = [(timed(ours)[0], timed(theirs)[0]) for _ in range(arguments.rounds)]
                 a, b = (statistics.median(wall for wall, _ in times) * 1e3 for times in zip(*pairs))
                 (fast_a, cpu_a), (fast_b, cpu_b) = (
-                    (min(wall for wall, _ in times) * 1e3, min(cpu for _, cpu in times)) for times in zip(*pairs)
+                    (min(wall for wall, _ in times) * 1e3, min(cpu for _, cpu in times))
+                    for times in zip(*pairs)
                 )
                 fastest[name, width] = fast_a
                 print(

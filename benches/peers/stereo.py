@@ -225,7 +225,9 @@ class Numba:
         low, high = float(depth.min()), float(depth.max())
         unit = (depth - low) / (high - low)
         pixels = DIVERGENCE / 100.0 * image.shape[1]
-        return np.hstack([self.eye(image, unit, pixels * 0.5, fill), self.eye(image, unit, -pixels * 0.5, fill)])
+        return np.hstack(
+            [self.eye(image, unit, pixels * 0.5, fill), self.eye(image, unit, -pixels * 0.5, fill)]
+        )
 
 
 class Rilievo:
@@ -273,9 +275,13 @@ def main() -> None:
     os.environ["RAYON_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = str(chosen.threads)
     import numba
 
-    print(f"{chosen.threads} threads, {chosen.rounds} rounds, numba {numba.__version__}, numpy {np.__version__}")
+    print(
+        f"{chosen.threads} threads, {chosen.rounds} rounds, numba {numba.__version__}, numpy {np.__version__}"
+    )
     print(f"load average {os.getloadavg()[0]:.1f}\n" if hasattr(os, "getloadavg") else "")
-    print("| left-right picture, warm | size | rilievo, ms (fastest) | numba, ms (fastest) | faster (fastest) | processor time |")
+    print(
+        "| left-right picture, warm | size | rilievo, ms (fastest) | numba, ms (fastest) | faster (fastest) | processor time |"
+    )
     print("|---|---|---|---|---|---|")
     peers = {name: make() for name, make in PEERS.items()}
     ours: dict[tuple[str, int], float] = {}

@@ -10,7 +10,6 @@ __version__: str
 _Path = str | os.PathLike[str]
 _Progress = Callable[[str, int, int], object]
 _Kind = Literal["inverse", "depth", "metric"]
-_Green = Literal["opengl", "directx"]
 
 class _Cancel(Protocol):
     def is_set(self) -> bool: ...
@@ -312,7 +311,7 @@ def normal_map(
     sobel: int | None = 3,
     post_blur: int | None = None,
     invert: bool = False,
-    green: _Green = "opengl",
+    green: str = "opengl",
 ) -> NDArray[np.uint8]:
     """The reference's normal map, RGB ``[H, W, 3]``: red right, green up, blue towards the viewer.
 
@@ -329,7 +328,7 @@ def camera_normal_map(
     kind: _Kind = "metric",
     fov: float = 55.0,
     intrinsics: tuple[float, float, float, float] | None = None,
-    green: _Green = "opengl",
+    green: str = "opengl",
 ) -> NDArray[np.uint8]:
     """Camera-space normals of the surface in space, RGB ``[H, W, 3]``, true to its angles.
 

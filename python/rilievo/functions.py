@@ -52,7 +52,9 @@ def camera_normal_map(
     """
     if not isinstance(depth, DepthMap):
         depth = DepthMap.from_image(depth)
-    return _native.camera_normal_map(depth.values, kind=depth.kind, fov=fov, intrinsics=intrinsics, green=green)
+    return _native.camera_normal_map(
+        depth.values, kind=depth.kind, fov=fov, intrinsics=intrinsics, green=green
+    )
 
 
 def heat_map(depth_u16: DepthMap | ImageLike) -> Any:
@@ -208,7 +210,9 @@ def read_mesh(path: str | os.PathLike[str]) -> _native.Mesh:
     return _native.read_mesh(path)
 
 
-def save_depth(path: str | os.PathLike[str], depth: DepthMap | Any, *, png_scale: float | None = None) -> None:
+def save_depth(
+    path: str | os.PathLike[str], depth: DepthMap | Any, *, png_scale: float | None = None
+) -> None:
     """Writes depth as numbers: ``.exr``, ``.npy``, ``.tiff`` (float, or uint16 as it is) or 16-bit ``.png``.
 
     ``depth`` is a :class:`DepthMap`, or a float or uint16 array ``[H, W]``.

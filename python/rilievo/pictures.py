@@ -54,11 +54,11 @@ def load_rgba(image: ImageLike) -> Array:
 
 def _opacity(image: ImageLike) -> Array | None:
     if isinstance(image, (str, os.PathLike)):
-        path = os.fspath(image)
+        path, most = os.fspath(image), _max_pixels()
         try:
-            return _native.read_picture(path, max_pixels=_max_pixels())[1]
+            return _native.read_picture(path, max_pixels=most)[1]
         except _native.UnknownFormat:
-            return _opacity(_open_with_pillow(path))
+            return _opacity(_open_with_pillow(path, most))
     if isinstance(image, np.ndarray):
         if image.ndim != 3 or image.shape[2] not in (2, 4):
             return None

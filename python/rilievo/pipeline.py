@@ -134,22 +134,11 @@ def _outputs(
 ) -> Iterator[tuple[Any, ...]]:
     """Kind and payload, and where it is not saved as a picture also the format and the options of that."""
     rgb = pictures.load_rgb(image)
-    height, width = rgb.shape[:2]
     if custom is None:
         depth = _estimate(rgb, options, progress, cancel)
-    elif isinstance(custom, DepthMap):
-        depth = custom
-    elif options.depth_map_kind == "picture":
-        depth = DepthMap.from_image(custom, size=(width, height))
-    else:
-        depth = DepthMap.from_numbers(custom, options.depth_map_kind, scale=options.depth_map_scale)
-    _check_size(depth, (width, height))
-    if custom is None:
         depth_u16 = _stretched(depth, options)
-    elif isinstance(custom, DepthMap) or options.depth_map_kind != "picture":
-        depth_u16 = _stretched(depth.filled(), options)
     else:
-        depth_u16 = depth.to_u16(normalize=False)
+        depth, depth_u16 = _given(custom, (rgb.shape[1], rgb.shape[0]), options)
 
     if options.do_output_depth_prediction:
         yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
@@ -205,6 +194,12 @@ def _outputs(
         )
     if options.gen_heatmap:
         yield "heatmap", _native.heat_map(depth_u16)
+    yield from _solids(rgb, depth, options, progress, cancel)
+
+
+def _solids(
+    rgb: Any, depth: DepthMap, options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[tuple[Any, ...]]:
     axes = {} if options.mesh_axes == "auto" else {"axes": options.mesh_axes}
     if options.gen_simple_mesh:
         mesh = _native.simple_mesh(
@@ -256,17 +251,25 @@ def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | N
     return DepthMap(values, kind)
 
 
-def _stretched(depth: DepthMap, options: Options) -> Any:
-    clip = options.clipdepth_mode if options.clipdepth else None
-    return depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
-
-
-def _check_size(depth: DepthMap, size: tuple[int, int]) -> None:
+def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
+    """The depth that came with a picture, and its 16-bit map."""
+    if not isinstance(custom, DepthMap) and options.depth_map_kind == "picture":
+        depth = DepthMap.from_image(custom, size=size)
+        return depth, depth.to_u16(normalize=False)
+    if not isinstance(custom, DepthMap):
+        custom = DepthMap.from_numbers(custom, options.depth_map_kind, scale=options.depth_map_scale)
+    depth = custom
     if depth.size != size:
         raise ValueError(
             f"the depth map is {depth.size[0]}x{depth.size[1]} but the picture {size[0]}x{size[1]}; "
             "give one of the picture's size, or a depth picture, which is resized"
         )
+    return depth, _stretched(depth.filled(), options)
+
+
+def _stretched(depth: DepthMap, options: Options) -> Any:
+    clip = options.clipdepth_mode if options.clipdepth else None
+    return depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
 
 
 def _list_of(images: Any) -> list[Any]:

