@@ -6,11 +6,19 @@
 ...     output.image.save(f"{output.kind}.png")
 """
 
+try:
+    from rilievo import _native as _native
+except ImportError as _error:
+    from rilievo import _cuda
+
+    _cuda.load(_error)
+
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
 from rilievo.functions import (
     camera_normal_map,
+    depth_mask,
     heat_map,
     normal_map,
     point_cloud,
@@ -22,7 +30,7 @@ from rilievo.functions import (
 )
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import estimate_depth, generate, unload
+from rilievo.pipeline import devices, estimate_depth, generate, unload
 from rilievo.saving import Saver
 
 __all__ = [
@@ -35,6 +43,8 @@ __all__ = [
     "Saver",
     "__version__",
     "camera_normal_map",
+    "depth_mask",
+    "devices",
     "estimate_depth",
     "generate",
     "heat_map",

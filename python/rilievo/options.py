@@ -31,7 +31,9 @@ class Row:
     ``type`` is flag, whole, number, text, choice, several or path: a file of
     the machine rilievo runs on, which a surface that serves strangers does not
     offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
-    legal unless ``check`` says otherwise.
+    legal unless ``check`` says otherwise. ``shown_if`` names the flag without
+    which the option does nothing (``!flag``: with which), so that panels can
+    hide it.
     """
 
     type: str
@@ -43,6 +45,7 @@ class Row:
     high: float | None = None
     step: float | None = None
     alias: str | None = None
+    shown_if: str | None = None
     check: Limit | None = None
 
 
@@ -153,6 +156,7 @@ class Options:
         step=64,
         check=_side,
         help="network input width in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     net_height: int | None = _row(
         None,
@@ -164,6 +168,7 @@ class Options:
         step=64,
         check=_side,
         help="network input height in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     refine: bool | None = _row(
         None,
@@ -181,6 +186,7 @@ class Options:
         "Invert (black = near, white = far)",
         alias="--invert",
         help="invert the written depth map; nothing else sees it",
+        shown_if="do_output_depth",
     )
     output_depth_combine: bool = _row(
         False,
@@ -189,6 +195,7 @@ class Options:
         "Combine input and depth into one picture",
         alias="--combine",
         help="write picture and depth as one 8-bit picture instead of the depth map alone",
+        shown_if="do_output_depth",
     )
     output_depth_combine_axis: str = _row(
         "Horizontal",
@@ -197,6 +204,7 @@ class Options:
         "Combine axis",
         choices=("Vertical", "Horizontal"),
         help="depth below the picture, or to its right",
+        shown_if="output_depth_combine",
     )
     output_depth_both: bool = _row(
         False,
@@ -204,6 +212,7 @@ class Options:
         "depth",
         "Keep the depth map beside the combined picture",
         help="with --combine: write the 16-bit depth map too",
+        shown_if="output_depth_combine",
     )
     do_output_depth_prediction: bool = _row(
         False,
@@ -227,6 +236,7 @@ class Options:
         "Format of depth values",
         choices=("exr", "npy", "tiff", "png"),
         help="png: millimetres in 16 bits, relative depth stretched",
+        shown_if="output_depth_values",
     )
     depth_map_kind: str = _row(
         "picture",
@@ -254,9 +264,19 @@ class Options:
         "Clip mode",
         choices=("Range", "Outliers"),
         help="Range: cut at fractions of the range; Outliers: at fractions of the pixels",
+        shown_if="clipdepth",
     )
     clipdepth_far: float = _row(
-        0.0, "number", "depth", "Far clip", low=0, high=1, step=0.001, check=_unit, help="lower bound, 0 to 1"
+        0.0,
+        "number",
+        "depth",
+        "Far clip",
+        low=0,
+        high=1,
+        step=0.001,
+        check=_unit,
+        help="lower bound, 0 to 1",
+        shown_if="clipdepth",
     )
     clipdepth_near: float = _row(
         1.0,
@@ -268,6 +288,7 @@ class Options:
         step=0.001,
         check=_unit,
         help="upper bound, 0 to 1",
+        shown_if="clipdepth",
     )
 
     gen_stereo: bool = _row(
@@ -285,6 +306,7 @@ class Options:
         "Output",
         choices=STEREO_MODES,
         help="layouts to write, separated by commas",
+        shown_if="gen_stereo",
     )
     stereo_divergence: float = _row(
         2.5,
@@ -295,6 +317,7 @@ class Options:
         high=15.005,
         step=0.01,
         help="largest shift between the eyes in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_separation: float = _row(
         0.0,
@@ -305,6 +328,7 @@ class Options:
         high=5,
         step=0.01,
         help="constant shift in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_fill_algo: str = _row(
         "polylines_sharp",
@@ -313,6 +337,7 @@ class Options:
         "Gap fill technique",
         choices=STEREO_FILLS,
         help="how areas only one eye sees are filled",
+        shown_if="gen_stereo",
     )
     stereo_offset_exponent: float = _row(
         1.0,
@@ -324,6 +349,7 @@ class Options:
         step=1,
         check=_positive,
         help="shift = nearness to this power",
+        shown_if="gen_stereo",
     )
     stereo_balance: float = _row(
         0.0,
@@ -335,6 +361,7 @@ class Options:
         step=0.05,
         check=_balance,
         help="-1: only the right eye moves; 1: only the left one",
+        shown_if="gen_stereo",
     )
 
     stereo_convergence: float = _row(
@@ -347,6 +374,7 @@ class Options:
         step=0.01,
         check=_unit,
         help="which nearness lies in the plane of the screen: 0 the farthest point, 1 the nearest",
+        shown_if="gen_stereo",
     )
     stereo_alpha: bool = _row(
         False,
@@ -354,13 +382,19 @@ class Options:
         "stereo",
         "Keep transparency",
         help="the picture's transparency moves with its colours; anaglyphs have none",
+        shown_if="gen_stereo",
     )
 
     gen_normalmap: bool = _row(
         False, "flag", "normal", "Generate NormalMap", alias="--normalmap", help="write a normal map"
     )
     normalmap_pre_blur: bool = _row(
-        False, "flag", "normal", "Smooth before calculating normals", help="Gaussian blur of the depth first"
+        False,
+        "flag",
+        "normal",
+        "Smooth before calculating normals",
+        help="Gaussian blur of the depth first",
+        shown_if="gen_normalmap",
     )
     normalmap_pre_blur_kernel: int = _row(
         3,
@@ -372,9 +406,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_pre_blur",
     )
     normalmap_sobel: bool = _row(
-        True, "flag", "normal", "Sobel gradient", help="Sobel instead of plain central differences"
+        True,
+        "flag",
+        "normal",
+        "Sobel gradient",
+        help="Sobel instead of plain central differences",
+        shown_if="gen_normalmap",
     )
     normalmap_sobel_kernel: int = _row(
         3,
@@ -386,9 +426,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size of the Sobel gradient",
+        shown_if="normalmap_sobel",
     )
     normalmap_post_blur: bool = _row(
-        False, "flag", "normal", "Smooth after calculating normals", help="Gaussian blur of the normals"
+        False,
+        "flag",
+        "normal",
+        "Smooth after calculating normals",
+        help="Gaussian blur of the normals",
+        shown_if="gen_normalmap",
     )
     normalmap_post_blur_kernel: int = _row(
         3,
@@ -400,8 +446,11 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_post_blur",
     )
-    normalmap_invert: bool = _row(False, "flag", "normal", "Invert normals", help="invert before calculating")
+    normalmap_invert: bool = _row(
+        False, "flag", "normal", "Invert normals", help="invert before calculating", shown_if="gen_normalmap"
+    )
     normalmap_green: str = _row(
         "opengl",
         "choice",
@@ -409,6 +458,7 @@ class Options:
         "Green channel",
         choices=("opengl", "directx"),
         help="green grows upwards for OpenGL, Blender and Unity, downwards for DirectX and Unreal",
+        shown_if="gen_normalmap",
     )
     gen_camera_normalmap: bool = _row(
         False,
@@ -432,10 +482,20 @@ class Options:
         help="write a 3D mesh of the picture",
     )
     simple_mesh_occlude: bool = _row(
-        True, "flag", "mesh", "Remove occluded edges", help="leave out triangles that span a depth edge"
+        True,
+        "flag",
+        "mesh",
+        "Remove occluded edges",
+        help="leave out triangles that span a depth edge",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_spherical: bool = _row(
-        False, "flag", "mesh", "Equirectangular projection", help="for 360 degree panoramas"
+        False,
+        "flag",
+        "mesh",
+        "Equirectangular projection",
+        help="for 360 degree panoramas",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_fov: float = _row(
         55.0,
@@ -447,6 +507,7 @@ class Options:
         step=1,
         check=_fov,
         help="of the camera that took the picture, in degrees",
+        shown_if="gen_simple_mesh",
     )
     camera_intrinsics: str | None = _row(
         None,
@@ -466,6 +527,7 @@ class Options:
         step=64,
         check=_side,
         help="larger pictures are meshed at this size",
+        shown_if="gen_simple_mesh",
     )
     mesh_format: str = _row(
         "glb",
@@ -475,6 +537,7 @@ class Options:
         choices=("glb", "obj", "obj-textured", "ply"),
         help="glb: textured and upright; obj: vertex colours as the reference; obj-textured: with a material "
         "and a picture; ply: binary",
+        shown_if="gen_simple_mesh",
     )
     mesh_axes: str = _row(
         "auto",
@@ -483,6 +546,7 @@ class Options:
         "Mesh axes",
         choices=("auto", "gltf", "blender", "opencv", "pytorch3d"),
         help="where x, y and z point in OBJ and PLY; auto: as the reference in obj, else gltf (right, up, back)",
+        shown_if="gen_simple_mesh",
     )
     gen_point_cloud: bool = _row(
         False,
@@ -502,6 +566,7 @@ class Options:
         step=0.01,
         check=_tolerance,
         help="leave out points beside which depth jumps by more than this share; 0 keeps all",
+        shown_if="gen_point_cloud",
     )
     point_cloud_voxel: float = _row(
         0.0,
@@ -513,6 +578,7 @@ class Options:
         step=0.01,
         check=_tolerance,
         help="one point for every cube of this edge length, in units of depth; 0 keeps all",
+        shown_if="gen_point_cloud",
     )
 
     def __post_init__(self) -> None:

@@ -32,6 +32,11 @@ class Output:
     save_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def is_picture(self) -> bool:
+        """Whether it is something to look at: not a mesh, nor a file of numbers."""
+        return not isinstance(self.payload, _native.Mesh) and self.kind != "depth_values"
+
+    @property
     def image(self) -> Image.Image:
         """The payload as a PIL image: mode I;16, RGB or RGBA (F for a raw prediction).
 

@@ -38,6 +38,11 @@ def suffix(kind: str) -> str:
     }.get(kind, f"-{kind}")
 
 
+def extension(format: str) -> str:
+    """What the name of a file in this format ends in."""
+    return "obj" if format == "obj-textured" else format
+
+
 def write(
     output: Output, path: Path, text: dict[str, str] | None = None, *, quality: int = PICTURE_QUALITY
 ) -> None:
@@ -112,7 +117,7 @@ class Saver:
 
     def _extension(self, output: Output) -> str:
         if output.format is not None:
-            return "obj" if output.format == "obj-textured" else output.format
+            return extension(output.format)
         if output.kind == "depth_prediction":
             return "npy"
         return (
