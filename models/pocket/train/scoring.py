@@ -8,6 +8,7 @@ Prints a line a checkpoint and network area: AbsRel / delta < 1.25 / ordinal acc
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -59,19 +60,28 @@ def ordinal(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray, rng: n
     return float(right[apart].mean()) if apart.any() else np.nan
 
 
-def real_pairs(network: nn.Module, folder: Path, area: int) -> dict[str, np.ndarray]:
-    """AbsRel, delta < 1.25 and ordinal accuracy by group, over the pairs that `folder`/index.json lists."""
-    rng = np.random.default_rng(0)
-    scores: dict[str, list[tuple[float, float, float]]] = {}
+@functools.lru_cache(maxsize=1)
+def load_pairs(folder: Path) -> list[tuple[dict, np.ndarray, np.ndarray, np.ndarray]]:
+    """What `folder`/index.json lists: item, picture, inverse depth, and where that is known."""
+    pairs = []
     for item in json.loads((folder / "index.json").read_text())["items"]:
-        picture = cv2.imread(str(folder / f"{item['id']}.jpg"))[..., ::-1]
+        picture = np.ascontiguousarray(cv2.imread(str(folder / f"{item['id']}.jpg"))[..., ::-1])
         raw = (
             cv2.imread(str(folder / f"{item['id']}.png"), -1).astype(np.float32)
             * item["metres_or_px_per_count"]
         )
         valid = raw > 0
         truth = np.where(valid, 1 / np.maximum(raw, 1e-6), 0) if item["kind"] == "depth" else raw
-        prediction = predict(network, np.ascontiguousarray(picture), area)
+        pairs.append((item, picture, truth, valid))
+    return pairs
+
+
+def real_pairs(network: nn.Module, folder: Path, area: int) -> dict[str, np.ndarray]:
+    """AbsRel, delta < 1.25 and ordinal accuracy by group, over the pairs that `folder`/index.json lists."""
+    rng = np.random.default_rng(0)
+    scores: dict[str, list[tuple[float, float, float]]] = {}
+    for item, picture, truth, valid in load_pairs(folder):
+        prediction = predict(network, picture, area)
         order = ordinal(prediction, truth, valid, rng)
         relative = delta = np.nan
         if item["source"] != "midd06":  # its disparities lack an offset: only their order means something
