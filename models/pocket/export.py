@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from network import encoder_of
 from safetensors.numpy import save_file
 
 ENCODER_EPS = 1e-3
@@ -54,7 +55,7 @@ def main() -> None:
     folded = convert(weights)
     config = {
         "version": arguments.version,
-        "licence": "MIT; the encoder started from EfficientNet-lite0 (Apache-2.0)",
+        "licence": f"MIT; the encoder started from EfficientNet-{encoder_of(state)} (Apache-2.0)",
         **architecture(folded, arguments.net_size),
     }
     halves = {name: half(name, value) for name, value in folded.items()}

@@ -1,6 +1,6 @@
 """How good a network is: on real pairs (never trained on) and at the edges of held-out renders.
 
-    python scoring.py CHECKPOINT... [--pairs DIR] [--held-out DIR] [--areas N...]
+    python scoring.py CHECKPOINT... [--pairs DIR] [--held-out DIR] [--areas N...] [--flip]
 
 Prints a line a checkpoint and network area: AbsRel / delta < 1.25 / ordinal accuracy by group.
 """
@@ -30,8 +30,11 @@ GROUPS = {
 EDGE_RATIOS = (1.08, 1.12, 1.18, 1.25)
 
 
-def predict(network: nn.Module, picture: np.ndarray, area: int) -> np.ndarray:
-    """Inverse depth of `picture` (RGB bytes), at its size, from a network input of about `area` pixels."""
+def predict(network: nn.Module, picture: np.ndarray, area: int, flip: bool = False) -> np.ndarray:
+    """Inverse depth of `picture` (RGB bytes), at its size, from a network input of about `area` pixels.
+
+    With `flip`, the mean of that and of what the mirrored picture gives.
+    """
     height, width = picture.shape[:2]
     scale = (area / (height * width)) ** 0.5
     size = tuple(max(64, round(side * scale / 32) * 32) for side in (width, height))
@@ -39,7 +42,10 @@ def predict(network: nn.Module, picture: np.ndarray, area: int) -> np.ndarray:
     device = next(network.parameters()).device
     x = torch.from_numpy((small.transpose(2, 0, 1)[None] - 127) / 128).to(device)
     with torch.no_grad():
-        y = network(x)[0].float().cpu().numpy()
+        y = network(x)[0]
+        if flip:
+            y = (y + network(x.flip(3))[0].flip(1)) / 2
+        y = y.float().cpu().numpy()
     return cv2.resize(y, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -76,12 +82,12 @@ def load_pairs(folder: Path) -> list[tuple[dict, np.ndarray, np.ndarray, np.ndar
     return pairs
 
 
-def real_pairs(network: nn.Module, folder: Path, area: int) -> dict[str, np.ndarray]:
+def real_pairs(network: nn.Module, folder: Path, area: int, flip: bool = False) -> dict[str, np.ndarray]:
     """AbsRel, delta < 1.25 and ordinal accuracy by group, over the pairs that `folder`/index.json lists."""
     rng = np.random.default_rng(0)
     scores: dict[str, list[tuple[float, float, float]]] = {}
     for item, picture, truth, valid in load_pairs(folder):
-        prediction = predict(network, picture, area)
+        prediction = predict(network, picture, area, flip)
         order = ordinal(prediction, truth, valid, rng)
         relative = delta = np.nan
         if item["source"] != "midd06":  # its disparities lack an offset: only their order means something
@@ -162,6 +168,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--held-out", type=Path)
     parser.add_argument("--areas", type=int, nargs="+", default=[192 * 256, 256 * 256])
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture's depth")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for checkpoint in arguments.checkpoints:
@@ -169,7 +176,8 @@ def main() -> None:
         if arguments.pairs:
             for area in arguments.areas:
                 print(
-                    f"{checkpoint.name} @{area}: {line(real_pairs(network, arguments.pairs, area))}",
+                    f"{checkpoint.name} @{area}: "
+                    f"{line(real_pairs(network, arguments.pairs, area, arguments.flip))}",
                     flush=True,
                 )
         if arguments.held_out:
