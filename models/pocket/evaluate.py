@@ -187,7 +187,7 @@ def torch_predictor(checkpoint: Path, net_size: tuple[int, int]) -> Predictor:
         size = tuple(max(1, round(side * scale / 32)) * 32 for side in (width, height))
         x = (cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) - 127) / 128
         with torch.no_grad():
-            prediction = pocket(torch.from_numpy(x).permute(2, 0, 1)[None])[0].numpy()
+            prediction = network.mirrored(pocket, torch.from_numpy(x).permute(2, 0, 1)[None])[0].numpy()
         return cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR)
 
     return predict
@@ -197,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--net-size", type=int, nargs=2, default=(208, 160))
+    parser.add_argument("--net-size", type=int, nargs=2, default=(288, 224))
     parser.add_argument("--renders", type=Path)
     chosen = parser.parse_args()
     everything = list(pairs(chosen.pairs))

@@ -147,6 +147,12 @@ class Pocket(nn.Module):
         return self.head(self.features(x))[:, 0]
 
 
+def mirrored(network: Pocket, x: Tensor) -> Tensor:
+    """The mean of what is predicted for `x` and for its mirror image, as rilievo takes it."""
+    plain, flipped = network(torch.cat([x, x.flip(3)])).chunk(2)
+    return (plain + flipped.flip(2)) / 2
+
+
 def encoder_of(state: dict[str, Tensor]) -> str:
     """Which encoder the weights are of; their names start with `enc.` or with nothing."""
     blocks = {key.removeprefix("enc.").split(".")[1] for key in state if "_blocks." in key}

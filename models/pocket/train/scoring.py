@@ -16,7 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import network as pocket  # noqa: E402
 
 GROUPS = {
     "nyu": "indoor",
@@ -30,7 +32,7 @@ GROUPS = {
 EDGE_RATIOS = (1.08, 1.12, 1.18, 1.25)
 
 
-def predict(network: nn.Module, picture: np.ndarray, area: int, flip: bool = False) -> np.ndarray:
+def predict(network: pocket.Pocket, picture: np.ndarray, area: int, flip: bool = False) -> np.ndarray:
     """Inverse depth of `picture` (RGB bytes), at its size, from a network input of about `area` pixels.
 
     With `flip`, the mean of that and of what the mirrored picture gives.
@@ -42,10 +44,7 @@ def predict(network: nn.Module, picture: np.ndarray, area: int, flip: bool = Fal
     device = next(network.parameters()).device
     x = torch.from_numpy((small.transpose(2, 0, 1)[None] - 127) / 128).to(device)
     with torch.no_grad():
-        y = network(x)[0]
-        if flip:
-            y = (y + network(x.flip(3))[0].flip(1)) / 2
-        y = y.float().cpu().numpy()
+        y = (pocket.mirrored(network, x) if flip else network(x))[0].float().cpu().numpy()
     return cv2.resize(y, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -82,7 +81,7 @@ def load_pairs(folder: Path) -> list[tuple[dict, np.ndarray, np.ndarray, np.ndar
     return pairs
 
 
-def real_pairs(network: nn.Module, folder: Path, area: int, flip: bool = False) -> dict[str, np.ndarray]:
+def real_pairs(network: pocket.Pocket, folder: Path, area: int, flip: bool = False) -> dict[str, np.ndarray]:
     """AbsRel, delta < 1.25 and ordinal accuracy by group, over the pairs that `folder`/index.json lists."""
     rng = np.random.default_rng(0)
     scores: dict[str, list[tuple[float, float, float]]] = {}
@@ -142,7 +141,7 @@ def boundary(prediction: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(scores)) if scores else np.nan
 
 
-def renders(network: nn.Module, folder: Path) -> tuple[float, float]:
+def renders(network: pocket.Pocket, folder: Path) -> tuple[float, float]:
     """Ordinal accuracy and boundary F-score over all shards of `folder`, at their own size."""
     rng = np.random.default_rng(0)
     orders, bounds = [], []
@@ -158,9 +157,6 @@ def renders(network: nn.Module, folder: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    import network as pocket
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

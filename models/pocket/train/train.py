@@ -53,7 +53,7 @@ GRADIENTS, SHARP_GRADIENTS = 0.5, 2.0
 FROZEN_BLOCKS = 3
 AVERAGE_EVERY, AVERAGE_KEPT = 4, 0.995
 CHECKPOINT_SECONDS = 60
-EVALUATE_EVERY = 0.1
+EVALUATE_EVERY = 0.2
 NORM_BATCHES = 60
 LONGEST_WAIT = 90
 
@@ -117,7 +117,7 @@ class Training:
         self.arguments, self.run = arguments, arguments.run
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        torch.backends.cudnn.benchmark = True
+        # Not cudnn.benchmark: with so many shapes its trials take longer than they save.
         torch.manual_seed(arguments.seed)
         self.pool = Pool(arguments.shards, arguments.keep_shards, arguments.pool, self.device)
         self.steps = 0
