@@ -69,7 +69,8 @@ def pairs(folder: Path) -> Iterator[Pair]:
 def renders(folder: Path) -> Iterator[Pair]:
     for file in sorted(folder.glob("*.rgb.npy")):
         depths = np.load(str(file).replace(".rgb.", ".inv.")).astype(np.float32)
-        for rgb, inverse in zip(np.load(file), depths):
+        # The renderer makes two pictures of every scene.
+        for rgb, inverse in zip(np.load(file)[::2], depths[::2]):
             yield Pair("render", rgb, inverse, np.ones(inverse.shape, bool), None)
 
 

@@ -11,9 +11,7 @@ BLURRED = 0.2
 NOISY = 0.3
 
 
-def augment(
-    pictures: Tensor, depths: Tensor, size: tuple[int, int], least: float
-) -> tuple[Tensor, Tensor]:
+def augment(pictures: Tensor, depths: Tensor, size: tuple[int, int], least: float) -> tuple[Tensor, Tensor]:
     """Crops of (n, height, width, 3) bytes at `size`, as the network takes them; depths at half that, not interpolated.
 
     Every crop has at least the share `least` of the largest one that has the shape of `size`, before its shape

@@ -26,7 +26,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -42,7 +41,17 @@ from pool import Pool  # noqa: E402
 ENCODER_RATE, DECODER_RATE = 4e-4, 2.5e-3
 WARM_UP = 100
 # Heights and widths, as often as they are listed; the larger ones from LARGE_FROM on, with less of a zoom.
-SIZES = ((192, 256), (256, 192), (192, 256), (224, 224), (192, 256), (256, 192), (160, 320), (192, 256), (128, 384))
+SIZES = (
+    (192, 256),
+    (256, 192),
+    (192, 256),
+    (224, 224),
+    (192, 256),
+    (256, 192),
+    (160, 320),
+    (192, 256),
+    (128, 384),
+)
 LARGE_SIZES = ((224, 288), (288, 224), (224, 288), (256, 256), (224, 288), (192, 352), (160, 416))
 LARGE_FROM = 0.7
 LEAST, LARGE_LEAST = 0.6, 0.75
@@ -365,9 +374,14 @@ def main() -> None:
     parser.add_argument("--keep-shards", action="store_true", help="do not delete shards that were read")
     parser.add_argument("--batch", type=int, default=64 if torch.cuda.is_available() else 16)
     parser.add_argument("--pool", type=int, default=4096, help="pictures kept in the memory of the device")
-    parser.add_argument("--at-least", type=int, default=256, help="pictures to wait for before the first step")
     parser.add_argument(
-        "--reuse", type=float, default=0.0, help="take in new pictures only after this many passes over the old ones"
+        "--at-least", type=int, default=256, help="pictures to wait for before the first step"
+    )
+    parser.add_argument(
+        "--reuse",
+        type=float,
+        default=0.0,
+        help="take in new pictures only after this many passes over the old ones",
     )
     parser.add_argument(
         "--rate",
