@@ -16,7 +16,18 @@ except ImportError as _error:
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
-from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
+from rilievo.functions import (
+    camera_normal_map,
+    depth_mask,
+    heat_map,
+    normal_map,
+    point_cloud,
+    read_mesh,
+    save_depth,
+    simple_mesh,
+    stereo_eyes,
+    stereo_images,
+)
 from rilievo.options import Options
 from rilievo.outputs import Output
 from rilievo.pipeline import devices, estimate_depth, generate, unload
@@ -31,6 +42,8 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "camera_normal_map",
+    "depth_mask",
     "devices",
     "estimate_depth",
     "generate",
@@ -38,6 +51,8 @@ __all__ = [
     "models",
     "normal_map",
     "point_cloud",
+    "read_mesh",
+    "save_depth",
     "simple_mesh",
     "stereo_eyes",
     "stereo_images",
