@@ -16,8 +16,9 @@ use rilievo::Monitor;
 use rilievo::networks::DepthNetwork;
 use rilievo::networks::leres::LeReS;
 use rilievo::networks::midas_v21::{Config, MidasV21};
+use rilievo::networks::pocket::{Config as PocketConfig, Pocket};
 use rilievo::networks::u2net::U2Net;
-use rilievo::weights::Checkpoint;
+use rilievo::weights::{Checkpoint, Weights};
 
 type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor>>;
 
@@ -39,12 +40,17 @@ fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error
             &device,
             dtype,
         )?)),
+        "pocket" => {
+            let bytes = std::fs::read(checkpoint.path())?;
+            let weights = Weights::new(checkpoint, &device, dtype);
+            depth(Box::new(Pocket::new(PocketConfig::read(&bytes)?, &weights)?))
+        }
         "res101" => depth(Box::new(LeReS::load(checkpoint, &device, dtype)?)),
         "u2netp" => {
             let network = U2Net::load(checkpoint, &device, dtype)?;
             Box::new(move |x| network.forward(x, &Monitor::silent()))
         }
-        _ => return Err("known networks are midas_v21_small, midas_v21, res101 and u2netp".into()),
+        _ => return Err("known networks are pocket, midas_v21_small, midas_v21, res101 and u2netp".into()),
     })
 }
 

@@ -10,17 +10,20 @@ use super::simd::{Kind, Lanes, Level, Vector};
 
 /// Columns of a strip.
 pub(super) const fn strip_width(level: Level) -> usize {
+    lanes(level) * VECTORS
+}
+
+/// Columns that are computed together at least: a last strip with no more is done in half the time.
+pub(super) const fn lanes(level: Level) -> usize {
     match level.0 {
-        Kind::Portable => Lanes::LANES * VECTORS,
+        Kind::Portable => Lanes::LANES,
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx2 => 8 * VECTORS,
+        Kind::Avx2 => 8,
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => 16 * VECTORS,
+        Kind::Avx512 => 16,
     }
 }
 
-/// The most columns a strip has on any processor.
-const MAX_STRIP: usize = 16 * VECTORS;
 /// Vectors of a strip's row.
 const VECTORS: usize = 2;
 
@@ -33,7 +36,8 @@ pub(super) struct Left<'a> {
 
 /// The right matrix, in strips of [`strip_width`] columns: row `k` of strip
 /// `s` is the [`strip_width`] elements of `data` from `s * strip` plus the
-/// place `rows` says. Columns beyond the matrix may hold anything.
+/// place `rows` says. Columns beyond the matrix may hold anything. A last strip
+/// of at most [`lanes`] columns need not have more than [`lanes`] elements in a row.
 #[derive(Clone, Copy)]
 pub(super) struct Strips<'a> {
     pub(super) data: &'a [f32],
@@ -89,8 +93,10 @@ pub(super) unsafe fn multiply(
     }
     if depth > 0 {
         let width = strip_width(level);
-        let last = (n.div_ceil(width) - 1) * right.strip + right.rows.furthest(depth);
-        assert!(last + width <= right.data.len());
+        let before = n.div_ceil(width) - 1;
+        let used = if n - before * width > lanes(level) { width } else { lanes(level) };
+        assert!(before * right.strip + right.rows.furthest(depth) + used <= right.data.len());
+        assert!(before == 0 || (before - 1) * right.strip + right.rows.furthest(depth) + width <= right.data.len());
         assert!((m - 1) * left.row + depth <= left.data.len());
     }
     let size = (m, depth, n);
@@ -120,118 +126,108 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
     let width = V::LANES * VECTORS;
     for (strip, first) in (0..n).step_by(width).enumerate() {
         let columns = width.min(n - first);
-        // SAFETY: the caller's promises, for part of the rows and columns.
+        // SAFETY: the caller's promises, for part of the columns.
         unsafe {
             let b = right.data.as_ptr().add(strip * right.strip);
-            let mut row = 0;
-            while row < m {
-                let a = left.data.as_ptr().add(row * left.row);
-                let to = Target {
-                    start: target.start.add(row * target.row + first),
-                    row: target.row,
-                };
-                row += match m - row {
-                    rest if rest >= ROWS => {
-                        block::<V, ROWS>(depth, a, left.row, b, right.rows, to, columns, add)
-                    }
-                    8.. => block::<V, 8>(depth, a, left.row, b, right.rows, to, columns, add),
-                    4..8 => block::<V, 4>(depth, a, left.row, b, right.rows, to, columns, add),
-                    2..4 => block::<V, 2>(depth, a, left.row, b, right.rows, to, columns, add),
-                    _ => block::<V, 1>(depth, a, left.row, b, right.rows, to, columns, add),
-                };
+            let to = Target {
+                start: target.start.add(first),
+                row: target.row,
+            };
+            if columns > V::LANES {
+                strip_of::<V, ROWS, VECTORS>((m, depth, columns), left, b, right.rows, to, add);
+            } else {
+                strip_of::<V, ROWS, 1>((m, depth, columns), left, b, right.rows, to, add);
             }
         }
     }
 }
 
-/// `R` rows of one strip; returns `R`.
+/// All rows of one strip of at most `N` vectors.
 ///
 /// # Safety
 /// As [`strips`].
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn block<V: Vector, const R: usize>(
-    depth: usize,
-    a: *const f32,
-    a_row: usize,
-    b: *const f32,
-    rows: Rows<'_>,
-    target: Target,
-    columns: usize,
-    add: bool,
-) -> usize {
-    let width = V::LANES * VECTORS;
-    // SAFETY: the caller's promises. A strip that is not full goes through `edge`, so that nothing
-    // beyond the target's columns is touched.
-    unsafe {
-        if columns == width {
-            registers::<V, R>(depth, a, a_row, b, rows, target, add);
-        } else {
-            let mut edge = [0f32; 12 * MAX_STRIP];
-            let inner = Target {
-                start: edge.as_mut_ptr(),
-                row: width,
-            };
-            if add {
-                for r in 0..R {
-                    inner
-                        .start
-                        .add(r * width)
-                        .copy_from_nonoverlapping(target.start.add(r * target.row), columns);
-                }
-            }
-            registers::<V, R>(depth, a, a_row, b, rows, inner, add);
-            for r in 0..R {
-                target
-                    .start
-                    .add(r * target.row)
-                    .copy_from_nonoverlapping(inner.start.add(r * width), columns);
-            }
-        }
-    }
-    R
-}
-
-/// # Safety
-/// As [`strips`], for a full strip.
-#[inline(always)]
-unsafe fn registers<V: Vector, const R: usize>(
-    depth: usize,
-    a: *const f32,
-    a_row: usize,
+unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
+    (m, depth, columns): (usize, usize, usize),
+    left: Left<'_>,
     b: *const f32,
     rows: Rows<'_>,
     target: Target,
     add: bool,
 ) {
+    let mut row = 0;
+    while row < m {
+        // SAFETY: the caller's promises, for part of the rows.
+        unsafe {
+            let a = left.data.as_ptr().add(row * left.row);
+            let to = Target {
+                start: target.start.add(row * target.row),
+                row: target.row,
+            };
+            let size = (depth, columns);
+            row += match m - row {
+                rest if rest >= ROWS => block::<V, ROWS, N>(size, a, left.row, b, rows, to, add),
+                8.. => block::<V, 8, N>(size, a, left.row, b, rows, to, add),
+                4..8 => block::<V, 4, N>(size, a, left.row, b, rows, to, add),
+                2..4 => block::<V, 2, N>(size, a, left.row, b, rows, to, add),
+                _ => block::<V, 1, N>(size, a, left.row, b, rows, to, add),
+            };
+        }
+    }
+}
+
+/// `R` rows of one strip, kept in registers; returns `R`.
+///
+/// # Safety
+/// As [`strips`].
+#[inline(always)]
+unsafe fn block<V: Vector, const R: usize, const N: usize>(
+    (depth, columns): (usize, usize),
+    a: *const f32,
+    a_row: usize,
+    b: *const f32,
+    rows: Rows<'_>,
+    target: Target,
+    add: bool,
+) -> usize {
+    // Of the last vector only these columns are the target's.
+    let last = columns - (N - 1) * V::LANES;
     // SAFETY: the caller's promises.
     unsafe {
-        let mut sums = [[V::splat(0.0); VECTORS]; R];
+        let at = |r: usize, v: usize| target.start.add(r * target.row + v * V::LANES);
+        let mut sums = [[V::splat(0.0); N]; R];
         if add {
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = V::load(target.start.add(r * target.row + v * V::LANES));
+                    *sum = match v + 1 == N && last < V::LANES {
+                        true => V::load_first(at(r, v), last),
+                        false => V::load(at(r, v)),
+                    };
                 }
             }
         }
         match rows {
             Rows::Every(step) => {
                 for k in 0..depth {
-                    sums = accumulate::<V, R>(sums, a.add(k), a_row, b.add(k * step));
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.add(k * step));
                 }
             }
             Rows::At(table) => {
                 for (k, &at) in table[..depth].iter().enumerate() {
-                    sums = accumulate::<V, R>(sums, a.add(k), a_row, b.add(at));
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.add(at));
                 }
             }
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
-                sum.store(target.start.add(r * target.row + v * V::LANES));
+                match v + 1 == N && last < V::LANES {
+                    true => sum.store_first(at(r, v), last),
+                    false => sum.store(at(r, v)),
+                }
             }
         }
     }
+    R
 }
 
 /// One step in depth.
@@ -239,15 +235,15 @@ unsafe fn registers<V: Vector, const R: usize>(
 /// # Safety
 /// As [`strips`].
 #[inline(always)]
-unsafe fn accumulate<V: Vector, const R: usize>(
-    mut sums: [[V; VECTORS]; R],
+unsafe fn accumulate<V: Vector, const R: usize, const N: usize>(
+    mut sums: [[V; N]; R],
     a: *const f32,
     a_row: usize,
     b: *const f32,
-) -> [[V; VECTORS]; R] {
+) -> [[V; N]; R] {
     // SAFETY: the caller's promises.
     unsafe {
-        let b: [V; VECTORS] = std::array::from_fn(|v| V::load(b.add(v * V::LANES)));
+        let b: [V; N] = std::array::from_fn(|v| V::load(b.add(v * V::LANES)));
         for (r, sums) in sums.iter_mut().enumerate() {
             let a = V::splat(*a.add(r * a_row));
             for (sum, b) in sums.iter_mut().zip(b) {
@@ -395,7 +391,8 @@ mod tests {
     #[should_panic(expected = "assertion failed")]
     fn a_matrix_shorter_than_it_should_be_is_refused() {
         let level = Level::detected();
-        let (a, b, mut out) = ([0f32; 4], vec![0f32; 2 * strip_width(level) - 1], [0f32; 4]);
+        let short = strip_width(level) + lanes(level) - 1;
+        let (a, b, mut out) = ([0f32; 4], vec![0f32; short], [0f32; 4]);
         let right = Strips {
             data: &b,
             strip: 0,

@@ -48,8 +48,7 @@ impl Default for NormalMapOptions {
 /// The height is depth / 256 in pixels; red grows to the right, green upwards,
 /// blue towards the viewer, byte = trunc((n + 1) * 128) with 1 giving 255. A
 /// flat map is (128, 128, 255) everywhere. Borders are reflected. All in f64,
-/// to the last bit as the reference (OpenCV and numpy) has it, apart from
-/// blurred ones, where one byte in some thousands may differ by 1.
+/// to the last bit as the reference (OpenCV with AVX2, and numpy) has it.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a kernel that is even or out of range, or if there are no pixels.

@@ -3,6 +3,7 @@
 mod dense;
 mod depthwise;
 mod plan;
+mod pointwise;
 mod winograd;
 
 use std::mem::MaybeUninit;
@@ -126,6 +127,7 @@ enum Map {
 enum Kernel {
     Depthwise(Weights),
     Dense(Weights),
+    Pointwise(Weights),
     Winograd(winograd::Transformed),
 }
 
@@ -233,6 +235,8 @@ impl Conv2d {
                 Kernel::Winograd(winograd::Transformed::new(&kernel, bias))
             } else if config.groups == outputs && shape.1 == 1 {
                 Kernel::Depthwise(Weights { kernel, bias })
+            } else if pointwise::suits(shape, &config) {
+                Kernel::Pointwise(Weights { kernel, bias })
             } else {
                 Kernel::Dense(Weights { kernel, bias })
             })
@@ -368,6 +372,7 @@ impl Kernel {
     ) -> Vec<f32> {
         match self {
             Self::Depthwise(weights) => depthwise::run(x, weights, residual, geometry, config),
+            Self::Pointwise(weights) => pointwise::run(x, weights, residual, geometry, config),
             Self::Dense(weights) => dense::run(x, weights, residual, geometry, config),
             Self::Winograd(weights) => weights.run(x, residual, geometry, config),
         }
