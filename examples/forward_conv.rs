@@ -20,7 +20,7 @@ use rilievo::networks::pocket::{Config as PocketConfig, Pocket};
 use rilievo::networks::u2net::U2Net;
 use rilievo::weights::{Checkpoint, Weights};
 
-type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor>>;
+type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor> + Sync>;
 
 fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error>> {
     let (device, dtype) = (Device::Cpu, DType::F32);
@@ -68,7 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         line?;
         let start = Instant::now();
-        last = Some(forward(&input)?);
+        // Inside the thread pool, as the Python package runs it.
+        last = Some(rayon::scope(|_| forward(&input))?);
         writeln!(stdout, "{:.6}", start.elapsed().as_secs_f64())?;
     }
     if let Some(result) = last {

@@ -2,17 +2,22 @@
 //! event, Rust sees a [`Monitor`].
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use crate::{Error, Monitor, Result};
 
-/// Asking Python whether to stop takes the GIL, so it is asked at most this often.
-const POLL_MILLISECONDS: u64 = 30;
+/// How often Python is asked whether to stop.
+const POLL: Duration = Duration::from_millis(30);
 
 /// Runs `work` with the GIL released.
+///
+/// The work runs on the thread pool, whose threads then share what it divides
+/// among them without waking one another for every step; this thread waits, and
+/// looks after signals and the cancel flag.
 ///
 /// `progress` is called as `progress(stage, done, total)`; `cancel` is anything
 /// with `is_set()`, such as a `threading.Event`. An exception raised by either,
@@ -25,8 +30,6 @@ pub(super) fn watched<T: Send>(
 ) -> PyResult<T> {
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
     let stop = AtomicBool::new(false);
-    let started = Instant::now();
-    let next_poll = AtomicU64::new(0);
 
     let keep = |error: PyErr| {
         stop.store(true, Ordering::Relaxed);
@@ -35,33 +38,58 @@ pub(super) fn watched<T: Send>(
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .get_or_insert(error);
     };
+    let is_set = |py: Python<'_>| {
+        cancel
+            .as_ref()
+            .map_or(Ok(false), |event| event.call_method0(py, "is_set")?.is_truthy(py))
+    };
+    let heed = |asked: PyResult<bool>| match asked {
+        Ok(true) => stop.store(true, Ordering::Relaxed),
+        Ok(false) => {}
+        Err(error) => keep(error),
+    };
     let report = |stage: &str, done: u64, total: u64| {
-        if let Some(progress) = &progress
-            && let Err(error) = Python::attach(|py| progress.call1(py, (stage, done, total)))
-        {
-            keep(error);
+        if let Some(progress) = &progress {
+            heed(Python::attach(|py| {
+                progress.call1(py, (stage, done, total))?;
+                is_set(py)
+            }));
         }
     };
-    let cancelled = || {
-        let now = started.elapsed().as_millis() as u64;
-        if !stop.load(Ordering::Relaxed) && now >= next_poll.load(Ordering::Relaxed) {
-            next_poll.store(now + POLL_MILLISECONDS, Ordering::Relaxed);
-            let asked = Python::attach(|py| {
-                py.check_signals()?;
-                cancel
-                    .as_ref()
-                    .map_or(Ok(false), |event| event.call_method0(py, "is_set")?.is_truthy(py))
-            });
-            match asked {
-                Ok(true) => stop.store(true, Ordering::Relaxed),
-                Ok(false) => {}
-                Err(error) => keep(error),
-            }
-        }
-        stop.load(Ordering::Relaxed)
+    let ask = || {
+        heed(Python::attach(|py| {
+            py.check_signals()?;
+            is_set(py)
+        }));
     };
 
-    let result = py.detach(|| work(&Monitor::new(Some(&report), Some(&cancelled))));
+    // An event that is set already should not wait for the first look.
+    ask();
+    let mut result = Err(Error::Cancelled);
+    py.detach(|| {
+        if rayon::current_thread_index().is_some() {
+            // Called from a callback of other work: waiting here would keep the pool's thread from it.
+            let cancelled = || {
+                ask();
+                stop.load(Ordering::Relaxed)
+            };
+            result = work(&Monitor::new(Some(&report), Some(&cancelled)));
+            return;
+        }
+        let cancelled = || stop.load(Ordering::Relaxed);
+        let (done, finished) = mpsc::sync_channel::<()>(1);
+        let (report, cancelled, result) = (&report, &cancelled, &mut result);
+        rayon::in_place_scope(|scope| {
+            scope.spawn(move |_| {
+                // Dropped at the end, also if the work panics.
+                let _done = done;
+                *result = work(&Monitor::new(Some(report), Some(cancelled)));
+            });
+            while finished.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+                ask();
+            }
+        });
+    });
     let raised = raised
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());

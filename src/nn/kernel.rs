@@ -71,6 +71,25 @@ pub(super) struct Target {
     pub(super) row: usize,
 }
 
+/// What is done to a product before it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<'a> {
+    /// Added to every element of a row: one for every row.
+    pub(super) bias: &'a [f32],
+    /// Added to element `(i, j)`: element `i * row + j`.
+    pub(super) residual: Option<Left<'a>>,
+    /// The least and the largest result.
+    pub(super) clamp: (f32, f32),
+}
+
+/// Where the parts of a [`Finish`] for one block lie.
+#[derive(Clone, Copy)]
+struct Last {
+    bias: *const f32,
+    residual: Option<(*const f32, usize)>,
+    clamp: (f32, f32),
+}
+
 /// Writes the product of `left` (`[m, depth]`) and `right` (`[depth, n]`) to
 /// `target`, or adds it to what is there.
 ///
@@ -82,11 +101,31 @@ pub(super) struct Target {
 /// If a matrix reaches beyond its data.
 pub(super) unsafe fn multiply(
     level: Level,
+    size: (usize, usize, usize),
+    left: Left<'_>,
+    right: Strips<'_>,
+    target: Target,
+    add: bool,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply_and_finish(level, size, left, right, target, add, None) }
+}
+
+/// [`multiply`], and [`Finish`] while the results are still in registers.
+///
+/// # Safety
+/// As [`multiply`].
+///
+/// # Panics
+/// If a matrix reaches beyond its data.
+pub(super) unsafe fn multiply_and_finish(
+    level: Level,
     (m, depth, n): (usize, usize, usize),
     left: Left<'_>,
     right: Strips<'_>,
     target: Target,
     add: bool,
+    finish: Option<Finish<'_>>,
 ) {
     if m == 0 || n == 0 {
         return;
@@ -94,21 +133,43 @@ pub(super) unsafe fn multiply(
     if depth > 0 {
         let width = strip_width(level);
         let before = n.div_ceil(width) - 1;
-        let used = if n - before * width > lanes(level) { width } else { lanes(level) };
+        let used = if n - before * width > lanes(level) {
+            width
+        } else {
+            lanes(level)
+        };
         assert!(before * right.strip + right.rows.furthest(depth) + used <= right.data.len());
-        assert!(before == 0 || (before - 1) * right.strip + right.rows.furthest(depth) + width <= right.data.len());
+        assert!(
+            before == 0
+                || (before - 1) * right.strip + right.rows.furthest(depth) + width <= right.data.len()
+        );
         assert!((m - 1) * left.row + depth <= left.data.len());
     }
+    let last = finish.map(
+        |Finish {
+             bias,
+             residual,
+             clamp,
+         }| {
+            assert!(bias.len() >= m);
+            assert!(residual.is_none_or(|residual| (m - 1) * residual.row + n <= residual.data.len()));
+            Last {
+                bias: bias.as_ptr(),
+                residual: residual.map(|residual| (residual.data.as_ptr(), residual.row)),
+                clamp,
+            }
+        },
+    );
     let size = (m, depth, n);
     // SAFETY: the rows of both matrices lie inside their data, as just checked; the target is the
     // caller's promise; and a `Level` is only made for instructions the processor has.
     unsafe {
         match level.0 {
-            Kind::Portable => portable(size, left, right, target, add),
+            Kind::Portable => portable(size, left, right, target, add, last),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => x86::avx2(size, left, right, target, add),
+            Kind::Avx2 => x86::avx2(size, left, right, target, add, last),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => x86::avx512(size, left, right, target, add),
+            Kind::Avx512 => x86::avx512(size, left, right, target, add, last),
         }
     }
 }
@@ -122,6 +183,7 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
     right: Strips<'_>,
     target: Target,
     add: bool,
+    last: Option<Last>,
 ) {
     let width = V::LANES * VECTORS;
     for (strip, first) in (0..n).step_by(width).enumerate() {
@@ -133,10 +195,14 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
                 start: target.start.add(first),
                 row: target.row,
             };
+            let last = last.map(|last| Last {
+                residual: last.residual.map(|(start, row)| (start.add(first), row)),
+                ..last
+            });
             if columns > V::LANES {
-                strip_of::<V, ROWS, VECTORS>((m, depth, columns), left, b, right.rows, to, add);
+                strip_of::<V, ROWS, VECTORS>((m, depth, columns), left, b, right.rows, to, add, last);
             } else {
-                strip_of::<V, ROWS, 1>((m, depth, columns), left, b, right.rows, to, add);
+                strip_of::<V, ROWS, 1>((m, depth, columns), left, b, right.rows, to, add, last);
             }
         }
     }
@@ -154,6 +220,7 @@ unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
     rows: Rows<'_>,
     target: Target,
     add: bool,
+    last: Option<Last>,
 ) {
     let mut row = 0;
     while row < m {
@@ -165,12 +232,17 @@ unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
                 row: target.row,
             };
             let size = (depth, columns);
+            let last = last.map(|last| Last {
+                bias: last.bias.add(row),
+                residual: last.residual.map(|(start, step)| (start.add(row * step), step)),
+                ..last
+            });
             row += match m - row {
-                rest if rest >= ROWS => block::<V, ROWS, N>(size, a, left.row, b, rows, to, add),
-                8.. => block::<V, 8, N>(size, a, left.row, b, rows, to, add),
-                4..8 => block::<V, 4, N>(size, a, left.row, b, rows, to, add),
-                2..4 => block::<V, 2, N>(size, a, left.row, b, rows, to, add),
-                _ => block::<V, 1, N>(size, a, left.row, b, rows, to, add),
+                rest if rest >= ROWS => block::<V, ROWS, N>(size, a, left.row, b, rows, to, add, last),
+                8.. => block::<V, 8, N>(size, a, left.row, b, rows, to, add, last),
+                4..8 => block::<V, 4, N>(size, a, left.row, b, rows, to, add, last),
+                2..4 => block::<V, 2, N>(size, a, left.row, b, rows, to, add, last),
+                _ => block::<V, 1, N>(size, a, left.row, b, rows, to, add, last),
             };
         }
     }
@@ -181,6 +253,7 @@ unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
 /// # Safety
 /// As [`strips`].
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn block<V: Vector, const R: usize, const N: usize>(
     (depth, columns): (usize, usize),
     a: *const f32,
@@ -189,6 +262,7 @@ unsafe fn block<V: Vector, const R: usize, const N: usize>(
     rows: Rows<'_>,
     target: Target,
     add: bool,
+    finish: Option<Last>,
 ) -> usize {
     // Of the last vector only these columns are the target's.
     let last = columns - (N - 1) * V::LANES;
@@ -226,8 +300,46 @@ unsafe fn block<V: Vector, const R: usize, const N: usize>(
                 }
             }
         }
+        // Afterwards, in memory: done to the registers, it would make the compiler keep them there all along.
+        if let Some(finish) = finish {
+            for r in 0..R {
+                for v in 0..N {
+                    let columns = if v + 1 == N { last } else { V::LANES };
+                    finish_vector::<V>(finish, r, v * V::LANES, at(r, v), columns);
+                }
+            }
+        }
     }
     R
+}
+
+/// Finishes `columns` elements of row `r` of a block, from column `first` on, which lie at `to`.
+///
+/// # Safety
+/// As [`strips`].
+#[inline(always)]
+unsafe fn finish_vector<V: Vector>(finish: Last, r: usize, first: usize, to: *mut f32, columns: usize) {
+    let Last {
+        bias,
+        residual,
+        clamp: (least, largest),
+    } = finish;
+    // SAFETY: the caller's promises.
+    unsafe {
+        let part = |from: *const f32| match columns == V::LANES {
+            true => V::load(from),
+            false => V::load_first(from, columns),
+        };
+        let mut sum = part(to).add(V::splat(*bias.add(r)));
+        if let Some((start, row)) = residual {
+            sum = sum.add(part(start.add(r * row + first)));
+        }
+        let sum = sum.at_least(least).at_most(largest);
+        match columns == V::LANES {
+            true => sum.store(to),
+            false => sum.store_first(to, columns),
+        }
+    }
 }
 
 /// One step in depth.
@@ -262,16 +374,17 @@ unsafe fn portable(
     right: Strips<'_>,
     target: Target,
     add: bool,
+    last: Option<Last>,
 ) {
     // SAFETY: the caller's promises; every processor has this vector.
-    unsafe { strips::<Lanes, 6>(size, left, right, target, add) }
+    unsafe { strips::<Lanes, 6>(size, left, right, target, add, last) }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{__m256, __m512};
 
-    use super::{Left, Strips, Target, strips};
+    use super::{Last, Left, Strips, Target, strips};
 
     /// # Safety
     /// As [`super::multiply`], with the matrices inside their data, on a processor with AVX2 and FMA.
@@ -282,9 +395,10 @@ mod x86 {
         right: Strips<'_>,
         target: Target,
         add: bool,
+        last: Option<Last>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { strips::<__m256, 6>(size, left, right, target, add) }
+        unsafe { strips::<__m256, 6>(size, left, right, target, add, last) }
     }
 
     /// # Safety
@@ -296,9 +410,10 @@ mod x86 {
         right: Strips<'_>,
         target: Target,
         add: bool,
+        last: Option<Last>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { strips::<__m512, 12>(size, left, right, target, add) }
+        unsafe { strips::<__m512, 12>(size, left, right, target, add, last) }
     }
 }
 

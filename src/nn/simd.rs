@@ -103,6 +103,10 @@ pub(super) trait Vector: Copy {
     unsafe fn mul(self, b: Self) -> Self;
     /// `self * b + c`.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Every lane, or this number if it is larger. What is no number stays that.
+    unsafe fn at_least(self, least: f32) -> Self;
+    /// Every lane, or this number if it is smaller. What is no number stays that.
+    unsafe fn at_most(self, largest: f32) -> Self;
     /// Elements 0, 4, 8, ..., elements 1, 5, 9, ..., and so on.
     ///
     /// # Safety
@@ -227,6 +231,16 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn at_least(self, least: f32) -> Self {
+        self.map(self, |a, _| if a < least { least } else { a })
+    }
+
+    #[inline(always)]
+    unsafe fn at_most(self, largest: f32) -> Self {
+        self.map(self, |a, _| if a > largest { largest } else { a })
+    }
+
+    #[inline(always)]
     unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
         // SAFETY: the caller's promise.
         let from = unsafe { from.cast::<[[f32; 4]; Self::LANES]>().read() };
@@ -246,13 +260,13 @@ pub(super) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m256i, __m512, __mmask16, _mm256_add_ps, _mm256_andnot_si256, _mm256_cmpgt_epi32, _mm256_fmadd_ps,
-        _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
-        _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps,
-        _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_mul_ps,
-        _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setr_epi32, _mm512_shuffle_f32x4, _mm512_storeu_ps,
-        _mm512_sub_ps,
+        __m256, __m256i, __m512, __mmask16, _mm256_add_ps, _mm256_andnot_si256, _mm256_cmpgt_epi32,
+        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps,
+        _mm256_min_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_epi32, _mm256_set1_ps,
+        _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps,
+        _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+        _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permutex2var_ps,
+        _mm512_set1_ps, _mm512_setr_epi32, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     use super::{Isa, Vector};
@@ -282,7 +296,7 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mask:ty, $lanes_of:ident, $load_lanes:ident, $store_lanes:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $every_fourth:ident) => {
+        ($v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mask:ty, $lanes_of:ident, $load_lanes:ident, $store_lanes:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $max:ident, $min:ident, $every_fourth:ident) => {
             impl Vector for $v {
                 const LANES: usize = $lanes;
                 type Mask = $mask;
@@ -354,6 +368,18 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn at_least(self, least: f32) -> Self {
+                    // SAFETY: as above. The second operand is the result where one is no number.
+                    unsafe { $max($splat(least), self) }
+                }
+
+                #[inline(always)]
+                unsafe fn at_most(self, largest: f32) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $min($splat(largest), self) }
+                }
+
+                #[inline(always)]
                 unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
                     // SAFETY: as above.
                     unsafe { $every_fourth(from) }
@@ -376,6 +402,8 @@ mod x86 {
         _mm256_sub_ps,
         _mm256_mul_ps,
         _mm256_fmadd_ps,
+        _mm256_max_ps,
+        _mm256_min_ps,
         every_fourth_avx2
     );
     vector!(
@@ -392,6 +420,8 @@ mod x86 {
         _mm512_sub_ps,
         _mm512_mul_ps,
         _mm512_fmadd_ps,
+        _mm512_max_ps,
+        _mm512_min_ps,
         every_fourth_avx512
     );
 
@@ -577,7 +607,11 @@ mod tests {
                 let mut to = vec![-1.0; 16];
                 middle(level, &from, start, end, &mut to);
                 for (i, value) in to.iter().enumerate() {
-                    let want = if (start..end).contains(&i) { 1.0 + i as f32 } else { 0.0 };
+                    let want = if (start..end).contains(&i) {
+                        1.0 + i as f32
+                    } else {
+                        0.0
+                    };
                     assert_eq!(*value, want, "{level:?}, {start} to {end}");
                 }
             }

@@ -147,7 +147,11 @@ impl<T: Real> Kernel<T> {
             let weight = self.weight(distance);
             if let Some(values) = line(distance)[start..].first_chunk::<N>() {
                 for (sum, &value) in sums.iter_mut().zip(values) {
-                    *sum = if begun { mul_add(weight, value, *sum) } else { weight * value };
+                    *sum = if begun {
+                        mul_add(weight, value, *sum)
+                    } else {
+                        weight * value
+                    };
                 }
             }
             begun = true;

@@ -236,37 +236,62 @@ fn patch<I: Isa, const K: usize, const R: usize>(
             let left = left + i as isize;
             I::V::lanes(-left, w as isize - left)
         });
+        let from = x.as_ptr().wrapping_offset(left);
         let mut sums = [I::V::splat(0.0); R];
-        for i in 0..R + K - 1 {
-            let source = (y + i).wrapping_sub(padding.top);
-            if source >= h {
-                continue;
-            }
-            let from = x.as_ptr().wrapping_add(source * w).wrapping_offset(left);
-            for (j, mask) in masks.iter().enumerate() {
-                let pixels = I::V::load_lanes(from.wrapping_add(j), *mask);
-                for (r, sum) in sums.iter_mut().enumerate() {
-                    if r <= i && i - r < K {
-                        *sum = I::V::splat(taps[i - r][j]).mul_add(pixels, *sum);
-                    }
+        // Written out, so that which taps meet which rows is known when this is compiled.
+        macro_rules! source_rows {
+            ($($i:literal)*) => {$(
+                let source = (y + $i).wrapping_sub(padding.top);
+                if $i < R + K - 1 && source < h {
+                    source_row::<I::V, K, R, $i>(from.wrapping_add(source * w), &masks, taps, &mut sums);
                 }
-            }
+            )*};
         }
+        source_rows!(0 1 2 3 4 5 6 7);
         sums
     };
     let columns = (width - column).min(I::V::LANES);
+    let clamp = finish.activation.clamp().filter(|_| finish.residual.is_none());
     for (r, sum) in sums.into_iter().enumerate() {
         let at = (row + r) * width + column;
         let out = &mut out[at..][..columns];
-        let mut line = [0f32; MAX_LANES];
+        let to = out.as_mut_ptr().cast();
         // SAFETY: as above; the line holds a vector on every processor, and `out` has `columns` elements.
         unsafe {
-            sum.store(line.as_mut_ptr());
-            // A whole vector takes no more time than a part.
-            let used = if finish.residual.is_some() { columns } else { I::V::LANES };
-            finish.apply::<I>(&mut line[..used], at);
-            I::V::load(line.as_ptr()).store_first(out.as_mut_ptr().cast(), columns);
+            if let Some((least, largest)) = clamp {
+                let sum = sum.add(I::V::splat(finish.bias));
+                sum.at_least(least).at_most(largest).store_first(to, columns);
+            } else {
+                let mut line = [0f32; MAX_LANES];
+                sum.store(line.as_mut_ptr());
+                finish.apply::<I>(&mut line[..columns], at);
+                I::V::load(line.as_ptr()).store_first(to, columns);
+            }
         }
     }
     R
+}
+
+/// Adds what row `I` of those that `R` output rows see contributes to each of them.
+///
+/// # Safety
+/// As [`Vector::load_lanes`], for the lanes of `masks[j]` from `from + j`.
+#[inline(always)]
+unsafe fn source_row<V: Vector, const K: usize, const R: usize, const I: usize>(
+    from: *const f32,
+    masks: &[V::Mask; K],
+    taps: &[[f32; K]; K],
+    sums: &mut [V; R],
+) {
+    for (j, mask) in masks.iter().enumerate() {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let pixels = V::load_lanes(from.wrapping_add(j), *mask);
+            for (r, sum) in sums.iter_mut().enumerate() {
+                if r <= I && I - r < K {
+                    *sum = V::splat(taps[I - r][j]).mul_add(pixels, *sum);
+                }
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::{Conv2dConfig, Finish, Geometry, Weights};
 use crate::nn::buffer::{self, Shared};
-use crate::nn::kernel::{Left, Rows, Strips, Target, lanes, multiply, strip_width};
+use crate::nn::kernel::{self, Left, Rows, Strips, Target, lanes, multiply_and_finish, strip_width};
 use crate::nn::simd::{Level, per_isa};
 
 /// Elements of a task's input, as far as one strip allows: what a second cache holds.
@@ -69,8 +69,17 @@ pub(super) fn run(
                     start: out.at(at + from, (count - 1) * plane + to - from),
                     row: plane,
                 };
+                let finish = config.activation.clamp().map(|clamp| kernel::Finish {
+                    bias: &weights.bias[channel..][..count],
+                    residual: residual.map(|residual| Left {
+                        data: &residual[at + from..],
+                        row: plane,
+                    }),
+                    clamp,
+                });
+                let size = (count, inputs, to - from);
                 // SAFETY: no other task has these channels of these pixels.
-                unsafe { multiply(level, (count, inputs, to - from), left, right, target, false) };
+                unsafe { multiply_and_finish(level, size, left, right, target, false, finish) };
             };
             if first < whole {
                 let data = &x[picture * inputs * plane + first..];
@@ -87,6 +96,9 @@ pub(super) fn run(
             }
             if last > whole {
                 product(whole, plane, rests.of(picture));
+            }
+            if config.activation.clamp().is_some() {
+                return;
             }
             for channel in channel..channel + count {
                 let at = (picture * outputs + channel) * plane + first;
