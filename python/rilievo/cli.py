@@ -1,4 +1,4 @@
-"""The command line: ``rilievo run`` and ``rilievo models``.
+"""The command line: ``rilievo run``, ``rilievo models`` and ``rilievo serve``.
 
 Exit codes: 0 all done; 1 some pictures failed (the others are written); 2 the
 command itself was wrong; 130 interrupted.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import rilievo
+from rilievo.api import command
 from rilievo.options import DEFAULTS, Options, Row, rows
 
 EXTENSIONS = frozenset(
@@ -98,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-q", "--quiet", action="store_true", help="no progress, only the paths")
     _add_options(run)
 
+    devices = commands.add_parser(
+        "devices",
+        help="where networks can run on this machine",
+        description="Where networks can run on this machine, and why not elsewhere.",
+    )
+    devices.add_argument("--json", action="store_true", help="print JSON")
+    devices.set_defaults(command=_devices)
+
     models = commands.add_parser(
         "models",
         help="what networks there are; download, verify, import them",
@@ -117,15 +126,22 @@ def _parser() -> argparse.ArgumentParser:
         parser_of_action.set_defaults(command=action)
         _models_arguments(parser_of_action)
         if action is not _models:
-            several = action in (_download, _verify)
-            parser_of_action.add_argument(
-                "name", nargs="+" if several else None, metavar="NAME", help="see `rilievo models`"
-            )
+            count = {_download: "+", _verify: "+", _import: "?"}.get(action)
+            note = "see `rilievo models`" + ("; left out, the file says it" if count == "?" else "")
+            parser_of_action.add_argument("name", nargs=count, metavar="NAME", help=note)
         if action is _import:
             parser_of_action.add_argument("file", metavar="FILE", help="the checkpoint")
         if action is _download:
             parser_of_action.add_argument("--offline", action="store_true", help="never touch the network")
             parser_of_action.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
+    serve = commands.add_parser(
+        "serve",
+        help="answer over HTTP",
+        description="Answer over HTTP: the routes /depth/... (see docs/api.md).",
+    )
+    command.add_arguments(serve)
+    serve.set_defaults(command=command.run)
     return parser
 
 
@@ -145,7 +161,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _metavar(row: Row) -> str:
-    return {"whole": "N", "number": "X", "several": "A,B", "choice": "NAME", "text": "NAME"}[row.type]
+    return {
+        "whole": "N",
+        "number": "X",
+        "several": "A,B",
+        "choice": "NAME",
+        "text": "NAME",
+        "path": "FILE",
+    }[row.type]
 
 
 def _help(row: Row, default: Any) -> str:
@@ -365,20 +388,44 @@ def _models_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
+# What networks are for, in the order they are listed, and the heading of each part of the list.
+_ROLES = {
+    "depth": "depth",
+    "merge": "boost",
+    "inpaint": "3D photo",
+    "background": "background removal",
+}
+
+
 def _models(chosen: argparse.Namespace) -> int:
     _use_folder(chosen)
     table = rilievo.models.table()
     if chosen.json:
         print(json.dumps(table, indent=2))
         return 0
-    print(f"{'':2}{'model':<26}{'size':>8}  {'licence':<32}{'when to choose it'}")
-    for row in table:
-        mark = "*" if row["default"] else "+" if row["installed"] else " "
-        size = f"{row['megabytes']} MB" if row["megabytes"] else "built in"
-        licence = row["licence"] if row["commercial"] else f"{row['licence']}, no commercial use"
-        print(f"{mark} {row['id']:<26}{size:>8}  {licence:<32}{row['advice']}")
-    print("\n* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
+    width = max(len(row["id"]) for row in table)
+    for role, title in _ROLES.items():
+        print(f"{'':2}{title:<{width}}{'size':>10}  {'licence':<32}{'when to choose it'}")
+        for row in (row for row in table if row["role"] == role):
+            mark = "*" if row["default"] else "+" if row["installed"] else " "
+            size = f"{row['megabytes']} MB" if row["megabytes"] else "built in"
+            licence = row["licence"] if row["commercial"] else f"{row['licence']}, no commercial use"
+            if row["licence"] == "unknown":
+                licence = "unknown"
+            print(f"{mark} {row['id']:<{width}}{size:>10}  {licence:<32}{row['advice']}")
+        print()
+    print("* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
     print("Files are looked for in:", *(f"  {folder}" for folder in rilievo.models.folders()), sep="\n")
+    return 0
+
+
+def _devices(chosen: argparse.Namespace) -> int:
+    found = rilievo.devices()
+    if chosen.json:
+        print(json.dumps([{"device": name, "error": reason} for name, reason in found.items()], indent=2))
+        return 0
+    for name, reason in found.items():
+        print(f"{name:<10}{reason or 'ready'}")
     return 0
 
 
@@ -417,8 +464,9 @@ def _where(chosen: argparse.Namespace) -> int:
 
 def _import(chosen: argparse.Namespace) -> int:
     _use_folder(chosen, make=True)
-    path = rilievo.models.adopt(chosen.name, chosen.file)
-    _say(chosen, {"model": chosen.name, "path": path}, path)
+    with _Bar(None if chosen.json else os.path.basename(chosen.file), unit="B") as bar:
+        id_, path = rilievo.models.adopt(chosen.name, chosen.file, progress=bar.step)
+    _say(chosen, {"model": id_, "path": path}, f"{id_}: {path}")
     return 0
 
 

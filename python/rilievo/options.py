@@ -28,8 +28,10 @@ STEREO_MODES: tuple[str, ...] = tuple(name for name, _ in _native.stereo_modes()
 class Row:
     """What a surface needs to know of an option beside its name and default.
 
-    ``low``, ``high`` and ``step`` describe a slider; values outside are legal
-    unless ``check`` says otherwise.
+    ``type`` is flag, whole, number, text, choice, several or path: a file of
+    the machine rilievo runs on, which a surface that serves strangers does not
+    offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
+    legal unless ``check`` says otherwise.
     """
 
     type: str
@@ -41,7 +43,7 @@ class Row:
     high: float | None = None
     step: float | None = None
     alias: str | None = None
-    check: Callable[[Any], str | None] | None = None
+    check: Limit | None = None
 
 
 def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
@@ -51,28 +53,32 @@ def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
     return field(default=default, metadata={"row": row})
 
 
-def _odd_kernel(value: int) -> str | None:
-    return None if 1 <= value <= 31 and value % 2 else "an odd number from 1 to 31"
+@dataclass(frozen=True)
+class Limit:
+    """Which numbers an option takes; called with one, it gives ``None`` or what would be right."""
+
+    wanted: str
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    odd: bool = False
+
+    def __call__(self, value: float) -> str | None:
+        fits = (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (not self.odd or value % 2 == 1)
+        )
+        return None if fits else self.wanted
 
 
-def _unit(value: float) -> str | None:
-    return None if 0 <= value <= 1 else "a number from 0 to 1"
-
-
-def _side(value: int) -> str | None:
-    return None if 32 <= value <= 8192 else "a number of pixels from 32 to 8192"
-
-
-def _balance(value: float) -> str | None:
-    return None if -1 <= value <= 1 else "a number from -1 to 1"
-
-
-def _positive(value: float) -> str | None:
-    return None if value > 0 else "a number above 0"
-
-
-def _fov(value: float) -> str | None:
-    return None if 1 <= value <= 170 else "an angle from 1 to 170 degrees"
+_odd_kernel = Limit("an odd number from 1 to 31", 1, 31, odd=True)
+_unit = Limit("a number from 0 to 1", 0, 1)
+_side = Limit("a number of pixels from 32 to 8192", 32, 8192)
+_balance = Limit("a number from -1 to 1", -1, 1)
+_positive = Limit("a number above 0", above=0)
+_fov = Limit("an angle from 1 to 170 degrees", 1, 170)
 
 
 @dataclass
@@ -101,7 +107,7 @@ class Options:
     )
     weights: str | None = _row(
         None,
-        "text",
+        "path",
         "network",
         "Checkpoint file",
         help="read the model from this file instead of looking for it",
@@ -471,13 +477,14 @@ def _convert(name: str, row: Row, value: Any) -> Any:
         "whole": (_whole, "a whole number"),
         "number": (_number, "a number"),
         "text": (_text, "text"),
+        "path": (_text, "a file's path"),
         "choice": (_text, "one of " + ", ".join(row.choices)),
         "several": (_several, "a list of names"),
     }
     convert, wanted = converters[row.type]
     try:
         return convert(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} is {value!r}; it must be {wanted}") from None
 
 

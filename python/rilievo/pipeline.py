@@ -37,6 +37,14 @@ def unload() -> None:
     _loaded.clear()
 
 
+def devices() -> dict[str, str | None]:
+    """The devices this build was made for: ``None`` if one can be used, else the reason why not.
+
+    Each is asked to compute something, so the first call may take a second.
+    """
+    return dict(_native.devices())
+
+
 def estimate_depth(
     image: ImageLike,
     model: str = "auto",
@@ -200,11 +208,13 @@ def _outputs(
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
     choice = models.choice(options)
     key = (choice, options.compute_device, options.precision)
-    if key not in _loaded:
+    network = _loaded.get(key)
+    if network is None:
         # The old one goes first: two networks at once may not fit.
         _loaded.clear()
-        _loaded[key] = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
-    values, kind = _loaded[key].estimate(
+        network = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
+        _loaded[key] = network
+    values, kind = network.estimate(
         rgb,
         net_size=options.net_size,
         match_size=options.net_size_match,

@@ -24,11 +24,29 @@ from rilievo import _native
 from rilievo.outputs import Output
 
 PICTURE_FORMATS = ("png", "jpg", "webp")
+PICTURE_QUALITY = 92
 
 
 def suffix(kind: str) -> str:
     """What the file name of an output of this kind ends in."""
     return {"depth": "", "simple_mesh": "-simple"}.get(kind, f"-{kind}")
+
+
+def write(
+    output: Output, path: Path, text: dict[str, str] | None = None, *, quality: int = PICTURE_QUALITY
+) -> None:
+    """Writes one output in the format that the path's extension names.
+
+    ``text`` becomes text chunks of a PNG, ``quality`` is for JPEG and WebP.
+    """
+    if output.kind == "simple_mesh":
+        output.payload.save(path)
+    elif path.suffix == ".png":
+        _native.write_png(path, output.payload, text)
+    elif output.kind in ("depth", "depth_prediction"):
+        _native.save_depth(path, output.payload)
+    else:
+        output.image.save(path, quality=quality)
 
 
 class Saver:
@@ -39,7 +57,9 @@ class Saver:
     because no other format here keeps their bits.
     """
 
-    def __init__(self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = 92):
+    def __init__(
+        self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = PICTURE_QUALITY
+    ):
         if picture_format not in PICTURE_FORMATS:
             raise ValueError(
                 f"picture format {picture_format!r} is unknown; use {', '.join(PICTURE_FORMATS)}"
@@ -67,7 +87,7 @@ class Saver:
         if info:
             text["rilievo"] = json.dumps(info, sort_keys=True)
         with _whole_file(path) as temporary:
-            self._write(output, temporary, text)
+            write(output, temporary, text, quality=self.quality)
         return path
 
     def _extension(self, output: Output) -> str:
@@ -80,17 +100,6 @@ class Saver:
             if output.payload.dtype == np.uint16 or output.payload.shape[-1] == 4
             else self.picture_format
         )
-
-    def _write(self, output: Output, path: Path, text: dict[str, str]) -> None:
-        if output.kind == "simple_mesh":
-            output.payload.save(path)
-        elif output.kind == "depth_prediction":
-            with path.open("wb") as file:
-                np.save(file, output.payload)
-        elif path.suffix == ".png":
-            _native.write_png(path, output.payload, text)
-        else:
-            output.image.save(path, quality=self.quality)
 
     def _make_folder(self) -> None:
         try:

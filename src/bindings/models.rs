@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::monitor::watched;
+use crate::networks;
 use crate::weights::hub::Hub;
 use crate::weights::{Store, catalog};
 
@@ -23,11 +24,12 @@ fn models(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Bound<'_, PyList>> 
         let row = PyDict::new(py);
         let path = store.locate(entry);
         row.set_item("id", &entry.id)?;
+        row.set_item("role", entry.role.name())?;
         row.set_item("index", entry.index)?;
         row.set_item("title", &entry.title)?;
         row.set_item("family", &entry.family)?;
         row.set_item("kind", &entry.kind)?;
-        row.set_item("net_size", (entry.net_size[0], entry.net_size[1]))?;
+        row.set_item("net_size", entry.net_size.map(|[width, height]| (width, height)))?;
         row.set_item("memory", entry.memory)?;
         row.set_item("licence", &entry.licence)?;
         row.set_item("commercial", entry.commercial)?;
@@ -85,12 +87,27 @@ fn verify_model(
     watched(py, progress, cancel, |monitor| store.verify(entry, monitor))
 }
 
-/// Copies a checkpoint into the first folder; returns where it lies then.
+/// Copies a checkpoint into the first folder; returns the network's id and where it lies then.
+/// Without a name the file's content says which network it is.
 #[pyfunction]
-fn import_model(py: Python<'_>, name: &str, folders: Vec<PathBuf>, file: PathBuf) -> PyResult<PathBuf> {
-    let entry = catalog::find(name)?;
+#[pyo3(signature = (name, folders, file, progress = None, cancel = None))]
+fn import_model(
+    py: Python<'_>,
+    name: Option<&str>,
+    folders: Vec<PathBuf>,
+    file: PathBuf,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<(&'static str, PathBuf)> {
+    let named = name.map(catalog::find).transpose()?;
     let store = store(folders);
-    Ok(py.detach(|| store.import(entry, &file))?)
+    watched(py, progress, cancel, |monitor| {
+        let entry = match named {
+            Some(entry) => entry,
+            None => networks::identify(&file)?,
+        };
+        Ok((entry.id.as_str(), store.import(entry, &file, monitor)?))
+    })
 }
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -2,30 +2,52 @@
 //! event, Rust sees a [`Monitor`].
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
 use crate::{Error, Monitor, Result};
 
-/// How often Python is asked whether to stop.
+/// Asking Python whether to stop takes the GIL, so it is asked at most this often.
 const POLL: Duration = Duration::from_millis(30);
 
 /// Runs `work` with the GIL released.
 ///
-/// The work runs on the thread pool, whose threads then share what it divides
-/// among them without waking one another for every step; this thread waits, and
-/// looks after signals and the cancel flag.
-///
 /// `progress` is called as `progress(stage, done, total)`; `cancel` is anything
 /// with `is_set()`, such as a `threading.Event`. An exception raised by either,
 /// or by a pending signal (Ctrl-C), stops the work and is raised to the caller.
+/// Warnings go to the logger `rilievo`.
 pub(super) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,
     cancel: Option<Py<PyAny>>,
+    work: impl FnOnce(&Monitor) -> Result<T> + Send,
+) -> PyResult<T> {
+    run(py, progress, cancel, false, work)
+}
+
+/// [`watched`] for work that is divided among the thread pool in many short steps.
+///
+/// All of it runs on the pool, so that no step has to wake a sleeping thread; the
+/// calling thread, the only one that sees signals, looks after them meanwhile.
+pub(super) fn watched_in_pool<T: Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+    work: impl FnOnce(&Monitor) -> Result<T> + Send,
+) -> PyResult<T> {
+    // Called from a callback of other work, waiting here would keep a thread of the pool from this.
+    let in_pool = rayon::current_thread_index().is_none();
+    run(py, progress, cancel, in_pool, work)
+}
+
+fn run<T: Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+    in_pool: bool,
     work: impl FnOnce(&Monitor) -> Result<T> + Send,
 ) -> PyResult<T> {
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
@@ -48,6 +70,12 @@ pub(super) fn watched<T: Send>(
         Ok(false) => {}
         Err(error) => keep(error),
     };
+    let ask = || {
+        heed(Python::attach(|py| {
+            py.check_signals()?;
+            is_set(py)
+        }));
+    };
     let report = |stage: &str, done: u64, total: u64| {
         if let Some(progress) = &progress {
             heed(Python::attach(|py| {
@@ -56,40 +84,50 @@ pub(super) fn watched<T: Send>(
             }));
         }
     };
-    let ask = || {
-        heed(Python::attach(|py| {
-            py.check_signals()?;
-            is_set(py)
-        }));
+    let warn = |sentence: &str| {
+        let logged = Python::attach(|py| {
+            let logger = py.import("logging")?.call_method1("getLogger", ("rilievo",))?;
+            logger.call_method1("warning", ("%s", sentence)).map(drop)
+        });
+        if let Err(error) = logged {
+            keep(error);
+        }
     };
 
-    // An event that is set already should not wait for the first look.
-    ask();
     let mut result = Err(Error::Cancelled);
-    py.detach(|| {
-        if rayon::current_thread_index().is_some() {
-            // Called from a callback of other work: waiting here would keep the pool's thread from it.
-            let cancelled = || {
-                ask();
-                stop.load(Ordering::Relaxed)
-            };
-            result = work(&Monitor::new(Some(&report), Some(&cancelled)));
-            return;
-        }
+    if in_pool {
+        // A flag that is set already should not wait for the first look.
+        ask();
         let cancelled = || stop.load(Ordering::Relaxed);
-        let (done, finished) = mpsc::sync_channel::<()>(1);
-        let (report, cancelled, result) = (&report, &cancelled, &mut result);
-        rayon::in_place_scope(|scope| {
-            scope.spawn(move |_| {
-                // Dropped at the end, also if the work panics.
-                let _done = done;
-                *result = work(&Monitor::new(Some(report), Some(cancelled)));
+        let monitor = Monitor::new(Some(&report), Some(&cancelled)).with_warnings(&warn);
+        py.detach(|| {
+            let (done, finished) = mpsc::sync_channel::<()>(1);
+            let (monitor, result) = (&monitor, &mut result);
+            rayon::in_place_scope(|scope| {
+                scope.spawn(move |_| {
+                    // Dropped at the end, also when the work panics.
+                    let _done = done;
+                    *result = work(monitor);
+                });
+                while finished.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+                    ask();
+                }
             });
-            while finished.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+        });
+    } else {
+        let started = Instant::now();
+        let next_poll = AtomicU64::new(0);
+        let cancelled = || {
+            let now = started.elapsed().as_millis() as u64;
+            if !stop.load(Ordering::Relaxed) && now >= next_poll.load(Ordering::Relaxed) {
+                next_poll.store(now + POLL.as_millis() as u64, Ordering::Relaxed);
                 ask();
             }
-        });
-    });
+            stop.load(Ordering::Relaxed)
+        };
+        let monitor = Monitor::new(Some(&report), Some(&cancelled)).with_warnings(&warn);
+        result = py.detach(|| work(&monitor));
+    }
     let raised = raised
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());

@@ -1,12 +1,16 @@
 //! Integration tests, one module a room, linked once.
 
+mod allocator;
+mod attacks;
 mod depth;
+mod devices;
 mod download;
 mod golden;
 mod guided;
 mod image;
 mod networks;
 mod networks_conv;
+mod networks_vit;
 mod nn;
 mod onnx;
 mod pocket;

@@ -8,11 +8,12 @@ mod winograd;
 
 use std::mem::MaybeUninit;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::Activation;
 use super::fused::{self, to_vec};
 use super::simd::{Isa, Level, per_isa};
+use super::torus;
 use crate::{Error, Result};
 
 /// Zero pixels added around a map.
@@ -84,6 +85,9 @@ pub struct Conv2dConfig {
     pub stride: usize,
     /// Zeros around the input.
     pub padding: Padding,
+    /// Whether opposite borders of the input are neighbours: the padding holds the pixels of the
+    /// other side instead of zeros, and the result has a `stride`-th of the input's sides.
+    pub wrap: bool,
     /// Pixels from one tap of the kernel to the next.
     pub dilation: usize,
     /// Groups of channels that see only each other.
@@ -99,6 +103,7 @@ impl Default for Conv2dConfig {
         Self {
             stride: 1,
             padding: Padding::default(),
+            wrap: false,
             dilation: 1,
             groups: 1,
             relu_input: false,
@@ -263,6 +268,32 @@ impl Conv2d {
     }
 
     fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        if self.config.wrap && self.config.padding != Padding::default() {
+            return self.apply_wrapped(x, residual);
+        }
+        self.apply_padded(x, residual)
+    }
+
+    /// Around the map a ring of the opposite sides' pixels, so wide that no zeros reach the middle
+    /// of the result.
+    fn apply_wrapped(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        let Conv2dConfig { stride, padding, .. } = self.config;
+        let Padding {
+            top,
+            bottom,
+            left,
+            right,
+        } = padding;
+        let ring = top.max(bottom).max(left).max(right).next_multiple_of(stride);
+        let residual = residual
+            .map(|residual| torus::surrounded(residual, ring / stride))
+            .transpose()?;
+        let y = self.apply_padded(&torus::surrounded(x, ring)?, residual.as_ref())?;
+        torus::middle(&y, ring / stride, (h.div_ceil(stride), w.div_ceil(stride)))
+    }
+
+    fn apply_padded(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         let geometry = self.geometry(x)?;
         let Geometry {
             batch,
@@ -342,6 +373,7 @@ impl Conv2d {
             groups,
             relu_input,
             activation,
+            ..
         } = self.config;
         let x = if relu_input { x.relu()? } else { x.clone() };
         let Padding {
@@ -351,7 +383,11 @@ impl Conv2d {
             right,
         } = padding;
         let x = x.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
-        let mut y = x.conv2d(weight, 0, stride, dilation, groups)?;
+        let mut y = if groups == self.shape.0 && self.shape.1 == 1 && groups > 1 {
+            stock_depthwise(&x, weight, stride, dilation)?
+        } else {
+            x.conv2d(weight, 0, stride, dilation, groups)?
+        };
         if let Some(bias) = bias {
             y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
         }
@@ -359,6 +395,47 @@ impl Conv2d {
             y = (y + residual)?;
         }
         activation.stock(&y)
+    }
+}
+
+/// A convolution of every channel with a kernel of its own, as a sum over the kernel's taps.
+/// Stock convolution would launch several operations per channel.
+fn stock_depthwise(x: &Tensor, weight: &Tensor, stride: usize, dilation: usize) -> Result<Tensor> {
+    let (channels, _, kernel_h, kernel_w) = weight.dims4()?;
+    // Half precision is too coarse for the sum.
+    let wide = if x.dtype() == DType::F64 {
+        DType::F64
+    } else {
+        DType::F32
+    };
+    let (wide_x, weight) = (x.to_dtype(wide)?, weight.to_dtype(wide)?);
+    let every = |x: &Tensor, axis: usize, first: usize, kernel: usize| -> Result<Tensor> {
+        let count = (x.dim(axis)? - (kernel - 1) * dilation - 1) / stride + 1;
+        if stride == 1 {
+            return Ok(x.narrow(axis, first, count)?);
+        }
+        let index: Vec<u32> = (0..count).map(|i| (first + i * stride) as u32).collect();
+        Ok(x.index_select(&Tensor::new(index, x.device())?, axis)?)
+    };
+    let mut sum: Option<Tensor> = None;
+    for row in 0..kernel_h {
+        let rows = every(&wide_x, 2, row * dilation, kernel_h)?.contiguous()?;
+        for column in 0..kernel_w {
+            let seen = every(&rows, 3, column * dilation, kernel_w)?;
+            let tap = weight
+                .narrow(2, row, 1)?
+                .narrow(3, column, 1)?
+                .reshape((1, channels, 1, 1))?;
+            let part = seen.broadcast_mul(&tap)?;
+            sum = Some(match sum {
+                Some(sum) => (sum + part)?,
+                None => part,
+            });
+        }
+    }
+    match sum {
+        Some(sum) => Ok(sum.to_dtype(x.dtype())?),
+        None => Err(Error::invalid("a convolution cannot have an empty kernel")),
     }
 }
 
