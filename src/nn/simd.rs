@@ -29,9 +29,22 @@ pub(super) enum Kind {
 impl Level {
     /// The best instruction set of this processor.
     pub(super) fn detected() -> Self {
+        #[cfg(test)]
+        if let Some(level) = FORCED.get() {
+            return level;
+        }
         static BEST: LazyLock<Level> =
             LazyLock::new(|| Level::available().pop().unwrap_or(Level(Kind::Portable)));
         *BEST
+    }
+
+    /// Runs `work` as on a processor on which this is the best instruction set.
+    #[cfg(test)]
+    pub(super) fn force<T>(self, work: impl FnOnce() -> T) -> T {
+        let before = FORCED.replace(Some(self));
+        let result = work();
+        FORCED.set(before);
+        result
     }
 
     /// Every instruction set of this processor, the best one last.
@@ -52,6 +65,12 @@ impl Level {
         }
         levels
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// What [`Level::detected`] answers to this thread instead of the truth.
+    static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
 }
 
 /// What differs between instruction sets.
