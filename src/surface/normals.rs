@@ -7,6 +7,7 @@ use crate::image::filter::convolve::{Kernel, Separable};
 use crate::image::filter::gradient::{Central, Gradient, Sobel};
 use crate::image::filter::kernel;
 use crate::image::filter::lines::{Lines, collect};
+use crate::image::filter::opencv_gaussian::gaussian_of_its_size;
 use crate::image::size::{Raster, array, checked_len};
 use crate::{Error, Result};
 
@@ -87,7 +88,11 @@ fn check_kernel(name: &str, size: Option<usize>) -> Result<()> {
 fn blur(size: Option<usize>) -> Result<Option<Kernel<f64>>> {
     match size {
         None | Some(1) => Ok(None),
-        Some(size) => Ok(Some(Kernel::even(&kernel::gaussian(size, size as f64)?))),
+        Some(size) => {
+            let weights =
+                gaussian_of_its_size(size).map_or_else(|| kernel::gaussian(size, size as f64), Ok)?;
+            Ok(Some(Kernel::even(&weights)))
+        }
     }
 }
 
