@@ -176,7 +176,7 @@ const WEIGHTS: [&[u64]; 15] = [
 
 /// The Gaussian of `size` places with a sigma of `size`, for odd sizes from 3 to 31.
 pub(crate) fn gaussian_of_its_size(size: usize) -> Option<Vec<f64>> {
-    if size % 2 == 0 {
+    if size.is_multiple_of(2) {
         return None;
     }
     let half = WEIGHTS.get(size.checked_sub(SMALLEST)? / 2)?;
