@@ -130,7 +130,8 @@ class _Work:
         host.model_folders_ready()
         if any(item.depth_map is None for item in batch.items):
             results.model = rilievo.models.choice(self.options).id
-        results.folder = str(batch.folder or host.output_folder()) if save else ""
+        if save and host.may_name_folders():
+            results.folder = str(batch.folder or host.output_folder())
         saver = host.saver(batch.folder) if save else FolderSaver(scratch_folder())
         try:
             for number, item in enumerate(batch.items):
@@ -186,7 +187,7 @@ class _Work:
             view = scratch_folder() / f"{path.stem}.glb"
             lighter(output.payload).save(view, texture="jpeg")
             results.mesh = str(view)
-        elif len(results.previews) < MOST_SHOWN:
+        elif output.is_picture and len(results.previews) < MOST_SHOWN:
             several = len(self.batch.items) > 1
             results.previews.append(
                 (preview(output), f"{item.name}: {output.kind}" if several else output.kind)
@@ -199,8 +200,11 @@ def _add_time(results: Results, what: str, since: float) -> float:
     return now
 
 
+_SPACE = ("depth_values", "camera_normalmap", "point_cloud")
+
+
 def _what(output: Output) -> str:
-    known = {"depth", "concat_depth", "normalmap", "heatmap", "simple_mesh"}
+    known = {"depth", "concat_depth", "normalmap", "heatmap", "simple_mesh", *_SPACE}
     return output.kind if output.kind in known else "stereo"
 
 

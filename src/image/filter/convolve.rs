@@ -44,7 +44,8 @@ impl Real for f64 {
 /// A kernel whose two sides are equal, or equal but for the sign.
 #[derive(Clone)]
 pub(crate) struct Kernel<T> {
-    center: T,
+    /// The weight of the centre; none if it is 0, or if the centre lies between two places.
+    center: Option<T>,
     /// The weights right of the centre, from the inside out.
     sides: Vec<T>,
     odd: bool,
@@ -61,11 +62,26 @@ impl<T: Real> Kernel<T> {
         Self::new(weights, true)
     }
 
+    /// A kernel of an even number of weights, symmetric about the middle between two places.
+    pub(crate) fn between(weights: &[f64]) -> Self {
+        Self {
+            center: None,
+            sides: Self::rounded(&weights[weights.len() / 2..]),
+            odd: false,
+        }
+    }
+
     fn new(weights: &[f64], odd: bool) -> Self {
         let right = &weights[weights.len() / 2..];
-        let center = right.first().map_or(T::default(), |&weight| T::nearest(weight));
-        let sides = right.iter().skip(1).map(|&weight| T::nearest(weight)).collect();
-        Self { center, sides, odd }
+        Self {
+            center: right.first().filter(|_| !odd).map(|&weight| T::nearest(weight)),
+            sides: Self::rounded(right.get(1..).unwrap_or_default()),
+            odd,
+        }
+    }
+
+    fn rounded(weights: &[f64]) -> Vec<T> {
+        weights.iter().map(|&weight| T::nearest(weight)).collect()
     }
 
     /// How far it reaches to each side.
@@ -73,7 +89,8 @@ impl<T: Real> Kernel<T> {
         self.sides.len()
     }
 
-    /// The weighted sum of lines, where `line(j)` is the one at distance `j` from the centre.
+    /// The weighted sum of lines, where `line(j)` is the one at distance `j` from the centre;
+    /// of a kernel [`between`](Self::between) places the `j`-th one to the right or left of it.
     #[inline(always)]
     pub(crate) fn apply<'a>(&self, output: &mut [T], line: impl Fn(isize) -> &'a [T])
     where
@@ -143,7 +160,7 @@ impl<T: Real> Kernel<T> {
         let radius = self.radius() as isize;
         let mut sums = [T::default(); N];
         let mut begun = false;
-        for distance in (-radius..=radius).filter(|&distance| distance != 0 || !self.odd) {
+        for distance in (-radius..=radius).filter(|&distance| distance != 0 || self.center.is_some()) {
             let weight = self.weight(distance);
             if let Some(values) = line(distance)[start..].first_chunk::<N>() {
                 for (sum, &value) in sums.iter_mut().zip(values) {
@@ -163,7 +180,7 @@ impl<T: Real> Kernel<T> {
     #[inline(always)]
     fn weight(&self, distance: isize) -> T {
         match distance {
-            0 => self.center,
+            0 => self.center.unwrap_or_default(),
             1.. => self.sides[distance as usize - 1],
             _ if self.odd => T::default() - self.sides[(-distance) as usize - 1],
             _ => self.sides[(-distance) as usize - 1],
@@ -183,9 +200,11 @@ impl<T: Real> Kernel<T> {
     {
         let at = |distance| line(distance)[start..].first_chunk::<N>();
         let mut sums = [T::default(); N];
-        if let (false, Some(center)) = (self.odd, at(0)) {
+        if let Some(weight) = self.center
+            && let Some(center) = at(0)
+        {
             for (sum, &value) in sums.iter_mut().zip(center) {
-                *sum = self.center * value;
+                *sum = weight * value;
             }
         }
         for (distance, &weight) in (1..).zip(&self.sides) {
