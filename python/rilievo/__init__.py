@@ -9,7 +9,19 @@
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
-from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
+from rilievo.functions import (
+    adjust_depth,
+    depth_mask,
+    depth_of_field,
+    fog,
+    heat_map,
+    normal_map,
+    parallax_frames,
+    point_cloud,
+    simple_mesh,
+    stereo_eyes,
+    stereo_images,
+)
 from rilievo.options import Options
 from rilievo.outputs import Output
 from rilievo.pipeline import estimate_depth, generate, unload
@@ -24,11 +36,16 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "adjust_depth",
+    "depth_mask",
+    "depth_of_field",
     "estimate_depth",
+    "fog",
     "generate",
     "heat_map",
     "models",
     "normal_map",
+    "parallax_frames",
     "point_cloud",
     "simple_mesh",
     "stereo_eyes",

@@ -22,6 +22,7 @@ from rilievo import _native
 
 STEREO_FILLS: tuple[str, ...] = tuple(_native.stereo_fills())
 STEREO_MODES: tuple[str, ...] = tuple(name for name, _ in _native.stereo_modes())
+PARALLAX_PRESETS: tuple[str, ...] = tuple(_native.parallax_presets())
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,38 @@ def _balance(value: float) -> str | None:
 
 def _positive(value: float) -> str | None:
     return None if value > 0 else "a number above 0"
+
+
+def _f_number(value: float) -> str | None:
+    return None if 0.5 <= value <= 64 else "a number from 0.5 to 64"
+
+
+def _to_fifty(value: float) -> str | None:
+    return None if 0 <= value <= 50 else "a number from 0 to 50"
+
+
+def _to_twenty(value: float) -> str | None:
+    return None if 0 <= value <= 20 else "a number from 0 to 20"
+
+
+def _blades(value: int) -> str | None:
+    return None if value == 0 or 3 <= value <= 16 else "a number from 3 to 16, or 0 for a circle"
+
+
+def _frames(value: int) -> str | None:
+    return None if 1 <= value <= 1000 else "a number from 1 to 1000"
+
+
+def _frame_rate(value: float) -> str | None:
+    return None if 1 <= value <= 50 else "a number from 1 to 50"
+
+
+def _color(value: str) -> str | None:
+    try:
+        parse_color(value)
+    except ValueError:
+        return "a colour such as #c8d0d8"
+    return None
 
 
 def _fov(value: float) -> str | None:
@@ -391,6 +424,192 @@ class Options:
         help="glb: textured and upright; obj: vertex colours as the reference; ply: binary",
     )
 
+    gen_dof: bool = _row(
+        False,
+        "flag",
+        "dof",
+        "Generate depth of field",
+        alias="--dof",
+        help="write the picture as a lens of large aperture sees it",
+    )
+    dof_focus: float | None = _row(
+        None,
+        "number",
+        "dof",
+        "Focus",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="what is sharp: 0 the farthest point, 1 the nearest; default: what is in the middle of the picture",
+    )
+    dof_f_number: float = _row(
+        2.8,
+        "number",
+        "dof",
+        "f-number",
+        low=0.7,
+        high=22,
+        step=0.1,
+        check=_f_number,
+        help="aperture of the lens (50 mm, full frame): smaller blurs more",
+    )
+    dof_highlights: float = _row(
+        0.5,
+        "number",
+        "dof",
+        "Highlights",
+        low=0,
+        high=10,
+        step=0.1,
+        check=_to_fifty,
+        help="how much brighter blurred highlights are than the picture shows them",
+    )
+    dof_blades: int = _row(
+        0,
+        "whole",
+        "dof",
+        "Aperture blades",
+        low=0,
+        high=9,
+        step=1,
+        check=_blades,
+        help="shape of blurred highlights: 3 to 16 straight blades, or 0 for a circle",
+    )
+
+    gen_fog: bool = _row(
+        False, "flag", "fog", "Generate fog", alias="--fog", help="write the picture with fog in it"
+    )
+    fog_density: float = _row(
+        2.0,
+        "number",
+        "fog",
+        "Density",
+        low=0,
+        high=10,
+        step=0.1,
+        check=_to_fifty,
+        help="of the light of the farthest point exp(-density) is left",
+    )
+    fog_color: str = _row("#c8d0d8", "text", "fog", "Colour of the fog", check=_color, help="as #rrggbb")
+
+    gen_depth_mask: bool = _row(
+        False,
+        "flag",
+        "mask",
+        "Generate depth mask",
+        alias="--depth-mask",
+        help="write a mask of what lies in a range of depth",
+    )
+    depth_mask_far: float = _row(
+        0.5,
+        "number",
+        "mask",
+        "Far end",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="of the range: 0 the farthest point, 1 the nearest",
+    )
+    depth_mask_near: float = _row(
+        1.0, "number", "mask", "Near end", low=0, high=1, step=0.01, check=_unit, help="of the range"
+    )
+    depth_mask_feather: float = _row(
+        0.05,
+        "number",
+        "mask",
+        "Feather",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="how far beyond both ends the mask fades out",
+    )
+    depth_mask_invert: bool = _row(
+        False, "flag", "mask", "Invert the mask", help="mask what lies outside the range"
+    )
+
+    gen_parallax: bool = _row(
+        False,
+        "flag",
+        "parallax",
+        "Generate parallax animation",
+        alias="--parallax",
+        help="write a loop of a camera that moves a little",
+    )
+    parallax_preset: str = _row(
+        "circle",
+        "choice",
+        "parallax",
+        "Camera movement",
+        choices=PARALLAX_PRESETS,
+        help="dolly-zoom keeps the size of what is in focus",
+    )
+    parallax_frames: int = _row(
+        48,
+        "whole",
+        "parallax",
+        "Frames",
+        low=8,
+        high=240,
+        step=1,
+        check=_frames,
+        help="pictures of one loop",
+    )
+    parallax_fps: float = _row(
+        24.0,
+        "number",
+        "parallax",
+        "Frames a second",
+        low=1,
+        high=50,
+        step=1,
+        check=_frame_rate,
+        help="speed of the animation",
+    )
+    parallax_strength: float = _row(
+        3.0,
+        "number",
+        "parallax",
+        "Strength",
+        low=0,
+        high=10,
+        step=0.1,
+        check=_to_twenty,
+        help="how far the nearest point moves against the farthest, in percent of the larger side",
+    )
+    parallax_focus: float | None = _row(
+        None,
+        "number",
+        "parallax",
+        "Focus",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="what stays in place: 0 the farthest point, 1 the nearest; default: what is in the middle",
+    )
+    parallax_maxsize: int = _row(
+        1024,
+        "whole",
+        "parallax",
+        "Largest side of the animation",
+        low=256,
+        high=4096,
+        step=64,
+        check=_side,
+        help="larger pictures are animated at this size",
+    )
+    parallax_format: str = _row(
+        "webp",
+        "choice",
+        "parallax",
+        "Animation format",
+        choices=("webp", "gif", "png"),
+        help="webp is small and in full colour; gif has 256 colours; png loses nothing",
+    )
+
     def __post_init__(self) -> None:
         for name, row in rows().items():
             setattr(self, name, _accept(name, row, getattr(self, name), DEFAULTS[name]))
@@ -398,6 +617,11 @@ class Options:
             raise ValueError(
                 f"clipdepth_far ({self.clipdepth_far:g}) lies above clipdepth_near ({self.clipdepth_near:g}): "
                 "nothing would be left; swap them, or use output_depth_invert to turn the map around"
+            )
+        if self.gen_depth_mask and self.depth_mask_far > self.depth_mask_near:
+            raise ValueError(
+                f"depth_mask_far ({self.depth_mask_far:g}) lies above depth_mask_near ({self.depth_mask_near:g}); "
+                "swap them, or use depth_mask_invert for what lies outside"
             )
 
     @classmethod
@@ -443,6 +667,17 @@ DEFAULTS: dict[str, Any] = {
     f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
     for f in dataclasses.fields(Options)
 }
+
+
+def parse_color(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of ``#rrggbb`` or ``#rgb``; the ``#`` may be missing."""
+    digits = text.strip().lstrip("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    if len(digits) != 6 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
+        raise ValueError(f"{text!r} is no colour; write it as #rrggbb, such as #c8d0d8")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
 
 
 def _accept(name: str, row: Row, value: Any, default: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 
 from rilievo import _native, models, pictures
 from rilievo.depth import DepthMap
-from rilievo.options import Options
+from rilievo.options import Options, parse_color
 from rilievo.outputs import Output
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def generate(
 
     The outputs of a picture come in the order: ``depth_prediction``, ``depth``
     or ``concat_depth``, one per stereo mode, ``normalmap``, ``heatmap``,
-    ``simple_mesh``.
+    ``dof``, ``fog``, ``depth_mask``, ``parallax``, ``simple_mesh``.
 
     Clipping never applies to depth pictures, and inverting only to the written
     depth map, as in the reference.
@@ -124,7 +124,15 @@ def _generate(
 ) -> Iterator[Output]:
     for index, (image, custom) in enumerate(zip(items, maps)):
         for kind, payload in _outputs(image, custom, options, progress, cancel):
-            yield Output(index, kind, payload, options.mesh_format if kind == "simple_mesh" else None)
+            yield _output(index, kind, payload, options)
+
+
+def _output(index: int, kind: str, payload: Any, options: Options) -> Output:
+    if kind == "simple_mesh":
+        return Output(index, kind, payload, options.mesh_format)
+    if kind == "parallax":
+        return Output(index, kind, payload, options.parallax_format, options.parallax_fps)
+    return Output(index, kind, payload)
 
 
 def _outputs(
@@ -137,8 +145,14 @@ def _outputs(
     if isinstance(custom, DepthMap):
         depth = _of_size(custom, (width, height))
         clip = options.clipdepth_mode if options.clipdepth else None
-        depth_u16 = depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
+        clipping: dict[str, Any] = {
+            "clip": clip,
+            "far": options.clipdepth_far,
+            "near": options.clipdepth_near,
+        }
+        depth_u16 = depth.to_u16(**clipping)
     else:
+        clipping = {"normalize": False}
         depth = DepthMap.from_image(custom, size=(width, height))
         depth_u16 = depth.to_u16(normalize=False)
 
@@ -180,6 +194,9 @@ def _outputs(
         )
     if options.gen_heatmap:
         yield "heatmap", _native.heat_map(depth_u16)
+    if options.gen_dof or options.gen_fog or options.gen_depth_mask or options.gen_parallax:
+        relief = _native.Relief(depth.values, depth.kind, **clipping)
+        yield from _effects(rgb, relief, options, progress, cancel)
     if options.gen_simple_mesh:
         yield (
             "simple_mesh",
@@ -191,6 +208,61 @@ def _outputs(
                 spherical=options.simple_mesh_spherical,
                 fov=options.simple_mesh_fov,
                 max_size=options.mesh_maxsize,
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+
+
+def _effects(
+    rgb: Any, relief: _native.Relief, options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[tuple[str, Any]]:
+    if options.gen_dof:
+        yield (
+            "dof",
+            _native.depth_of_field(
+                rgb,
+                relief,
+                focus=options.dof_focus,
+                f_number=options.dof_f_number,
+                highlights=options.dof_highlights,
+                blades=options.dof_blades,
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+    if options.gen_fog:
+        yield (
+            "fog",
+            _native.fog(
+                rgb,
+                relief,
+                density=options.fog_density,
+                color=parse_color(options.fog_color),
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+    if options.gen_depth_mask:
+        mask = _native.depth_mask(
+            relief,
+            far=options.depth_mask_far,
+            near=options.depth_mask_near,
+            feather=options.depth_mask_feather,
+            invert=options.depth_mask_invert,
+        )
+        yield "depth_mask", (mask * 255.0 + 0.5).astype(np.uint8)
+    if options.gen_parallax:
+        yield (
+            "parallax",
+            _native.parallax_frames(
+                rgb,
+                relief,
+                preset=options.parallax_preset,
+                frames=options.parallax_frames,
+                strength=options.parallax_strength,
+                focus=options.parallax_focus,
+                max_size=options.parallax_maxsize,
                 progress=progress,
                 cancel=cancel,
             ),

@@ -71,7 +71,7 @@ class Saver:
         return path
 
     def _extension(self, output: Output) -> str:
-        if output.kind == "simple_mesh":
+        if output.kind in ("simple_mesh", "parallax"):
             return str(output.format)
         if output.kind == "depth_prediction":
             return "npy"
@@ -84,6 +84,8 @@ class Saver:
     def _write(self, output: Output, path: Path, text: dict[str, str]) -> None:
         if output.kind == "simple_mesh":
             output.payload.save(path)
+        elif output.kind == "parallax":
+            _write_animation(output, path, self.quality)
         elif output.kind == "depth_prediction":
             with path.open("wb") as file:
                 np.save(file, output.payload)
@@ -110,6 +112,21 @@ class Saver:
             return 0
         taken = [int(match.group(1)) for match in map(pattern.match, names) if match]
         return max(taken, default=-1) + 1
+
+
+def _write_animation(output: Output, path: Path, quality: int) -> None:
+    """An endless loop of the frames."""
+    from PIL import Image, features
+
+    if output.format == "webp" and not features.check("webp"):
+        raise _native.RilievoError(
+            "this Pillow was built without WebP; choose gif or png with parallax_format, or update Pillow"
+        )
+    first, *others = (Image.fromarray(frame) for frame in output.payload)
+    duration = round(1000 / (output.fps or 24))
+    # Fast enough for long loops; the picture is the same.
+    more: dict[str, Any] = {"webp": {"quality": quality, "method": 2}}.get(str(output.format), {})
+    first.save(path, save_all=True, append_images=others, duration=duration, loop=0, **more)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@
 mod decode;
 mod encode;
 pub mod filter;
+pub(crate) mod light;
 pub(crate) mod map;
 mod picture;
 mod plane;

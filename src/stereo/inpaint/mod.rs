@@ -4,7 +4,7 @@ mod edges;
 mod level;
 mod patches;
 
-use level::{Level, SEEN};
+pub(crate) use level::{Level, SEEN};
 use patches::Sources;
 use rayon::prelude::*;
 
@@ -15,7 +15,7 @@ use super::warp::WarpedRow;
 use crate::{Monitor, Result};
 
 /// Depth edges as steps, see [`edges`].
-pub(super) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
+pub(crate) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
     let radius = width.div_ceil(300).max(2);
     edges::sharpen(plane, width, radius, jump);
     edges::sharpen(plane, width, radius, jump);
@@ -129,7 +129,9 @@ fn sample<const C: usize>(row: &[[u8; C]], at: f32) -> [u8; C] {
     })
 }
 
-fn complete(level: &mut Level) {
+/// Paints the holes of a picture. On entry their pixels have some colour, the
+/// nearness of their background and a limit.
+pub(crate) fn complete(level: &mut Level) {
     // Halve until the holes are a few pixels wide.
     let widest = widest_hole(level);
     let mut levels = Vec::new();
