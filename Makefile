@@ -54,7 +54,8 @@ $(VENV)/.maturin: $(PY)
 	@touch $@
 
 $(VENV)/.tools: $(PY) pyproject.toml
-	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11' types-tqdm
+	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11' types-tqdm \
+	    'fastapi>=0.94' 'uvicorn>=0.20' 'python-multipart>=0.0.6' 'httpx>=0.24' 'schemathesis>=4'
 	@touch $@
 
 # The very wheel that users get, not an editable install.

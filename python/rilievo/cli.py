@@ -1,4 +1,4 @@
-"""The command line: ``rilievo run`` and ``rilievo models``.
+"""The command line: ``rilievo run``, ``rilievo models`` and ``rilievo serve``.
 
 Exit codes: 0 all done; 1 some pictures failed (the others are written); 2 the
 command itself was wrong; 130 interrupted.
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import rilievo
+from rilievo.api import command
 from rilievo.options import DEFAULTS, Options, Row, rows
 
 EXTENSIONS = frozenset(
@@ -126,6 +127,14 @@ def _parser() -> argparse.ArgumentParser:
         if action is _download:
             parser_of_action.add_argument("--offline", action="store_true", help="never touch the network")
             parser_of_action.add_argument("-q", "--quiet", action="store_true", help="no progress")
+
+    serve = commands.add_parser(
+        "serve",
+        help="answer over HTTP",
+        description="Answer over HTTP: the routes /depth/... (see docs/api.md).",
+    )
+    command.add_arguments(serve)
+    serve.set_defaults(command=command.run)
     return parser
 
 
@@ -145,7 +154,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _metavar(row: Row) -> str:
-    return {"whole": "N", "number": "X", "several": "A,B", "choice": "NAME", "text": "NAME"}[row.type]
+    return {
+        "whole": "N",
+        "number": "X",
+        "several": "A,B",
+        "choice": "NAME",
+        "text": "NAME",
+        "path": "FILE",
+        "color": "RRGGBB",
+    }[row.type]
 
 
 def _help(row: Row, default: Any) -> str:

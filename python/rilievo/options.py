@@ -29,8 +29,10 @@ PARALLAX_PRESETS: tuple[str, ...] = tuple(_native.parallax_presets())
 class Row:
     """What a surface needs to know of an option beside its name and default.
 
-    ``low``, ``high`` and ``step`` describe a slider; values outside are legal
-    unless ``check`` says otherwise.
+    ``type`` is flag, whole, number, text, choice, several, color (``#rrggbb``)
+    or path: a file of the machine rilievo runs on, which a surface that serves strangers does not
+    offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
+    legal unless ``check`` says otherwise.
     """
 
     type: str
@@ -42,7 +44,7 @@ class Row:
     high: float | None = None
     step: float | None = None
     alias: str | None = None
-    check: Callable[[Any], str | None] | None = None
+    check: Limit | None = None
 
 
 def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
@@ -52,60 +54,40 @@ def _row(default: Any, kind: str, group: str, label: str, **more: Any) -> Any:
     return field(default=default, metadata={"row": row})
 
 
-def _odd_kernel(value: int) -> str | None:
-    return None if 1 <= value <= 31 and value % 2 else "an odd number from 1 to 31"
+@dataclass(frozen=True)
+class Limit:
+    """Which numbers an option takes; called with one, it gives ``None`` or what would be right."""
+
+    wanted: str
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    odd: bool = False
+    without: tuple[int, ...] = ()
+
+    def __call__(self, value: float) -> str | None:
+        fits = (
+            (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+            and (self.above is None or value > self.above)
+            and (not self.odd or value % 2 == 1)
+            and value not in self.without
+        )
+        return None if fits else self.wanted
 
 
-def _unit(value: float) -> str | None:
-    return None if 0 <= value <= 1 else "a number from 0 to 1"
-
-
-def _side(value: int) -> str | None:
-    return None if 32 <= value <= 8192 else "a number of pixels from 32 to 8192"
-
-
-def _balance(value: float) -> str | None:
-    return None if -1 <= value <= 1 else "a number from -1 to 1"
-
-
-def _positive(value: float) -> str | None:
-    return None if value > 0 else "a number above 0"
-
-
-def _f_number(value: float) -> str | None:
-    return None if 0.5 <= value <= 64 else "a number from 0.5 to 64"
-
-
-def _to_fifty(value: float) -> str | None:
-    return None if 0 <= value <= 50 else "a number from 0 to 50"
-
-
-def _to_twenty(value: float) -> str | None:
-    return None if 0 <= value <= 20 else "a number from 0 to 20"
-
-
-def _blades(value: int) -> str | None:
-    return None if value == 0 or 3 <= value <= 16 else "a number from 3 to 16, or 0 for a circle"
-
-
-def _frames(value: int) -> str | None:
-    return None if 1 <= value <= 1000 else "a number from 1 to 1000"
-
-
-def _frame_rate(value: float) -> str | None:
-    return None if 1 <= value <= 50 else "a number from 1 to 50"
-
-
-def _color(value: str) -> str | None:
-    try:
-        parse_color(value)
-    except ValueError:
-        return "a colour such as #c8d0d8"
-    return None
-
-
-def _fov(value: float) -> str | None:
-    return None if 1 <= value <= 170 else "an angle from 1 to 170 degrees"
+_odd_kernel = Limit("an odd number from 1 to 31", 1, 31, odd=True)
+_unit = Limit("a number from 0 to 1", 0, 1)
+_side = Limit("a number of pixels from 32 to 8192", 32, 8192)
+_balance = Limit("a number from -1 to 1", -1, 1)
+_positive = Limit("a number above 0", above=0)
+_fov = Limit("an angle from 1 to 170 degrees", 1, 170)
+_f_number = Limit("a number from 0.5 to 64", 0.5, 64)
+_to_twenty = Limit("a number from 0 to 20", 0, 20)
+_to_fifty = Limit("a number from 0 to 50", 0, 50)
+_frames = Limit("a number from 1 to 1000", 1, 1000)
+_frame_rate = Limit("a number from 1 to 50", 1, 50)
+_blades = Limit("a number from 3 to 16, or 0 for a circle", 0, 16, without=(1, 2))
 
 
 @dataclass
@@ -134,7 +116,7 @@ class Options:
     )
     weights: str | None = _row(
         None,
-        "text",
+        "path",
         "network",
         "Checkpoint file",
         help="read the model from this file instead of looking for it",
@@ -491,7 +473,7 @@ class Options:
         check=_to_fifty,
         help="of the light of the farthest point exp(-density) is left",
     )
-    fog_color: str = _row("#c8d0d8", "text", "fog", "Colour of the fog", check=_color, help="as #rrggbb")
+    fog_color: str = _row("#c8d0d8", "color", "fog", "Colour of the fog", help="as #rrggbb")
 
     gen_depth_mask: bool = _row(
         False,
@@ -706,13 +688,15 @@ def _convert(name: str, row: Row, value: Any) -> Any:
         "whole": (_whole, "a whole number"),
         "number": (_number, "a number"),
         "text": (_text, "text"),
+        "color": (_color, "a colour such as #c8d0d8"),
+        "path": (_text, "a file's path"),
         "choice": (_text, "one of " + ", ".join(row.choices)),
         "several": (_several, "a list of names"),
     }
     convert, wanted = converters[row.type]
     try:
         return convert(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{name} is {value!r}; it must be {wanted}") from None
 
 
@@ -754,6 +738,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         raise TypeError
     return str(value)
+
+
+def _color(value: Any) -> str:
+    return "#" + bytes(parse_color(_text(value))).hex()
 
 
 def _several(value: str | Any) -> list[str]:

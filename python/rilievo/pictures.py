@@ -22,17 +22,19 @@ if TYPE_CHECKING:
 Array = Any  # numpy.ndarray; its own type parameters differ between numpy 1 and 2
 
 
-def load_rgb(image: ImageLike) -> Array:
+def load_rgb(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     """The picture as uint8 ``[H, W, 3]``; transparency is dropped.
 
     Arrays are uint8, uint16 (divided by 257), bool or float in 0..1, of shape
-    ``[H, W]`` or ``[H, W, 1 | 2 | 3 | 4]``.
+    ``[H, W]`` or ``[H, W, 1 | 2 | 3 | 4]``. A file with more than
+    ``max_pixels`` is refused before it is decoded; by default that is
+    ``RILIEVO_MAX_PIXELS``, or 250 million.
 
     Raises :class:`FileNotFoundError`, :class:`rilievo.RilievoError` for a file
     that is no picture, :class:`ValueError` for an array that is none.
     """
     if isinstance(image, (str, os.PathLike)):
-        return _from_file(os.fspath(image))
+        return _from_file(os.fspath(image), max_pixels or _max_pixels())
     if isinstance(image, np.ndarray):
         return _from_array(image)
     if hasattr(image, "mode") and hasattr(image, "convert"):
@@ -40,18 +42,19 @@ def load_rgb(image: ImageLike) -> Array:
     raise ValueError(f"a {type(image).__name__} is no picture; give a path, a PIL image or a numpy array")
 
 
-def load_depth(image: ImageLike) -> Array:
+def load_depth(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     """A depth picture as it is stored, one channel, no bit lost.
 
     Returns uint8, uint16, int32 or float ``[H, W]``; of several channels the
     first is taken, a palette is looked up, black and white becomes 0 and 255.
+    ``max_pixels`` is as for :func:`load_rgb`.
     """
     if isinstance(image, (str, os.PathLike)):
-        path = os.fspath(image)
+        path, most = os.fspath(image), max_pixels or _max_pixels()
         try:
-            return _native.read_depth(path, max_pixels=_max_pixels())
+            return _native.read_depth(path, max_pixels=most)
         except _native.UnknownFormat:
-            return load_depth(_open_with_pillow(path))
+            return load_depth(_open_with_pillow(path, most))
     if isinstance(image, np.ndarray):
         return image
     from PIL import ImageOps
@@ -63,28 +66,33 @@ def load_depth(image: ImageLike) -> Array:
     return values if values.ndim == 2 else values[..., 0]
 
 
-def _max_pixels() -> int | None:
+def _max_pixels() -> int:
     """The largest picture that is decoded, from ``RILIEVO_MAX_PIXELS``; by default 250 million pixels."""
     text = os.environ.get("RILIEVO_MAX_PIXELS")
     if not text:
-        return None
+        return 250_000_000
     if not text.isdigit():
         raise ValueError(f"RILIEVO_MAX_PIXELS is {text!r}; it must be a number of pixels")
     return int(text)
 
 
-def _from_file(path: str) -> Array:
+def _from_file(path: str, max_pixels: int) -> Array:
     try:
-        return _native.read_picture(path, max_pixels=_max_pixels())[0]
+        return _native.read_picture(path, max_pixels=max_pixels)[0]
     except _native.UnknownFormat:
-        return _from_pil(_open_with_pillow(path))
+        return _from_pil(_open_with_pillow(path, max_pixels))
 
 
-def _open_with_pillow(path: str) -> Image.Image:
+def _open_with_pillow(path: str, max_pixels: int) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
         image = Image.open(path)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise _native.RilievoError(
+                f"{path}: {width}x{height} pixels are more than the {max_pixels} that are read; make it smaller"
+            )
         image.load()
     except UnidentifiedImageError:
         raise _native.RilievoError(

@@ -272,11 +272,13 @@ def _effects(
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
     choice = models.choice(options)
     key = (choice, options.compute_device, options.precision)
-    if key not in _loaded:
+    network = _loaded.get(key)
+    if network is None:
         # The old one goes first: two networks at once may not fit.
         _loaded.clear()
-        _loaded[key] = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
-    values, kind = _loaded[key].estimate(
+        network = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
+        _loaded[key] = network
+    values, kind = network.estimate(
         rgb,
         net_size=options.net_size,
         match_size=options.net_size_match,

@@ -24,11 +24,31 @@ from rilievo import _native
 from rilievo.outputs import Output
 
 PICTURE_FORMATS = ("png", "jpg", "webp")
+PICTURE_QUALITY = 92
 
 
 def suffix(kind: str) -> str:
     """What the file name of an output of this kind ends in."""
     return {"depth": "", "simple_mesh": "-simple"}.get(kind, f"-{kind}")
+
+
+def write(
+    output: Output, path: Path, text: dict[str, str] | None = None, *, quality: int = PICTURE_QUALITY
+) -> None:
+    """Writes one output in the format that the path's extension names.
+
+    ``text`` becomes text chunks of a PNG, ``quality`` is for JPEG and WebP.
+    """
+    if output.kind == "simple_mesh":
+        output.payload.save(path)
+    elif output.kind == "parallax":
+        _write_animation(output, path, quality)
+    elif path.suffix == ".png":
+        _native.write_png(path, output.payload, text)
+    elif output.kind in ("depth", "depth_prediction"):
+        _native.save_depth(path, output.payload)
+    else:
+        output.image.save(path, quality=quality)
 
 
 class Saver:
@@ -39,7 +59,9 @@ class Saver:
     because no other format here keeps their bits.
     """
 
-    def __init__(self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = 92):
+    def __init__(
+        self, folder: os.PathLike[str] | str, *, picture_format: str = "png", quality: int = PICTURE_QUALITY
+    ):
         if picture_format not in PICTURE_FORMATS:
             raise ValueError(
                 f"picture format {picture_format!r} is unknown; use {', '.join(PICTURE_FORMATS)}"
@@ -67,7 +89,7 @@ class Saver:
         if info:
             text["rilievo"] = json.dumps(info, sort_keys=True)
         with _whole_file(path) as temporary:
-            self._write(output, temporary, text)
+            write(output, temporary, text, quality=self.quality)
         return path
 
     def _extension(self, output: Output) -> str:
@@ -80,19 +102,6 @@ class Saver:
             if output.payload.dtype == np.uint16 or output.payload.shape[-1] == 4
             else self.picture_format
         )
-
-    def _write(self, output: Output, path: Path, text: dict[str, str]) -> None:
-        if output.kind == "simple_mesh":
-            output.payload.save(path)
-        elif output.kind == "parallax":
-            _write_animation(output, path, self.quality)
-        elif output.kind == "depth_prediction":
-            with path.open("wb") as file:
-                np.save(file, output.payload)
-        elif path.suffix == ".png":
-            _native.write_png(path, output.payload, text)
-        else:
-            output.image.save(path, quality=self.quality)
 
     def _make_folder(self) -> None:
         try:
@@ -118,14 +127,14 @@ def _write_animation(output: Output, path: Path, quality: int) -> None:
     """An endless loop of the frames."""
     from PIL import Image, features
 
-    if output.format == "webp" and not features.check("webp"):
+    if path.suffix == ".webp" and not features.check("webp"):
         raise _native.RilievoError(
             "this Pillow was built without WebP; choose gif or png with parallax_format, or update Pillow"
         )
     first, *others = (Image.fromarray(frame) for frame in output.payload)
     duration = round(1000 / (output.fps or 24))
     # Fast enough for long loops; the picture is the same.
-    more: dict[str, Any] = {"webp": {"quality": quality, "method": 2}}.get(str(output.format), {})
+    more: dict[str, Any] = {"webp": {"quality": quality, "method": 2}}.get(path.suffix[1:], {})
     first.save(path, save_all=True, append_images=others, duration=duration, loop=0, **more)
 
 

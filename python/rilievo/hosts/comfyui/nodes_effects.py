@@ -35,7 +35,7 @@ class _PictureEffect(Node):
 
     def run(self, image: Any, depth: Any, **given: Any) -> tuple[Any]:
         settings = widgets.values(self._options(), given, strip=self.STRIP)
-        options = Options(do_output_depth=False, **{self.SWITCH: True}, **settings)
+        options = Options().replace(do_output_depth=False, **{self.SWITCH: True}, **settings)
         pictures = sockets.frames(image)
         maps = sockets.matched(pictures, depth)
         results: list[Any] = []
