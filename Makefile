@@ -32,8 +32,8 @@ test-python: $(VENV)/.installed $(VENV)/.tools ## the Python tests, on the built
 lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
-	$(BIN)/ruff check python tests benches models
-	$(BIN)/ruff format --check python tests benches models
+	$(BIN)/ruff check __init__.py python tests benches models example_workflows
+	$(BIN)/ruff format --check __init__.py python tests benches models example_workflows
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)

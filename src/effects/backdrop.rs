@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::stereo::background::{self, Level, SEEN};
+use crate::{Monitor, Result};
 
 /// A picture's depth with jumps instead of ramps, and a second layer behind it.
 pub(super) struct Backdrop {
@@ -103,7 +104,10 @@ impl Backdrop {
 
     /// The colours of what lies behind, the texture of the background carried
     /// on; elsewhere those of the picture.
-    pub fn textured(&self, pixels: &[[u8; 3]]) -> Vec<[u8; 3]> {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+    pub fn textured(&self, pixels: &[[u8; 3]], monitor: &Monitor<'_>) -> Result<Vec<[u8; 3]>> {
         let colours = self.smooth(pixels);
         let mut level = Level {
             width: self.width,
@@ -117,8 +121,8 @@ impl Backdrop {
             level.nearness[i] = self.behind[i];
             level.limits[i] = self.limit(i);
         }
-        background::complete(&mut level);
-        level.colours.iter().map(|&[r, g, b, _]| [r, g, b]).collect()
+        background::complete(&mut level, monitor)?;
+        Ok(level.colours.iter().map(|&[r, g, b, _]| [r, g, b]).collect())
     }
 
     /// How near a pixel may be to be background of this one.
@@ -185,14 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn the_ground_goes_on_under_the_rim() {
+    fn the_ground_goes_on_under_the_rim() -> Result<()> {
         let (nearness, pixels) = scene();
         let backdrop = Backdrop::new(nearness, 40, 0.1, 4);
         let middle = 20 * 40 + 20;
         assert_eq!(backdrop.behind[middle], NOTHING);
         assert_eq!(backdrop.behind[20 * 40 + 11], 0.2);
         assert_eq!(backdrop.behind[20 * 40 + 2], NOTHING);
-        for colours in [backdrop.smooth(&pixels), backdrop.textured(&pixels)] {
+        for colours in [
+            backdrop.smooth(&pixels),
+            backdrop.textured(&pixels, &Monitor::silent())?,
+        ] {
             for (i, colour) in colours.iter().enumerate() {
                 if backdrop.behind[i] == NOTHING {
                     assert_eq!(*colour, pixels[i]);
@@ -201,6 +208,7 @@ mod tests {
                 }
             }
         }
+        Ok(())
     }
 
     #[test]

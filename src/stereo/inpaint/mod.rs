@@ -46,7 +46,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
         match shift {
-            Some(shift) => draw_eye(pixels, &plane, width, shift, eye),
+            Some(shift) => draw_eye(pixels, &plane, width, shift, eye, monitor)?,
             None => eye.pixels.copy_from_slice(pixels),
         }
     }
@@ -59,7 +59,8 @@ fn draw_eye<const C: usize>(
     width: usize,
     shift: Shift,
     eye: &mut Eye<C>,
-) {
+    monitor: &Monitor,
+) -> Result<()> {
     let Eye { pixels: out, holes } = eye;
     let height = nearness.len() / width;
     let mut level = Level {
@@ -96,10 +97,11 @@ fn draw_eye<const C: usize>(
         }
     }
     level.find_backgrounds();
-    complete(&mut level);
+    complete(&mut level, monitor)?;
     for (out, colour) in out.iter_mut().zip(&level.colours) {
         out.copy_from_slice(&colour[..C]);
     }
+    Ok(())
 }
 
 /// The colour at a place between pixels: a Catmull-Rom spline.
@@ -131,7 +133,10 @@ fn sample<const C: usize>(row: &[[u8; C]], at: f32) -> [u8; C] {
 
 /// Paints the holes of a picture. On entry their pixels have some colour, the
 /// nearness of their background and a limit.
-pub(crate) fn complete(level: &mut Level) {
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+pub(crate) fn complete(level: &mut Level, monitor: &Monitor) -> Result<()> {
     // Halve until the holes are a few pixels wide.
     let widest = widest_hole(level);
     let mut levels = Vec::new();
@@ -141,22 +146,28 @@ pub(crate) fn complete(level: &mut Level) {
     }
     let mut coarse: Option<(Level, Sources)> = None;
     while let Some(mut half) = levels.pop() {
-        let sources = solve(&mut half, coarse.as_ref(), 8);
+        let sources = solve(&mut half, coarse.as_ref(), 8, monitor)?;
         coarse = Some((half, sources));
     }
-    solve(level, coarse.as_ref(), 4);
+    solve(level, coarse.as_ref(), 4, monitor)?;
+    Ok(())
 }
 
-fn solve(level: &mut Level, coarse: Option<&(Level, Sources)>, rounds: u64) -> Sources {
+fn solve(
+    level: &mut Level,
+    coarse: Option<&(Level, Sources)>,
+    rounds: u64,
+    monitor: &Monitor,
+) -> Result<Sources> {
     let mut sources = Sources::new(level, coarse.map(|(level, sources)| (level, sources)));
     if coarse.is_some() {
         sources.vote(level);
     }
     for round in 0..rounds {
-        sources.improve(level, 48, round);
+        sources.improve(level, 48, round, monitor)?;
         sources.vote(level);
     }
-    sources
+    Ok(sources)
 }
 
 fn widest_hole(level: &Level) -> usize {
