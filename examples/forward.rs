@@ -1,5 +1,5 @@
-//! Runs a Depth Anything network on the same input again and again, for the
-//! side-by-side bench `benches/peers/networks.py`.
+//! Runs a Depth Anything network or a DPT on the same input again and again,
+//! for the side-by-side benches `benches/peers/networks.py` and `networks_vit.py`.
 //!
 //! `forward CONFIG CHECKPOINT INPUT HEIGHT WIDTH OUTPUT`: INPUT holds
 //! `[3, HEIGHT, WIDTH]` little-endian floats. For every line on standard input
@@ -14,7 +14,8 @@ use std::time::Instant;
 use candle_core::{DType, Device, Tensor};
 use rilievo::Monitor;
 use rilievo::networks::DepthNetwork;
-use rilievo::networks::depth_anything::{Config, DepthAnything};
+use rilievo::networks::depth_anything::{self, DepthAnything};
+use rilievo::networks::dpt::{self, Dpt};
 use rilievo::weights::Checkpoint;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,9 +24,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: forward CONFIG CHECKPOINT INPUT HEIGHT WIDTH OUTPUT".into());
     };
     let checkpoint = Checkpoint::open(Path::new(checkpoint))?;
-    let network = DepthAnything::load(&checkpoint, &Config::named(config)?, &Device::Cpu, DType::F32)?;
+    let (device, dtype) = (Device::Cpu, DType::F32);
+    let network: Box<dyn DepthNetwork> = match depth_anything::Config::named(config) {
+        Ok(config) => Box::new(DepthAnything::load(&checkpoint, &config, &device, dtype)?),
+        Err(_) => Box::new(Dpt::load(
+            &checkpoint,
+            &dpt::Config::named(config)?,
+            &device,
+            dtype,
+        )?),
+    };
     let shape = [1, 3, height.parse()?, width.parse()?];
-    let input = Tensor::from_raw_buffer(&std::fs::read(input)?, DType::F32, &shape, &Device::Cpu)?;
+    let input = Tensor::from_raw_buffer(&std::fs::read(input)?, DType::F32, &shape, &device)?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "ready")?;
     let mut last = None;

@@ -382,19 +382,33 @@ def _models_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
 
 
+# What networks are for, in the order they are listed, and the heading of each part of the list.
+_ROLES = {
+    "depth": "depth",
+    "merge": "boost",
+    "inpaint": "3D photo",
+    "background": "background removal",
+}
+
+
 def _models(chosen: argparse.Namespace) -> int:
     _use_folder(chosen)
     table = rilievo.models.table()
     if chosen.json:
         print(json.dumps(table, indent=2))
         return 0
-    print(f"{'':2}{'model':<26}{'size':>8}  {'licence':<32}{'when to choose it'}")
-    for row in table:
-        mark = "*" if row["default"] else "+" if row["installed"] else " "
-        size = f"{row['megabytes']} MB" if row["megabytes"] else "built in"
-        licence = row["licence"] if row["commercial"] else f"{row['licence']}, no commercial use"
-        print(f"{mark} {row['id']:<26}{size:>8}  {licence:<32}{row['advice']}")
-    print("\n* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
+    width = max(len(row["id"]) for row in table)
+    for role, title in _ROLES.items():
+        print(f"{'':2}{title:<{width}}{'size':>10}  {'licence':<32}{'when to choose it'}")
+        for row in (row for row in table if row["role"] == role):
+            mark = "*" if row["default"] else "+" if row["installed"] else " "
+            size = f"{row['megabytes']} MB" if row["megabytes"] else "built in"
+            licence = row["licence"] if row["commercial"] else f"{row['licence']}, no commercial use"
+            if row["licence"] == "unknown":
+                licence = "unknown"
+            print(f"{mark} {row['id']:<{width}}{size:>10}  {licence:<32}{row['advice']}")
+        print()
+    print("* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
     print("Files are looked for in:", *(f"  {folder}" for folder in rilievo.models.folders()), sep="\n")
     return 0
 

@@ -23,11 +23,12 @@ fn models(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Bound<'_, PyList>> 
         let row = PyDict::new(py);
         let path = store.locate(entry);
         row.set_item("id", &entry.id)?;
+        row.set_item("role", entry.role.name())?;
         row.set_item("index", entry.index)?;
         row.set_item("title", &entry.title)?;
         row.set_item("family", &entry.family)?;
         row.set_item("kind", &entry.kind)?;
-        row.set_item("net_size", (entry.net_size[0], entry.net_size[1]))?;
+        row.set_item("net_size", entry.net_size.map(|[width, height]| (width, height)))?;
         row.set_item("memory", entry.memory)?;
         row.set_item("licence", &entry.licence)?;
         row.set_item("commercial", entry.commercial)?;

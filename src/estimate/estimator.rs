@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, ArrayView3};
 use super::device::{DeviceChoice, Precision};
 use super::guided::{self, GuidedOptions};
 use super::preprocess::{self, ChannelOrder};
+use super::zoedepth;
 use crate::depth::DepthMap;
 use crate::image::Size;
 use crate::networks::{self, DepthNetwork};
@@ -46,7 +47,7 @@ impl Estimator {
     ) -> Result<Self> {
         let device = device.open()?;
         let dtype = precision.on(&device)?;
-        let network = networks::load(entry, file, &device, dtype)?;
+        let network = networks::load(entry, file, &device, dtype, false)?;
         Ok(Self {
             entry,
             network,
@@ -83,10 +84,21 @@ impl Estimator {
             } => *size,
             _ => spec.net_size,
         };
-        let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &self.device)?;
-        monitor.report("prepare", 1, 1)?;
-        let output = self.network.forward(&input.to_dtype(self.dtype)?, monitor)?;
-        let prediction = plane(&output)?;
+        let prediction = if self.network.mirror_averaged() {
+            monitor.report("prepare", 1, 1)?;
+            zoedepth::predict(
+                &*self.network,
+                picture,
+                size,
+                ChannelOrder::Rgb,
+                &self.device,
+                monitor,
+            )?
+        } else {
+            let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &self.device)?;
+            monitor.report("prepare", 1, 1)?;
+            plane(&self.network.forward(&input.to_dtype(self.dtype)?, monitor)?)?
+        };
         monitor.report("upsample", 0, 1)?;
 
         let refine = settings.refine.unwrap_or(self.entry.refine);
@@ -102,7 +114,7 @@ impl Estimator {
 }
 
 /// The single prediction of a batch of one, as a plane.
-fn plane(output: &Tensor) -> Result<Array2<f32>> {
+pub(super) fn plane(output: &Tensor) -> Result<Array2<f32>> {
     let (_, height, width) = output.dims3()?;
     let values = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
     Array2::from_shape_vec((height, width), values).map_err(|error| Error::Compute(error.to_string()))

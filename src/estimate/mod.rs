@@ -4,6 +4,7 @@ pub mod device;
 mod estimator;
 pub mod guided;
 pub mod preprocess;
+pub mod zoedepth;
 
 pub use device::{DeviceChoice, Precision};
 pub use estimator::{Estimator, Settings};

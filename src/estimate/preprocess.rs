@@ -116,6 +116,10 @@ pub fn to_tensor(
     let size = input_size(Size { width, height }, spec, asked);
     let resized: Array3<f64> = match spec.shrink {
         Shrink::Area => opencv_area(picture, size)?.mapv(unit),
+        Shrink::Bilinear => {
+            let picture = picture.mapv(|byte| unit(byte) as f32);
+            torch_bilinear(picture.view(), size, true)?.mapv(f64::from)
+        }
         Shrink::Cubic => opencv_cubic(picture.mapv(unit).view(), size)?,
         Shrink::Linear => opencv_linear(picture.mapv(unit).view(), size)?,
     };

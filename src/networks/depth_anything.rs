@@ -4,9 +4,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::dpt::{FusionBlock, conv3x3};
-use super::layers::{conv_transpose2d, conv2d, layer_norm};
+use super::layers::{conv_transpose2d, conv2d, conv2d_unbiased, layer_norm};
 use super::progress::Progress;
-use super::vit::Block;
+use super::vit::{Block, Family};
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, bilinear};
 use crate::weights::{Checkpoint, Weights};
@@ -116,11 +116,18 @@ impl Config {
         }
     }
 
-    /// The network that the catalog calls `name` (`v1_small` ... `v2_large`).
+    /// The network that the catalog calls `name` (`v1_small` ... `v2_large`);
+    /// with `_indoor` or `_outdoor` behind it, the metric one for 20 or 80 m.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the known ones.
     pub fn named(name: &str) -> Result<Self> {
+        if let Some(relative) = name.strip_suffix("_indoor") {
+            return Ok(Self::named(relative)?.metric(20.0));
+        }
+        if let Some(relative) = name.strip_suffix("_outdoor") {
+            return Ok(Self::named(relative)?.metric(80.0));
+        }
         Ok(match name {
             "v1_small" => Self::v1_small(),
             "v1_base" => Self::v1_base(),
@@ -289,7 +296,7 @@ impl Encoder {
                 .flatten_all()?
                 .to_vec1()?,
             blocks: (0..depth)
-                .map(|i| Block::new(&weights.pp("blocks").pp(i), width, heads))
+                .map(|i| Block::new(&weights.pp("blocks").pp(i), width, heads, Family::Dino))
                 .collect::<Result<_>>()?,
             norm: layer_norm(&weights.pp("norm"), width, 1e-6)?,
             taps,
@@ -306,7 +313,7 @@ impl Encoder {
         let mut tokens = Tensor::cat(&[cls, patches], 1)?;
         let mut taps = Vec::with_capacity(self.taps.len());
         for (i, block) in self.blocks.iter().enumerate() {
-            tokens = block.forward(&tokens)?;
+            tokens = block.forward(&tokens, None)?;
             if self.taps.contains(&i) {
                 let patches = self.norm.forward(&tokens)?.narrow(1, 1, count)?;
                 taps.push(patches.transpose(1, 2)?.reshape((batch, width, grid.0, grid.1))?);
@@ -419,7 +426,7 @@ impl Decoder {
             )?,
             reduce: (0..4)
                 .map(|i| {
-                    conv2d(
+                    conv2d_unbiased(
                         &scratch.pp(format!("layer{}_rn", i + 1)),
                         levels[i],
                         features,

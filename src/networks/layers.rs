@@ -2,11 +2,14 @@
 
 use candle_core::Tensor;
 
-use crate::nn::{Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear};
+use crate::nn::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear, bilinear,
+    bilinear_wrapped,
+};
 use crate::weights::Weights;
 use crate::{Error, Result};
 
-/// A convolution with a square `kernel`; its bias is read if there is one.
+/// A convolution with a square `kernel` and a bias.
 pub(super) fn conv2d(
     weights: &Weights<'_>,
     inputs: usize,
@@ -15,11 +18,36 @@ pub(super) fn conv2d(
     config: Conv2dConfig,
 ) -> Result<Conv2d> {
     let weight = weights.tensor("weight", (outputs, inputs / config.groups, kernel, kernel))?;
-    let bias = match weights.contains("bias") {
-        true => Some(weights.tensor("bias", outputs)?),
-        false => None,
-    };
-    Conv2d::new(weight, bias, config)
+    let bias = weights.tensor("bias", outputs)?;
+    Conv2d::new(weight, Some(bias), wrapping(weights, config))
+}
+
+/// A convolution with a square `kernel` that was trained without a bias.
+pub(super) fn conv2d_unbiased(
+    weights: &Weights<'_>,
+    inputs: usize,
+    outputs: usize,
+    kernel: usize,
+    config: Conv2dConfig,
+) -> Result<Conv2d> {
+    let weight = weights.tensor("weight", (outputs, inputs / config.groups, kernel, kernel))?;
+    Conv2d::new(weight, None, wrapping(weights, config))
+}
+
+/// The same convolution, around the map's borders if the network is for pictures that tile.
+pub(super) fn wrapping(weights: &Weights<'_>, config: Conv2dConfig) -> Conv2dConfig {
+    Conv2dConfig {
+        wrap: weights.tiling(),
+        ..config
+    }
+}
+
+/// [`bilinear`], around the map's borders if the network is for pictures that tile.
+pub(super) fn resize(x: &Tensor, size: (usize, usize), align_corners: bool, tiling: bool) -> Result<Tensor> {
+    match tiling {
+        true => bilinear_wrapped(x, size),
+        false => bilinear(x, size, align_corners),
+    }
 }
 
 /// A transposed convolution whose kernel is its stride.
@@ -75,7 +103,7 @@ pub(super) fn conv2d_norm(
         eps,
     };
     let (weight, bias) = norm.fold(&weight, bias.as_ref())?;
-    Conv2d::new(weight, Some(bias), config)
+    Conv2d::new(weight, Some(bias), wrapping(conv, config))
 }
 
 /// The height and width of a network's input, which must be multiples of `multiple`.

@@ -4,11 +4,11 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::dpt::conv3x3;
-use super::layers::{conv2d, conv2d_norm, input_size};
+use super::layers::{conv2d, conv2d_norm, input_size, resize};
 use super::progress::Progress;
 use super::resnext::ResNext101;
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
-use crate::nn::{Activation, Conv2d, Conv2dConfig, bilinear};
+use crate::nn::{Activation, Conv2d, Conv2dConfig};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -34,18 +34,32 @@ pub struct LeReS {
     output: Conv2d,
     preprocessing: Preprocessing,
     dtype: DType,
+    tiling: bool,
 }
 
 impl LeReS {
+    /// Whether a checkpoint has the tensors of this network.
+    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
+        const CONV: &str = "encoder_modules.encoder.conv1.weight";
+        checkpoint.contains(CONV) || checkpoint.contains(&format!("depth_model.{CONV}"))
+    }
+
     /// Reads the network from the official `checkpoint`, whose names may lack
     /// the leading `depth_model`.
     ///
     /// # Errors
     /// [`Error::Checkpoint`](crate::Error::Checkpoint) saying which tensor is missing or has another shape.
     pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
-        let root = Weights::new(checkpoint, device, dtype);
+        Self::new(&Weights::new(checkpoint, device, dtype))
+    }
+
+    /// Reads the network from the official names below `root`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn new(root: &Weights<'_>) -> Result<Self> {
         let weights = match root.contains("encoder_modules.encoder.conv1.weight") {
-            true => root,
+            true => root.clone(),
             false => root.pp("depth_model"),
         };
         let encoder = weights.pp("encoder_modules.encoder");
@@ -83,7 +97,8 @@ impl LeReS {
                 shrink: Shrink::Linear,
                 enlarge: Enlarge::OpenCvCubic,
             },
-            dtype,
+            dtype: root.dtype(),
+            tiling: root.tiling(),
         })
     }
 }
@@ -97,7 +112,10 @@ impl DepthNetwork for LeReS {
             .forward(&input.to_dtype(self.dtype)?, || progress.step())?;
         let mut levels = levels.iter().rev();
         let mut path = match levels.next() {
-            Some(coarsest) => doubled(&self.reduce.forward(&self.bottom.forward(coarsest)?)?)?,
+            Some(coarsest) => doubled(
+                &self.reduce.forward(&self.bottom.forward(coarsest)?)?,
+                self.tiling,
+            )?,
             None => return Err(crate::Error::invalid("LeReS has no levels")),
         };
         progress.step()?;
@@ -105,7 +123,7 @@ impl DepthNetwork for LeReS {
             path = merge.forward(level, &path)?;
             progress.step()?;
         }
-        let y = doubled(&self.output.forward(&self.adapt.forward(&path)?)?)?;
+        let y = doubled(&self.output.forward(&self.adapt.forward(&path)?)?, self.tiling)?;
         progress.step()?;
         Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
     }
@@ -117,11 +135,15 @@ impl DepthNetwork for LeReS {
     fn kind(&self) -> DepthKind {
         DepthKind::Depth
     }
+
+    fn tiles(&self) -> bool {
+        self.tiling
+    }
 }
 
-fn doubled(x: &Tensor) -> Result<Tensor> {
+fn doubled(x: &Tensor, tiling: bool) -> Result<Tensor> {
     let (_, _, h, w) = x.dims4()?;
-    bilinear(x, (2 * h, 2 * w), true)
+    resize(x, (2 * h, 2 * w), true, tiling)
 }
 
 /// A feature transition block: `relu(y + conv(relu(norm(conv(y)))))` with `y = relu(conv(x))`.
@@ -165,6 +187,7 @@ impl Transition {
 struct Merge {
     lateral: Transition,
     joined: Transition,
+    tiling: bool,
 }
 
 impl Merge {
@@ -172,11 +195,12 @@ impl Merge {
         Ok(Self {
             lateral: Transition::new(&weights.pp("ftb1"), inputs, FEATURES)?,
             joined: Transition::new(&weights.pp("ftb2"), FEATURES, FEATURES)?,
+            tiling: weights.tiling(),
         })
     }
 
     fn forward(&self, level: &Tensor, coarser: &Tensor) -> Result<Tensor> {
         let x = (self.lateral.forward(level)? + coarser)?;
-        doubled(&self.joined.forward(&x)?)
+        doubled(&self.joined.forward(&x)?, self.tiling)
     }
 }

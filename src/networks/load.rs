@@ -2,69 +2,199 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
-use super::DepthNetwork;
+use super::background::Background;
 use super::depth_anything::{self, DepthAnything};
+use super::dpt::{self, Dpt};
+use super::inpaint::{ColorNet, DepthNet, EdgeNet};
+use super::leres::LeReS;
 use super::midas_v21::{self, MidasV21};
+use super::pix2pix::Pix2Pix;
 use super::pocket::Pocket;
-use crate::weights::Checkpoint;
-use crate::weights::catalog::{self, Entry};
+use super::zoedepth::{self, ZoeDepth};
+use super::{DepthNetwork, background};
+use crate::weights::catalog::{self, Entry, Role};
+use crate::weights::{Checkpoint, Survey, Weights};
 use crate::{Error, Result};
 
-/// Loads the network of `entry` from `file`; `None` is for the embedded one.
+/// Loads the depth network of `entry` from `file`; `None` is for the embedded
+/// one. With `tiling` a convolutional network wraps around the borders of its
+/// input; see [`DepthNetwork::tiles`].
 ///
 /// # Errors
 /// [`Error::Checkpoint`] when the file holds another network or none, saying
-/// what it holds; what [`Checkpoint::open`] says of a damaged one.
+/// what does not fit and what it holds; what [`Checkpoint::open`] says of a
+/// damaged one; [`Error::Invalid`] for a helper.
 pub fn load(
     entry: &Entry,
     file: Option<&Path>,
     device: &Device,
     dtype: DType,
+    tiling: bool,
 ) -> Result<Box<dyn DepthNetwork>> {
+    check_role(entry, Role::Depth)?;
     let Some(file) = file else {
-        return Ok(Box::new(Pocket::embedded(device, dtype)?));
+        return Ok(Box::new(Pocket::embedded_for(device, dtype, tiling)?));
     };
-    let checkpoint = Checkpoint::open(file)?;
-    let network = network(entry, &checkpoint, device, dtype);
-    network.map_err(|error| match (error, fitting(&checkpoint).first()) {
-        (Error::Checkpoint(reason), Some(found)) if found.id != entry.id => Error::Checkpoint(format!(
-            "{} does not hold {}: {reason}; it looks like {}, so try --model {}",
-            file.display(),
-            entry.title,
-            found.title,
-            found.id
-        )),
-        (Error::Checkpoint(reason), _) => Error::Checkpoint(format!(
-            "{} does not hold {}: {reason}",
-            file.display(),
-            entry.title
-        )),
-        (error, _) => error,
+    open(entry, file, device, dtype, |checkpoint, device, dtype| {
+        let weights = Weights::new(checkpoint, device, dtype).with_tiling(tiling);
+        depth_network(entry, checkpoint, &weights)
     })
 }
 
-fn network(
-    entry: &Entry,
-    checkpoint: &Checkpoint,
+/// Loads the network that merges two depth maps.
+///
+/// # Errors
+/// As [`load`]; [`Error::Invalid`] for an entry of another role.
+pub fn load_merge(entry: &Entry, file: &Path, device: &Device, dtype: DType) -> Result<Pix2Pix> {
+    check_role(entry, Role::Merge)?;
+    open(entry, file, device, dtype, Pix2Pix::load)
+}
+
+/// Loads a network that tells a foreground from its background.
+///
+/// # Errors
+/// As [`load`]; [`Error::Invalid`] for an entry of another role.
+pub fn load_background(entry: &Entry, file: &Path, device: &Device, dtype: DType) -> Result<Background> {
+    check_role(entry, Role::Background)?;
+    open(entry, file, device, dtype, |checkpoint, device, dtype| {
+        Background::load(entry, checkpoint, device, dtype)
+    })
+}
+
+/// The three networks that continue a picture, its depth and its outlines
+/// behind what hides them.
+pub struct Inpainting {
+    /// Continues outlines.
+    pub edge: EdgeNet,
+    /// Continues depth.
+    pub depth: DepthNet,
+    /// Continues colours.
+    pub color: ColorNet,
+}
+
+/// Loads the three inpainting networks from the files that `locate` finds for
+/// their catalog entries.
+///
+/// # Errors
+/// As [`load`], and what `locate` says.
+pub fn load_inpainting(
+    locate: impl Fn(&'static Entry) -> Result<std::path::PathBuf>,
     device: &Device,
     dtype: DType,
-) -> Result<Box<dyn DepthNetwork>> {
-    match entry.family.as_str() {
-        "depth_anything" => {
-            let config = depth_anything::Config::named(&entry.config)?;
-            Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
-        }
-        "midas_v21" => {
-            let config = midas_v21::Config::named(&entry.config)?;
-            Ok(Box::new(MidasV21::load(checkpoint, &config, device, dtype)?))
-        }
-        family => Err(Error::invalid(format!(
-            "the catalog names an unknown family {family:?}"
-        ))),
+) -> Result<Inpainting> {
+    fn part<T>(
+        id: &str,
+        locate: &impl Fn(&'static Entry) -> Result<std::path::PathBuf>,
+        device: &Device,
+        dtype: DType,
+        read: impl Fn(&Checkpoint, &Device, DType) -> Result<T>,
+    ) -> Result<T> {
+        let entry = catalog::find(id)?;
+        open(entry, &locate(entry)?, device, dtype, read)
     }
+    Ok(Inpainting {
+        edge: part("inpaint_edge", &locate, device, dtype, EdgeNet::load)?,
+        depth: part("inpaint_depth", &locate, device, dtype, DepthNet::load)?,
+        color: part("inpaint_color", &locate, device, dtype, ColorNet::load)?,
+    })
+}
+
+fn check_role(entry: &Entry, wanted: Role) -> Result<()> {
+    if entry.role == wanted {
+        return Ok(());
+    }
+    let known: Vec<_> = catalog::entries()
+        .iter()
+        .filter(|entry| entry.role == wanted)
+        .map(|entry| entry.id.as_str())
+        .collect();
+    Err(Error::invalid(format!(
+        "{} is a {} network, not a {} network; take one of {}",
+        entry.id,
+        entry.role.name(),
+        wanted.name(),
+        known.join(", ")
+    )))
+}
+
+/// Reads a network from `file`; when it does not fit, the error says all about it.
+fn open<T>(
+    entry: &Entry,
+    file: &Path,
+    device: &Device,
+    dtype: DType,
+    read: impl Fn(&Checkpoint, &Device, DType) -> Result<T>,
+) -> Result<T> {
+    let checkpoint = Checkpoint::open(file)?;
+    read(&checkpoint, device, dtype).map_err(|error| match error {
+        Error::Checkpoint(reason) => {
+            let survey = Arc::new(Survey::default());
+            let surveyed = checkpoint.clone().surveyed(survey.clone());
+            // Only what was written down on the way is of interest.
+            let all = match read(&surveyed, &Device::Cpu, DType::F32) {
+                Ok(_) | Err(Error::Checkpoint(_)) => survey.verdict(&checkpoint),
+                Err(_) => None,
+            };
+            misfit(entry, file, &checkpoint, &all.unwrap_or(reason))
+        }
+        error => error,
+    })
+}
+
+fn misfit(entry: &Entry, file: &Path, checkpoint: &Checkpoint, reason: &str) -> Error {
+    let file = file.display();
+    let fitting = fitting(checkpoint);
+    let advice = match fitting.as_slice() {
+        [] => "it looks like no network that is known here".to_owned(),
+        fitting if fitting.iter().any(|found| found.id == entry.id) => {
+            "it is damaged or a changed version; fetch the published file again".to_owned()
+        }
+        [found, ..] => format!(
+            "it looks like {}, so try {}",
+            found.title,
+            match found.role {
+                Role::Depth => format!("--model {}", found.id),
+                _ => format!("it as {}", found.id),
+            }
+        ),
+    };
+    Error::Checkpoint(format!(
+        "{file} does not hold {}: {reason}; {advice}",
+        entry.title
+    ))
+}
+
+fn depth_network(
+    entry: &Entry,
+    checkpoint: &Checkpoint,
+    weights: &Weights<'_>,
+) -> Result<Box<dyn DepthNetwork>> {
+    let (config, device, dtype) = (entry.config.as_str(), weights.device(), weights.dtype());
+    Ok(match entry.family.as_str() {
+        "depth_anything" => {
+            let config = depth_anything::Config::named(config)?;
+            Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?)
+        }
+        "dpt" => {
+            let config = dpt::Config::named(config)?;
+            Box::new(Dpt::load(checkpoint, &config, device, dtype)?)
+        }
+        "leres" => Box::new(LeReS::new(weights)?),
+        "midas_v21" => Box::new(MidasV21::new(weights, &midas_v21::Config::named(config)?)?),
+        "zoedepth" => {
+            let config = zoedepth::Config::named(config)?;
+            Box::new(ZoeDepth::load(checkpoint, &config, device, dtype)?)
+        }
+        family => {
+            return Err(Error::invalid(format!(
+                "the catalog names an unknown family {family:?}"
+            )));
+        }
+    })
 }
 
 /// The catalog entry of the network that a checkpoint file holds, told by its
@@ -120,14 +250,26 @@ pub fn identify(file: &Path) -> Result<&'static Entry> {
 fn fitting(checkpoint: &Checkpoint) -> Vec<&'static Entry> {
     catalog::entries()
         .iter()
-        .filter(|entry| match entry.family.as_str() {
-            "depth_anything" => {
-                depth_anything::Config::named(&entry.config).is_ok_and(|config| config.fits(checkpoint))
+        .filter(|entry| {
+            let config = entry.config.as_str();
+            match entry.family.as_str() {
+                "depth_anything" => {
+                    depth_anything::Config::named(config).is_ok_and(|config| config.fits(checkpoint))
+                }
+                "dpt" => dpt::Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+                "leres" => LeReS::fits(checkpoint),
+                "midas_v21" => midas_v21::Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+                "zoedepth" => zoedepth::Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+                "pix2pix" => Pix2Pix::fits(checkpoint),
+                "inpaint" => match config {
+                    "edge" => EdgeNet::fits(checkpoint),
+                    "depth" => DepthNet::fits(checkpoint),
+                    "color" => ColorNet::fits(checkpoint),
+                    _ => false,
+                },
+                "u2net" | "isnet" => background::fits(&entry.family, checkpoint),
+                _ => false,
             }
-            "midas_v21" => {
-                midas_v21::Config::named(&entry.config).is_ok_and(|config| config.fits(checkpoint))
-            }
-            _ => false,
         })
         .collect()
 }

@@ -5,11 +5,11 @@ use candle_core::{DType, Device, Tensor};
 
 use super::dpt::conv3x3;
 use super::efficientnet_lite::EfficientNetLite3;
-use super::layers::{conv2d, input_size};
+use super::layers::{conv2d, conv2d_unbiased, input_size, resize};
 use super::progress::Progress;
 use super::resnext::ResNext101;
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
-use crate::nn::{Activation, Conv2d, Conv2dConfig, bilinear};
+use crate::nn::{Activation, Conv2d, Conv2dConfig};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
 
@@ -89,6 +89,7 @@ pub struct MidasV21 {
     head: [Conv2d; 3],
     preprocessing: Preprocessing,
     dtype: DType,
+    tiling: bool,
 }
 
 enum Encoder {
@@ -102,7 +103,14 @@ impl MidasV21 {
     /// # Errors
     /// [`Error::Checkpoint`] saying which tensor is missing or has another shape.
     pub fn load(checkpoint: &Checkpoint, config: &Config, device: &Device, dtype: DType) -> Result<Self> {
-        let weights = Weights::new(checkpoint, device, dtype);
+        Self::new(&Weights::new(checkpoint, device, dtype), config)
+    }
+
+    /// Reads the network from the official names below `weights`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn new(weights: &Weights<'_>, config: &Config) -> Result<Self> {
         let (pretrained, scratch) = (weights.pp("pretrained"), weights.pp("scratch"));
         let (encoder, levels) = match config.size {
             Published::Large => {
@@ -129,7 +137,7 @@ impl MidasV21 {
         };
         let reduce = (0..4).map(|i| {
             let weights = scratch.pp(format!("layer{}_rn", i + 1));
-            conv2d(&weights, levels[i], config.features[i], 3, reduced)
+            conv2d_unbiased(&weights, levels[i], config.features[i], 3, reduced)
         });
         let fusion = (0..4).map(|i| Fusion::new(&scratch.pp(format!("refinenet{}", i + 1)), config, i));
         let head = scratch.pp("output_conv");
@@ -155,7 +163,8 @@ impl MidasV21 {
                 shrink: Shrink::Cubic,
                 enlarge: Enlarge::Bicubic,
             },
-            dtype,
+            dtype: weights.dtype(),
+            tiling: weights.tiling(),
         })
     }
 }
@@ -178,7 +187,7 @@ impl DepthNetwork for MidasV21 {
         let path = path.ok_or_else(|| Error::invalid("MiDaS v2.1 has no levels"))?;
         let [first, second, last] = &self.head;
         // The resampling here keeps the map's edges in place, unlike those of the fusion blocks.
-        let y = bilinear(&first.forward(&path)?, size, false)?;
+        let y = resize(&first.forward(&path)?, size, false, self.tiling)?;
         let y = last.forward(&second.forward(&y)?)?;
         progress.step()?;
         Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
@@ -190,6 +199,10 @@ impl DepthNetwork for MidasV21 {
 
     fn kind(&self) -> DepthKind {
         DepthKind::Inverse
+    }
+
+    fn tiles(&self) -> bool {
+        self.tiling
     }
 }
 
@@ -205,6 +218,7 @@ struct Fusion {
     refine: [Conv2d; 2],
     /// Only in the small network.
     out_conv: Option<Conv2d>,
+    tiling: bool,
 }
 
 impl Fusion {
@@ -245,6 +259,7 @@ impl Fusion {
                     Conv2dConfig::default(),
                 )?),
             },
+            tiling: weights.tiling(),
         })
     }
 
@@ -263,6 +278,6 @@ impl Fusion {
             x = out_conv.forward(&x)?;
         }
         let (_, _, h, w) = x.dims4()?;
-        bilinear(&x, (2 * h, 2 * w), true)
+        resize(&x, (2 * h, 2 * w), true, self.tiling)
     }
 }

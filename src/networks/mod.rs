@@ -1,8 +1,9 @@
 //! Floor 1: one file per family of depth networks. Tensors in, tensors out.
 
+pub mod background;
 pub mod depth_anything;
 mod doubling;
-mod dpt;
+pub mod dpt;
 mod efficientnet_lite;
 pub mod inpaint;
 pub mod isnet;
@@ -17,10 +18,11 @@ mod progress;
 mod resnext;
 pub mod u2net;
 mod vit;
+pub mod zoedepth;
 
 use candle_core::Tensor;
 
-pub use self::load::{identify, load};
+pub use self::load::{Inpainting, identify, load, load_background, load_inpainting, load_merge};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Monitor, Result};
 
@@ -73,4 +75,16 @@ pub trait DepthNetwork: Send + Sync {
 
     /// What its numbers mean.
     fn kind(&self) -> DepthKind;
+
+    /// Whether a picture's depth is the mean of two predictions, for the
+    /// picture and for its mirror image, each with a reflected border around it.
+    fn mirror_averaged(&self) -> bool {
+        false
+    }
+
+    /// Whether it was loaded for pictures that tile and wraps around their
+    /// borders by itself. Transformers cannot: their positions have ends.
+    fn tiles(&self) -> bool {
+        false
+    }
 }

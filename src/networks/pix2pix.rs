@@ -35,6 +35,12 @@ impl Pix2Pix {
     /// What an input's sides are multiples of.
     pub const MULTIPLE: usize = 1 << DEPTH;
 
+    /// Whether a checkpoint has the tensors of this network.
+    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
+        let (outer, inner) = ("model.model.0.weight", "model.model.1.model.1.weight");
+        checkpoint.shape(outer) == Some(&[CHANNELS[0], 2, KERNEL, KERNEL]) && checkpoint.contains(inner)
+    }
+
     /// Reads the network from the official `checkpoint`.
     ///
     /// # Errors

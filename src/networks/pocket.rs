@@ -13,8 +13,9 @@ use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
+use super::layers::{conv2d, resize};
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
-use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, bilinear};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
 
@@ -142,6 +143,7 @@ pub struct Pocket {
     context: [Conv2d; 2],
     decoder: Vec<DecoderLevel>,
     head: [Conv2d; 2],
+    tiling: bool,
 }
 
 impl Pocket {
@@ -150,8 +152,17 @@ impl Pocket {
     /// # Errors
     /// [`Error::Compute`] if the device has no room.
     pub fn embedded(device: &Device, dtype: DType) -> Result<Self> {
+        Self::embedded_for(device, dtype, false)
+    }
+
+    /// The same; `tiling` if it is for pictures that tile.
+    ///
+    /// # Errors
+    /// As [`embedded`](Self::embedded).
+    pub fn embedded_for(device: &Device, dtype: DType, tiling: bool) -> Result<Self> {
         let checkpoint = Checkpoint::from_bytes(EMBEDDED)?;
-        Self::new(Config::read(EMBEDDED)?, &Weights::new(&checkpoint, device, dtype))
+        let weights = Weights::new(&checkpoint, device, dtype).with_tiling(tiling);
+        Self::new(Config::read(EMBEDDED)?, &weights)
     }
 
     /// A network of this shape with these weights.
@@ -228,6 +239,7 @@ impl Pocket {
                 convolution(&head.pp(1), [1, config.head, 1], same(1, 1, 1, Activation::None))?,
             ],
             config,
+            tiling: weights.tiling(),
         })
     }
 
@@ -276,6 +288,10 @@ impl DepthNetwork for Pocket {
 
     fn kind(&self) -> DepthKind {
         DepthKind::Inverse
+    }
+
+    fn tiles(&self) -> bool {
+        self.tiling
     }
 }
 
@@ -345,6 +361,7 @@ struct DecoderLevel {
     reduce: Option<Conv2d>,
     lateral: Conv2d,
     blocks: Vec<[Conv2d; 2]>,
+    tiling: bool,
 }
 
 impl DecoderLevel {
@@ -371,6 +388,7 @@ impl DecoderLevel {
             },
             lateral: convolution(&weights.pp("lateral"), [channels, tap, 1], plain)?,
             blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            tiling: weights.tiling(),
         })
     }
 
@@ -381,7 +399,7 @@ impl DecoderLevel {
             Some(reduce) => reduce.forward(coarser)?,
             None => coarser.clone(),
         };
-        let enlarged = bilinear(&reduced, (height, width), false)?;
+        let enlarged = resize(&reduced, (height, width), false, self.tiling)?;
         self.lateral.forward_add(tap, &enlarged)
     }
 
@@ -410,9 +428,5 @@ fn convolution(
     [outputs, inputs, side]: [usize; 3],
     config: Conv2dConfig,
 ) -> Result<Conv2d> {
-    Conv2d::new(
-        weights.tensor("weight", (outputs, inputs, side, side))?,
-        Some(weights.tensor("bias", outputs)?),
-        config,
-    )
+    conv2d(weights, inputs * config.groups, outputs, side, config)
 }

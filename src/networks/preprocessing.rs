@@ -44,6 +44,8 @@ pub enum Shrink {
     Linear,
     /// OpenCV's area mean, on bytes.
     Area,
+    /// PyTorch's bilinear with the corner pixels' centres in place, before normalising.
+    Bilinear,
 }
 
 /// How a prediction is resized to the picture.

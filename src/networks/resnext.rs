@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::layers::conv2d_norm;
 use crate::Result;
-use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, max_pool2d};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, max_pool2d, max_pool2d_wrapped};
 use crate::weights::Weights;
 
 const EPS: f64 = 1e-5;
@@ -19,6 +19,7 @@ const BLOCKS: [usize; 4] = [3, 4, 23, 3];
 pub(super) struct ResNext101 {
     stem: Conv2d,
     stages: Vec<Vec<Bottleneck>>,
+    tiling: bool,
 }
 
 impl ResNext101 {
@@ -49,12 +50,17 @@ impl ResNext101 {
         Ok(Self {
             stem: conv2d_norm(conv, norm, (3, STEM), 7, EPS, stem)?,
             stages: read,
+            tiling: conv.tiling(),
         })
     }
 
     /// Four levels at 1/4, 1/8, 1/16 and 1/32 of `x`; `step` is called after each.
     pub(super) fn forward(&self, x: &Tensor, mut step: impl FnMut() -> Result<()>) -> Result<Vec<Tensor>> {
-        let mut x = max_pool2d(&self.stem.forward(x)?, 3, 2, Padding::all(1))?;
+        let pool = match self.tiling {
+            true => max_pool2d_wrapped,
+            false => max_pool2d,
+        };
+        let mut x = pool(&self.stem.forward(x)?, 3, 2, Padding::all(1))?;
         let mut levels = Vec::with_capacity(4);
         for stage in &self.stages {
             for block in stage {

@@ -122,6 +122,9 @@ const STAGES: [(&str, Shape); 11] = [
     ("stage1d", Shape::Pooled(7)),
 ];
 
+/// Convolutions of all stages together.
+pub(super) const STAGE_CONVOLUTIONS: usize = 112;
+
 /// The one-channel convolutions in the order they run in.
 const SIDES: &[&str] = &["side1", "side2", "side3", "side4", "side5", "side6", "outconv"];
 

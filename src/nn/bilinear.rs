@@ -20,6 +20,20 @@ const ROWS: usize = 16;
 /// # Errors
 /// [`Error::Invalid`] if `x` is not `[B, C, H, W]` or a side is 0.
 pub fn bilinear(x: &Tensor, size: (usize, usize), align_corners: bool) -> Result<Tensor> {
+    resized(x, size, |input, output| taps(input, output, align_corners))
+}
+
+/// The same for a map whose opposite borders are neighbours. Pixels are areas
+/// with half-integer centres, as nothing else makes the last of them as far
+/// from the first as from the one before it.
+///
+/// # Errors
+/// As [`bilinear`].
+pub fn bilinear_wrapped(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    resized(x, size, wrapped_taps)
+}
+
+fn resized(x: &Tensor, size: (usize, usize), taps: impl Fn(usize, usize) -> Vec<Tap>) -> Result<Tensor> {
     let (b, c, h, w) = x.dims4()?;
     let (out_h, out_w) = size;
     if h == 0 || w == 0 || out_h == 0 || out_w == 0 {
@@ -30,8 +44,7 @@ pub fn bilinear(x: &Tensor, size: (usize, usize), align_corners: bool) -> Result
     if (h, w) == size {
         return Ok(x.clone());
     }
-    let rows = taps(h, out_h, align_corners);
-    let columns = taps(w, out_w, align_corners);
+    let (rows, columns) = (taps(h, out_h), taps(w, out_w));
     if fused::runs_on(x) {
         fused::unary("bilinear", x, (b, c, out_h, out_w), |x| {
             run(x, (h, w), &rows, &columns)
@@ -70,6 +83,21 @@ fn taps(input: usize, output: usize, align_corners: bool) -> Vec<Tap> {
                 low: low as u32,
                 high: (low + 1).min(last) as u32,
                 t: at - low as f32,
+            }
+        })
+        .collect()
+}
+
+fn wrapped_taps(input: usize, output: usize) -> Vec<Tap> {
+    let scale = input as f64 / output as f64;
+    (0..output)
+        .map(|i| {
+            let at = scale * (i as f64 + 0.5) - 0.5;
+            let low = (at.floor() as i64).rem_euclid(input as i64) as usize;
+            Tap {
+                low: low as u32,
+                high: ((low + 1) % input) as u32,
+                t: (at - at.floor()) as f32,
             }
         })
         .collect()

@@ -31,6 +31,19 @@ pub(super) fn scratch<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     result
 }
 
+/// Writes `values` into `out`, which has as many elements.
+///
+/// # Panics
+/// If it has not.
+pub(super) fn copied<'a>(out: &'a mut [MaybeUninit<f32>], values: &[f32]) -> &'a mut [f32] {
+    assert_eq!(out.len(), values.len());
+    for (out, value) in out.iter_mut().zip(values) {
+        out.write(*value);
+    }
+    // SAFETY: every element was just written, and `MaybeUninit<f32>` is laid out as `f32`.
+    unsafe { &mut *(out as *mut [MaybeUninit<f32>] as *mut [f32]) }
+}
+
 /// A buffer that parallel tiles write into, each its own elements.
 #[derive(Clone, Copy)]
 pub(super) struct Shared {

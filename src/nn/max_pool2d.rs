@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::{Padding, buffer, fused};
+use super::{Padding, buffer, fused, torus};
 use crate::{Error, Result};
 
 /// The largest value under a `kernel` x `kernel` window moved by `stride`;
@@ -44,6 +44,18 @@ pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: Padding) ->
     let rows = h + top + bottom;
     let x = Tensor::cat(&[&low([b, c, rows, left])?, &x, &low([b, c, rows, right])?], 3)?;
     Ok(x.max_pool2d_with_stride(kernel, stride)?)
+}
+
+/// The same for a map whose opposite borders are neighbours: the padding holds the pixels of the
+/// other side. The sides of `x` are multiples of `stride`.
+///
+/// # Errors
+/// As [`max_pool2d`].
+pub fn max_pool2d_wrapped(x: &Tensor, kernel: usize, stride: usize, padding: Padding) -> Result<Tensor> {
+    let (_, _, h, w) = x.dims4()?;
+    let ring = kernel.next_multiple_of(stride.max(1));
+    let y = max_pool2d(&torus::surrounded(x, ring)?, kernel, stride, padding)?;
+    torus::middle(&y, ring / stride, (h / stride, w / stride))
 }
 
 struct Window {

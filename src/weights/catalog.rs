@@ -6,12 +6,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+/// What a network is for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Estimates depth. All others are helpers.
+    #[default]
+    Depth,
+    /// Merges two depth maps (boost).
+    Merge,
+    /// Continues a picture behind what hides it (3D photo).
+    Inpaint,
+    /// Tells a foreground from its background.
+    Background,
+}
+
+impl Role {
+    /// What it is called outside.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Depth => "depth",
+            Self::Merge => "merge",
+            Self::Inpaint => "inpaint",
+            Self::Background => "background",
+        }
+    }
+}
+
 /// One network: a row of the catalog.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The name in the API and on the command line.
     pub id: String,
+    /// What it is for.
+    #[serde(default)]
+    pub role: Role,
     /// The reference extension's number, where it has one.
     pub index: Option<u32>,
     /// The name people read.
@@ -20,15 +50,16 @@ pub struct Entry {
     pub family: String,
     /// Which published size of the family.
     pub config: String,
-    /// What the numbers mean: `inverse`, `depth` or `metric`.
-    pub kind: String,
-    /// Default network size: width, height.
-    pub net_size: [usize; 2],
-    /// `auto` takes the installed network with the highest rank.
+    /// What a depth network's numbers mean: `inverse`, `depth` or `metric`.
+    pub kind: Option<String>,
+    /// Default network size (width, height), where not every size is right.
+    pub net_size: Option<[usize; 2]>,
+    /// `auto` takes the installed depth network with the highest rank.
+    #[serde(default)]
     pub rank: u32,
     /// Megabytes needed at the default size on a CPU, roughly.
     pub memory: u32,
-    /// The licence of the weights.
+    /// The licence of the weights; `unknown` where it could not be found out.
     pub licence: String,
     /// Whether that licence allows commercial use.
     pub commercial: bool,
@@ -75,7 +106,7 @@ struct Catalog {
     model: Vec<Entry>,
 }
 
-/// Every network rilievo knows.
+/// Every network rilievo knows, helpers included.
 pub fn entries() -> &'static [Entry] {
     static ENTRIES: OnceLock<Vec<Entry>> = OnceLock::new();
     ENTRIES.get_or_init(|| {
@@ -106,7 +137,11 @@ pub fn find(name: &str) -> Result<&'static Entry> {
                 || entry.index.is_some_and(|index| index.to_string() == wanted)
         })
         .ok_or_else(|| {
-            let known: Vec<_> = entries().iter().map(|entry| entry.id.as_str()).collect();
+            let known: Vec<_> = entries()
+                .iter()
+                .filter(|entry| entry.role == Role::Depth)
+                .map(|entry| entry.id.as_str())
+                .collect();
             Error::invalid(format!(
                 "no model is called {name:?}; known are auto, {}",
                 known.join(", ")
@@ -129,12 +164,22 @@ mod tests {
                 .iter()
                 .all(|entry| find(&entry.title).is_ok_and(|found| found.id == entry.id))
         );
-        assert!(
-            entries()
-                .iter()
-                .all(|entry| ["inverse", "depth", "metric"].contains(&entry.kind.as_str()))
-        );
+        for entry in entries() {
+            let known = ["inverse", "depth", "metric"].map(Some);
+            match entry.role {
+                Role::Depth => assert!(known.contains(&entry.kind.as_deref()), "{}", entry.id),
+                _ => assert_eq!((entry.kind.as_deref(), entry.rank), (None, 0), "{}", entry.id),
+            }
+            assert!(!entry.commercial || entry.licence != "unknown", "{}", entry.id);
+        }
         assert_eq!(entries()[0].id, "pocket");
+    }
+
+    #[test]
+    fn every_number_of_the_reference_but_marigolds_is_there() {
+        let mut numbers: Vec<_> = entries().iter().filter_map(|entry| entry.index).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14]);
     }
 
     #[test]

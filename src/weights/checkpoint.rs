@@ -13,6 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use memmap2::Mmap;
 use safetensors::SafeTensors;
 
+use super::survey::Survey;
 use super::view::View;
 use super::{onnx, torch};
 use crate::{Error, Result};
@@ -22,6 +23,8 @@ use crate::{Error, Result};
 pub struct Checkpoint {
     path: PathBuf,
     tensors: BTreeMap<String, Stored>,
+    /// Where what a network asks for is written down; see [`surveyed`](Self::surveyed).
+    survey: Option<Arc<Survey>>,
 }
 
 #[derive(Clone)]
@@ -91,6 +94,7 @@ impl Checkpoint {
         Self {
             path: PathBuf::from("tensors in memory"),
             tensors,
+            survey: None,
         }
     }
 
@@ -118,6 +122,7 @@ impl Checkpoint {
         Ok(Self {
             path: path.to_owned(),
             tensors,
+            survey: None,
         })
     }
 
@@ -177,10 +182,22 @@ impl Checkpoint {
             .into_iter()
             .filter_map(|(name, stored)| Some((rename(&name)?, stored)))
             .collect();
+        Self { tensors, ..self }
+    }
+
+    /// The same checkpoint, which writes down in `survey` what is asked of it
+    /// and answers every question about values with zeros of the right shape:
+    /// a network that is read from it meets all that does not fit, not only
+    /// the first.
+    pub(crate) fn surveyed(self, survey: Arc<Survey>) -> Self {
         Self {
-            path: self.path,
-            tensors,
+            survey: Some(survey),
+            ..self
         }
+    }
+
+    pub(super) fn survey(&self) -> Option<&Survey> {
+        self.survey.as_deref()
     }
 
     /// The same checkpoint with one more tensor, or another in its place.

@@ -7,9 +7,11 @@ pub mod hub;
 mod onnx;
 mod scope;
 pub mod store;
+mod survey;
 mod torch;
 mod view;
 
 pub use checkpoint::Checkpoint;
 pub use scope::Weights;
 pub use store::Store;
+pub(crate) use survey::Survey;

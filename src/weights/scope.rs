@@ -17,6 +17,7 @@ pub struct Weights<'a> {
     prefix: String,
     device: Device,
     dtype: DType,
+    tiling: bool,
 }
 
 impl<'a> Weights<'a> {
@@ -27,7 +28,19 @@ impl<'a> Weights<'a> {
             prefix: String::new(),
             device: device.clone(),
             dtype,
+            tiling: false,
         }
+    }
+
+    /// The same place, for a network whose maps' opposite borders are
+    /// neighbours (or not): the layers read from here wrap around.
+    pub fn with_tiling(self, tiling: bool) -> Self {
+        Self { tiling, ..self }
+    }
+
+    /// Whether layers read from here wrap around.
+    pub fn tiling(&self) -> bool {
+        self.tiling
     }
 
     /// The place one part further down.
@@ -45,6 +58,10 @@ impl<'a> Weights<'a> {
     /// [`Error::Checkpoint`] naming the tensor and what was found instead.
     pub fn tensor(&self, name: &str, shape: impl Into<Shape>) -> Result<Tensor> {
         let (path, wanted) = (self.path(name), shape.into());
+        if let Some(survey) = self.checkpoint.survey() {
+            survey.note(&path, wanted.dims(), self.checkpoint.shape(&path));
+            return Ok(Tensor::zeros(wanted, self.dtype, &self.device)?);
+        }
         match self.checkpoint.shape(&path) {
             Some(found) if found == wanted.dims() => self.checkpoint.tensor(&path, &self.device, self.dtype),
             Some(found) => Err(Error::Checkpoint(format!(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::catalog::{self, Entry, File};
+use super::catalog::{self, Entry, File, Role};
 use super::download::{Download, Patience, sha256};
 use super::hub::Hub;
 use crate::{Error, Monitor, Result};
@@ -42,11 +42,11 @@ impl Store {
         entry.files.is_empty() || self.locate(entry).is_some()
     }
 
-    /// The best network that is already here: the highest rank.
+    /// The best depth network that is already here: the highest rank.
     pub fn best(&self) -> &'static Entry {
         catalog::entries()
             .iter()
-            .filter(|entry| self.has(entry))
+            .filter(|entry| entry.role == Role::Depth && self.has(entry))
             .max_by_key(|entry| entry.rank)
             .unwrap_or(&catalog::entries()[0])
     }

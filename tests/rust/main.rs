@@ -7,6 +7,7 @@ mod guided;
 mod image;
 mod networks;
 mod networks_conv;
+mod networks_vit;
 mod nn;
 mod onnx;
 mod pocket;

@@ -4,8 +4,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use rilievo::nn::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear, Padding, attention,
-    bilinear, max_pool2d,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, GroupNorm, LayerNorm, Linear, Padding,
+    attention, bilinear, log_binomial_mean, max_pool2d, relative_position_bias,
 };
 
 /// Reproducible numbers in (-1, 1).
@@ -110,6 +110,7 @@ impl ConvCase {
             groups,
             relu_input,
             activation,
+            ..
         } = self.config;
         let ((h, w), (kh, kw)) = (self.size, self.kernel);
         let out_h = (h + padding.top + padding.bottom - dilation * (kh - 1) - 1) / stride + 1;
@@ -797,6 +798,153 @@ fn layer_norm_agrees_with_plain_loops() {
             3e-5,
         );
         assert!(fused.forward(&single(&tensor(1, &[2, c + 1]))).is_err());
+    }
+}
+
+#[test]
+fn group_norm_agrees_with_plain_loops() {
+    for (shape, groups, activation) in [
+        ([1, 2, 1, 1], 1, Activation::None),
+        ([2, 6, 5, 7], 3, Activation::Relu),
+        ([1, 64, 9, 16], 32, Activation::Gelu),
+    ] {
+        let (c, plane) = (shape[1], shape[2] * shape[3]);
+        // A mean far from zero, as in the test above.
+        let x = single(&((tensor(1, &shape) * 2.0).unwrap() + 30.0).unwrap())
+            .to_dtype(DType::F64)
+            .unwrap();
+        let residual = tensor(4, &shape);
+        let (weight, bias) = (tensor(2, &[c]), tensor(3, &[c]));
+        let (ws, bs, rs) = (values(&weight), values(&bias), values(&residual));
+        let normalised: Vec<f64> = values(&x)
+            .chunks(c / groups * plane)
+            .flat_map(|x| {
+                let mean = x.iter().sum::<f64>() / x.len() as f64;
+                let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+                let group: Vec<f64> = x.iter().map(|x| (x - mean) / (variance + 1e-5).sqrt()).collect();
+                group
+            })
+            .enumerate()
+            .map(|(i, x)| x * ws[i / plane % c] + bs[i / plane % c])
+            .collect();
+        let want: Vec<f64> = normalised.iter().map(|&x| activate(activation, x)).collect();
+        let added: Vec<f64> = normalised
+            .iter()
+            .zip(&rs)
+            .map(|(x, r)| activate(activation, x + r))
+            .collect();
+        let stock = GroupNorm::new(weight.clone(), bias.clone(), groups, 1e-5, activation).unwrap();
+        assert_close("stock", &stock.forward(&x).unwrap(), &shape, &want, 1e-9);
+        assert_close(
+            "stock, added",
+            &stock.forward_add(&x, &residual).unwrap(),
+            &shape,
+            &added,
+            1e-9,
+        );
+        let fused = GroupNorm::new(single(&weight), single(&bias), groups, 1e-5, activation).unwrap();
+        let x = single(&x);
+        assert_close("fused", &fused.forward(&x).unwrap(), &shape, &want, 3e-5);
+        assert_close(
+            "scattered",
+            &fused.forward(&scattered(&x)).unwrap(),
+            &shape,
+            &want,
+            3e-5,
+        );
+        let residual = scattered(&single(&residual));
+        assert_close(
+            "fused, added",
+            &fused.forward_add(&x, &residual).unwrap(),
+            &shape,
+            &added,
+            3e-5,
+        );
+        assert!(fused.forward(&single(&tensor(1, &[1, c + 1, 2, 2]))).is_err());
+        assert!(fused.forward_add(&x, &single(&tensor(1, &[1, c, 2, 2]))).is_err());
+    }
+    let (weight, bias) = (tensor(2, &[6]), tensor(3, &[6]));
+    assert!(GroupNorm::new(weight.clone(), bias, 4, 1e-5, Activation::None).is_err());
+    assert!(GroupNorm::new(weight, tensor(3, &[5]), 3, 1e-5, Activation::None).is_err());
+}
+
+#[test]
+fn relative_position_bias_looks_every_pair_up() {
+    for (heads, h, w) in [(1, 1, 1), (2, 3, 5), (3, 4, 1)] {
+        let (offsets, tokens) = ((2 * h - 1) * (2 * w - 1), 1 + h * w);
+        let table = tensor(1, &[heads, offsets + 3]);
+        let entries = values(&table);
+        let mut want = Vec::new();
+        for head in 0..heads {
+            for (query, key) in (0..tokens).flat_map(|query| (0..tokens).map(move |key| (query, key))) {
+                let place = |token: usize| (((token - 1) / w) as isize, ((token - 1) % w) as isize);
+                let entry = match (query, key) {
+                    (0, 0) => offsets + 2,
+                    (0, _) => offsets,
+                    (_, 0) => offsets + 1,
+                    _ => {
+                        let ((y0, x0), (y1, x1)) = (place(query), place(key));
+                        ((y0 - y1 + h as isize - 1) * (2 * w as isize - 1) + x0 - x1 + w as isize - 1)
+                            as usize
+                    }
+                };
+                want.push(entries[head * (offsets + 3) + entry]);
+            }
+        }
+        let shape = [heads, tokens, tokens];
+        let stock = relative_position_bias(&table, (h, w)).unwrap();
+        assert_close("stock", &stock, &shape, &want, 0.0);
+        let fused = relative_position_bias(&single(&table), (h, w)).unwrap();
+        assert_close("fused", &fused, &shape, &want, 0.0);
+        assert!(relative_position_bias(&table, (h + 1, w)).is_err());
+        assert!(relative_position_bias(&table, (0, w)).is_err());
+    }
+}
+
+#[test]
+fn log_binomial_mean_agrees_with_plain_loops() {
+    for (b, bins, h, w) in [(1, 1, 1, 1), (2, 5, 3, 7), (1, 64, 25, 33)] {
+        let plane = h * w;
+        let centres = single(&tensor(1, &[b, bins, h, w])).to_dtype(DType::F64).unwrap();
+        let probability = ((tensor(2, &[b, 1, h, w]) * 0.5).unwrap() + 0.5).unwrap();
+        let temperature = ((tensor(3, &[b, 1, h, w]) * 4.9).unwrap() + 5.0).unwrap();
+        let shape = single(&Tensor::cat(&[probability, temperature], 1).unwrap())
+            .to_dtype(DType::F64)
+            .unwrap();
+        let (shapes, values) = (values(&shape), values(&centres));
+        let mut want = Vec::new();
+        for (picture, pixel) in (0..b).flat_map(|picture| (0..plane).map(move |pixel| (picture, pixel))) {
+            let (p, t) = (
+                shapes[picture * 2 * plane + pixel],
+                shapes[(picture * 2 + 1) * plane + pixel],
+            );
+            let weights: Vec<f64> = (0..bins)
+                .map(|k| {
+                    let (n, k) = ((bins - 1) as f64, k as f64);
+                    let part = |x: f64| x * (x + 1e-7).ln();
+                    let coefficient = part(n) - part(k) - part(n - k);
+                    let (p, q) = (p.clamp(1e-4, 1.0), (1.0 - p).clamp(1e-4, 1.0));
+                    ((coefficient + k * p.ln() + (n - k) * q.ln()) / t).exp()
+                })
+                .collect();
+            let total: f64 = weights.iter().sum();
+            let mean = weights
+                .iter()
+                .enumerate()
+                .map(|(k, weight)| weight * values[(picture * bins + k) * plane + pixel]);
+            want.push(mean.sum::<f64>() / total);
+        }
+        let out = [b, 1, h, w];
+        assert_close(
+            "stock",
+            &log_binomial_mean(&shape, &centres).unwrap(),
+            &out,
+            &want,
+            2e-5,
+        );
+        let fused = log_binomial_mean(&single(&shape), &scattered(&single(&centres))).unwrap();
+        assert_close("fused", &fused, &out, &want, 5e-5);
+        assert!(log_binomial_mean(&centres, &shape).is_err() || bins == 2);
     }
 }
 

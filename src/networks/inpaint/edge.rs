@@ -29,6 +29,12 @@ pub struct EdgeNet {
 }
 
 impl EdgeNet {
+    /// Whether a checkpoint has the tensors of this network.
+    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+        checkpoint.contains("encoder_0.1.weight_orig")
+            && checkpoint.contains("middle.0.conv_block.1.weight_orig")
+    }
+
     /// Reads the network from the official `checkpoint`.
     ///
     /// # Errors

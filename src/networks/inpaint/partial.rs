@@ -29,6 +29,11 @@ const DOWN: [(usize, usize); DEPTH] = [
 pub struct DepthNet(UNet);
 
 impl DepthNet {
+    /// Whether a checkpoint has the tensors of this network.
+    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+        checkpoint.contains("dec_1.conv.input_conv.weight")
+    }
+
     /// Reads the network from the official `checkpoint`.
     ///
     /// # Errors
@@ -55,6 +60,11 @@ impl DepthNet {
 pub struct ColorNet(UNet);
 
 impl ColorNet {
+    /// Whether a checkpoint has the tensors of this network.
+    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+        checkpoint.contains("dec_1A.conv.input_conv.weight")
+    }
+
     /// Reads the network from the official `checkpoint`.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use candle_core::Tensor;
 use super::Activation;
 use super::fused::{self, to_vec};
 use super::simd::{Isa, Level, per_isa};
+use super::torus;
 use crate::{Error, Result};
 
 /// Zero pixels added around a map.
@@ -83,6 +84,9 @@ pub struct Conv2dConfig {
     pub stride: usize,
     /// Zeros around the input.
     pub padding: Padding,
+    /// Whether opposite borders of the input are neighbours: the padding holds the pixels of the
+    /// other side instead of zeros, and the result has a `stride`-th of the input's sides.
+    pub wrap: bool,
     /// Pixels from one tap of the kernel to the next.
     pub dilation: usize,
     /// Groups of channels that see only each other.
@@ -98,6 +102,7 @@ impl Default for Conv2dConfig {
         Self {
             stride: 1,
             padding: Padding::default(),
+            wrap: false,
             dilation: 1,
             groups: 1,
             relu_input: false,
@@ -259,6 +264,32 @@ impl Conv2d {
     }
 
     fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        if self.config.wrap && self.config.padding != Padding::default() {
+            return self.apply_wrapped(x, residual);
+        }
+        self.apply_padded(x, residual)
+    }
+
+    /// Around the map a ring of the opposite sides' pixels, so wide that no zeros reach the middle
+    /// of the result.
+    fn apply_wrapped(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (_, _, h, w) = x.dims4()?;
+        let Conv2dConfig { stride, padding, .. } = self.config;
+        let Padding {
+            top,
+            bottom,
+            left,
+            right,
+        } = padding;
+        let ring = top.max(bottom).max(left).max(right).next_multiple_of(stride);
+        let residual = residual
+            .map(|residual| torus::surrounded(residual, ring / stride))
+            .transpose()?;
+        let y = self.apply_padded(&torus::surrounded(x, ring)?, residual.as_ref())?;
+        torus::middle(&y, ring / stride, (h.div_ceil(stride), w.div_ceil(stride)))
+    }
+
+    fn apply_padded(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         let geometry = self.geometry(x)?;
         let Geometry {
             batch,
@@ -338,6 +369,7 @@ impl Conv2d {
             groups,
             relu_input,
             activation,
+            ..
         } = self.config;
         let x = if relu_input { x.relu()? } else { x.clone() };
         let Padding {

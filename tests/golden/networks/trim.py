@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-STEP = {"out": 2, "net_input": 5, "raw": 3, "final": 3}
+STEP = {"out": 2, "net_input": 5, "raw": 3, "final": 3, "rel_depth": 3, "raw_flipped": 3, "padded_input": 5}
 SKIP = ("_stride", "_stats")
 
 

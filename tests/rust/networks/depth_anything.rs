@@ -11,14 +11,15 @@ use rilievo::networks::{DepthKind, DepthNetwork};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
-use crate::pseudo::{self, Reference};
+use crate::pseudo::{self, Place, Reference};
 
 fn load(checkpoint: &Checkpoint, config: &Config) -> Result<DepthAnything, Error> {
     DepthAnything::load(checkpoint, config, &Device::Cpu, DType::F32)
 }
 
 fn check(name: &str, config: &Config) {
-    let network = load(&pseudo::checkpoint(name), config).unwrap();
+    let Place { device, dtype } = pseudo::place();
+    let network = DepthAnything::load(&pseudo::checkpoint(name), config, device, *dtype).unwrap();
     assert_eq!(network.kind(), DepthKind::Inverse);
     let mut reference = Reference::open(name);
     reference.check_direct(&network);

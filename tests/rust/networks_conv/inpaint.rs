@@ -1,11 +1,10 @@
 //! The inpainting networks.
 
-use candle_core::{DType, Device, Tensor};
-use ndarray::ArrayD;
+use candle_core::{Device, Tensor};
 use rilievo::networks::inpaint::{ColorNet, DepthNet, EdgeNet, Hole};
 use rilievo::{Error, Monitor};
 
-use crate::pseudo::{self, Reference, TOLERANCE};
+use crate::pseudo::{self, Place, Reference, TOLERANCE};
 
 const SIZE: (usize, usize) = (150, 200);
 
@@ -25,6 +24,19 @@ fn map(value: impl Fn(usize, usize) -> f32) -> Tensor {
 }
 
 impl Scene {
+    /// Where the environment says.
+    fn there() -> Self {
+        let scene = Self::new();
+        let take = |tensor: &Tensor| pseudo::place().take(tensor);
+        Self {
+            mask: take(&scene.mask),
+            context: take(&scene.context),
+            edge: take(&scene.edge),
+            rgb: take(&scene.rgb),
+            disparity: take(&scene.disparity),
+        }
+    }
+
     fn new() -> Self {
         let (h, w) = SIZE;
         let hidden = |y, x| (h / 4..h / 2).contains(&y) && (w / 3..2 * w / 3).contains(&x);
@@ -55,19 +67,20 @@ impl Scene {
 }
 
 fn check(name: &str, output: &Tensor) {
-    let values = output.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let output = ArrayD::from_shape_vec(output.dims()[1..].to_vec(), values).unwrap();
+    let output = pseudo::place().give(output);
     Reference::open(name).compare("direct/out", output.view(), TOLERANCE, true);
 }
 
 fn depth() -> DepthNet {
-    DepthNet::load(&pseudo::checkpoint("inpaint_depth"), &Device::Cpu, DType::F32).unwrap()
+    let Place { device, dtype } = pseudo::place();
+    DepthNet::load(&pseudo::checkpoint("inpaint_depth"), device, *dtype).unwrap()
 }
 
 #[test]
 fn edges_match_the_reference() {
-    let network = EdgeNet::load(&pseudo::checkpoint("inpaint_edge"), &Device::Cpu, DType::F32).unwrap();
-    let scene = Scene::new();
+    let Place { device, dtype } = pseudo::place();
+    let network = EdgeNet::load(&pseudo::checkpoint("inpaint_edge"), device, *dtype).unwrap();
+    let scene = Scene::there();
     let output = network
         .forward(&scene.hole(), &scene.rgb, &scene.disparity, &Monitor::silent())
         .unwrap();
@@ -82,7 +95,7 @@ fn edges_match_the_reference() {
 
 #[test]
 fn depth_matches_the_reference() {
-    let scene = Scene::new();
+    let scene = Scene::there();
     let output = depth()
         .forward(&scene.hole(), &scene.disparity, &Monitor::silent())
         .unwrap();
@@ -91,8 +104,9 @@ fn depth_matches_the_reference() {
 
 #[test]
 fn colours_match_the_reference() {
-    let network = ColorNet::load(&pseudo::checkpoint("inpaint_color"), &Device::Cpu, DType::F32).unwrap();
-    let scene = Scene::new();
+    let Place { device, dtype } = pseudo::place();
+    let network = ColorNet::load(&pseudo::checkpoint("inpaint_color"), device, *dtype).unwrap();
+    let scene = Scene::there();
     let output = network
         .forward(&scene.hole(), &scene.rgb, &Monitor::silent())
         .unwrap();
@@ -101,7 +115,7 @@ fn colours_match_the_reference() {
 
 #[test]
 fn shapes_that_do_not_fit_together_are_refused() {
-    let (scene, network) = (Scene::new(), depth());
+    let (scene, network) = (Scene::there(), depth());
     let narrow = scene.disparity.narrow(3, 0, 199).unwrap();
     let error = network
         .forward(&scene.hole(), &narrow, &Monitor::silent())

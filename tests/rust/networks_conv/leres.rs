@@ -8,7 +8,7 @@ use rilievo::networks::{DepthKind, DepthNetwork};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
-use crate::pseudo::{self, Reference};
+use crate::pseudo::{self, Place, Reference};
 
 fn load(checkpoint: &Checkpoint) -> LeReS {
     LeReS::load(checkpoint, &Device::Cpu, DType::F32).unwrap()
@@ -17,7 +17,8 @@ fn load(checkpoint: &Checkpoint) -> LeReS {
 #[test]
 #[ignore = "takes 10 s"]
 fn matches_the_reference() {
-    let network = load(&pseudo::checkpoint("res101"));
+    let Place { device, dtype } = pseudo::place();
+    let network = LeReS::load(&pseudo::checkpoint("res101"), device, *dtype).unwrap();
     assert_eq!(network.kind(), DepthKind::Depth);
     let mut reference = Reference::open("res101");
     reference.check_direct(&network);

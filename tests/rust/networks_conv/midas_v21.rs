@@ -6,10 +6,11 @@ use rilievo::networks::midas_v21::{Config, MidasV21};
 use rilievo::networks::{DepthKind, DepthNetwork};
 use rilievo::{Error, Monitor};
 
-use crate::pseudo::{self, Reference};
+use crate::pseudo::{self, Place, Reference};
 
 fn check(name: &str, config: &Config) {
-    let network = MidasV21::load(&pseudo::checkpoint(name), config, &Device::Cpu, DType::F32).unwrap();
+    let Place { device, dtype } = pseudo::place();
+    let network = MidasV21::load(&pseudo::checkpoint(name), config, device, *dtype).unwrap();
     assert_eq!(network.kind(), DepthKind::Inverse);
     let mut reference = Reference::open(name);
     reference.check_direct(&network);

@@ -1,11 +1,11 @@
 //! The merge network.
 
 use candle_core::{DType, Device, Tensor};
-use ndarray::{ArrayD, s};
+use ndarray::s;
 use rilievo::networks::pix2pix::Pix2Pix;
 use rilievo::{Error, Monitor};
 
-use crate::pseudo::{self, Reference, TOLERANCE};
+use crate::pseudo::{self, Place, Reference, TOLERANCE};
 
 const SIDE: usize = 1024;
 
@@ -26,7 +26,8 @@ fn scaled(map: &[f32]) -> Vec<f32> {
 }
 
 fn load() -> Pix2Pix {
-    Pix2Pix::load(&pseudo::checkpoint("pix2pix"), &Device::Cpu, DType::F32).unwrap()
+    let Place { device, dtype } = pseudo::place();
+    Pix2Pix::load(&pseudo::checkpoint("pix2pix"), device, *dtype).unwrap()
 }
 
 #[test]
@@ -44,10 +45,10 @@ fn matches_the_reference() {
         .collect();
     let input = [scaled(&outer), scaled(&inner)].concat();
     let input = Tensor::from_vec(input, (1, 2, SIDE, SIDE), &Device::Cpu).unwrap();
+    let input = pseudo::place().take(&input);
     let output = load().forward(&input, &Monitor::silent()).unwrap();
     assert_eq!(output.dims(), [1, SIDE, SIDE]);
-    let output = output.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let output = ArrayD::from_shape_vec(vec![SIDE, SIDE], output).unwrap();
+    let output = pseudo::place().give(&output);
     let mut reference = Reference::open("pix2pix");
     reference.compare("direct/out", output.view(), TOLERANCE, true);
     let crop = output.slice(s![448..512, 448..512]).into_dyn();

@@ -6,6 +6,7 @@
 //! number is a hash of the seed, the tensor's name and the element's index.
 
 mod check;
+mod place;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +18,8 @@ use rayon::prelude::*;
 use rilievo::weights::Checkpoint;
 use serde::Deserialize;
 
-pub use check::{Reference, TOLERANCE, picture};
+pub use check::{Reference, TOLERANCE, picture, run};
+pub use place::{Place, place};
 
 /// The seed of the committed results.
 pub const SEED: u64 = 1;

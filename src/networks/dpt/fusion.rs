@@ -1,14 +1,14 @@
-//! The convolutional decoder of dense prediction transformers (Ranftl et al. 2021).
+//! The fusion blocks of dense prediction transformers' decoders (Ranftl et al. 2021).
 
 use candle_core::Tensor;
 
-use super::layers::conv2d;
 use crate::Result;
+use crate::networks::layers::conv2d;
 use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, bilinear};
 use crate::weights::Weights;
 
 /// A 3x3 convolution that keeps the size.
-pub(super) fn conv3x3() -> Conv2dConfig {
+pub(in crate::networks) fn conv3x3() -> Conv2dConfig {
     Conv2dConfig {
         padding: Padding::all(1),
         ..Conv2dConfig::default()
@@ -40,7 +40,7 @@ impl ResidualConvUnit {
 }
 
 /// Merges a level into the coarser ones and goes on to the size of the next finer one.
-pub(super) struct FusionBlock {
+pub(in crate::networks) struct FusionBlock {
     /// The coarsest level has nothing to merge.
     merge: Option<ResidualConvUnit>,
     refine: ResidualConvUnit,
@@ -48,7 +48,7 @@ pub(super) struct FusionBlock {
 }
 
 impl FusionBlock {
-    pub(super) fn new(weights: &Weights<'_>, features: usize, coarsest: bool) -> Result<Self> {
+    pub(in crate::networks) fn new(weights: &Weights<'_>, features: usize, coarsest: bool) -> Result<Self> {
         Ok(Self {
             merge: match coarsest {
                 true => None,
@@ -66,7 +66,7 @@ impl FusionBlock {
     }
 
     /// `coarser` and `level` (none for the coarsest) at the same size, to a map of `size` (height, width).
-    pub(super) fn forward(
+    pub(in crate::networks) fn forward(
         &self,
         coarser: &Tensor,
         level: Option<&Tensor>,

@@ -1,0 +1,178 @@
+//! ZoeDepth's way from a picture to its depth (Bhat et al. 2023): a reflected
+//! border, and the mean of a plain and a mirrored pass.
+
+use candle_core::{Device, Tensor};
+use ndarray::{Array2, Array3, ArrayView3, Zip, s};
+
+use super::estimator::plane;
+use super::preprocess::{self, ChannelOrder};
+use crate::image::Size;
+use crate::networks::DepthNetwork;
+use crate::{Monitor, Result};
+
+/// The prediction for a picture (`[H, W, 3]`) at the picture's own size, when
+/// `asked` (width, height) is the network size.
+///
+/// # Errors
+/// [`Error::Invalid`](crate::Error::Invalid) for a picture without pixels,
+/// [`Error::Cancelled`](crate::Error::Cancelled), and what the network says.
+pub fn predict(
+    network: &dyn DepthNetwork,
+    picture: ArrayView3<'_, u8>,
+    asked: (usize, usize),
+    order: ChannelOrder,
+    device: &Device,
+    monitor: &Monitor<'_>,
+) -> Result<Array2<f32>> {
+    let spec = network.preprocessing();
+    let (height, width, _) = picture.dim();
+    let (rows, columns) = (border(height), border(width));
+    let padded = reflected(picture, rows, columns);
+    let size = Size {
+        width: width + 2 * columns,
+        height: height + 2 * rows,
+    };
+    let input = preprocess::to_tensor(padded.view(), spec, asked, order, device)?;
+    let pass = |input: &Tensor| -> Result<Array2<f32>> {
+        let prediction = plane(&network.forward(input, monitor)?)?;
+        preprocess::to_picture_size(prediction.view(), spec, size)
+    };
+    let plain = pass(&input)?;
+    let mirrored = pass(&input.flip(&[3])?)?;
+    let inside = s![rows..rows + height, columns..columns + width];
+    let back = s![rows..rows + height, columns..columns + width;-1];
+    Ok(Zip::from(plain.slice(inside))
+        .and(mirrored.slice(back))
+        .map_collect(|plain, mirrored| (plain + mirrored) / 2.0))
+}
+
+/// Pixels added before and after a side: `3 sqrt(side / 2)` as published, but
+/// never as many as the side has, which cannot be reflected.
+fn border(side: usize) -> usize {
+    ((((side as f64) / 2.0).sqrt() * 3.0) as usize).min(side.saturating_sub(1))
+}
+
+/// The picture with `rows` more above and below and `columns` more on the left
+/// and right, mirrored about its outermost pixels.
+fn reflected(picture: ArrayView3<'_, u8>, rows: usize, columns: usize) -> Array3<u8> {
+    let (height, width, channels) = picture.dim();
+    let inside = |at: usize, border: usize, side: usize| {
+        let place = at.abs_diff(border);
+        if place < side {
+            place
+        } else {
+            2 * (side - 1) - place
+        }
+    };
+    Array3::from_shape_fn(
+        (height + 2 * rows, width + 2 * columns, channels),
+        |(y, x, channel)| picture[[inside(y, rows, height), inside(x, columns, width), channel]],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::networks::{DepthKind, Enlarge, Preprocessing, Shrink, SizeRule};
+
+    #[test]
+    fn borders_reflect_without_repeating_the_edge() {
+        let picture = array![[[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 10], [11, 12]]];
+        let padded = reflected(picture.view(), 1, 2);
+        let first = padded.slice(s![.., .., 0]);
+        assert_eq!(
+            first,
+            array![
+                [11, 9, 7, 9, 11, 9, 7],
+                [5, 3, 1, 3, 5, 3, 1],
+                [11, 9, 7, 9, 11, 9, 7],
+                [5, 3, 1, 3, 5, 3, 1]
+            ]
+        );
+    }
+
+    #[test]
+    fn borders_are_the_published_ones_where_those_exist() {
+        assert_eq!([333, 250, 200, 301].map(border), [38, 33, 30, 36]);
+        assert_eq!([0, 1, 2, 4, 5, 8].map(border), [0, 0, 1, 3, 4, 6]);
+    }
+
+    /// Predicts its input's first channel.
+    struct Echo(Preprocessing);
+
+    impl DepthNetwork for Echo {
+        fn forward(&self, input: &Tensor, _: &Monitor<'_>) -> Result<Tensor> {
+            // Not symmetric: the mirrored pass sees more in what is its left half.
+            let (_, _, _, width) = input.dims4()?;
+            let ramp = Tensor::arange(0f32, width as f32, input.device())?;
+            Ok(input.narrow(1, 0, 1)?.squeeze(1)?.broadcast_add(&ramp)?)
+        }
+
+        fn preprocessing(&self) -> &Preprocessing {
+            &self.0
+        }
+
+        fn kind(&self) -> DepthKind {
+            DepthKind::Metric
+        }
+    }
+
+    #[test]
+    fn both_passes_land_on_the_picture() {
+        let network = Echo(Preprocessing {
+            mean: [0.0; 3],
+            std: [1.0 / 255.0; 3],
+            net_size: (8, 8),
+            multiple: 1,
+            rule: SizeRule::Stretch,
+            shrink: Shrink::Bilinear,
+            enlarge: Enlarge::Bicubic,
+        });
+        let picture = Array3::from_shape_fn((8, 10, 3), |(y, x, _)| (10 * y + x) as u8);
+        // The padded picture's own size: nothing is resampled, and the two ramps add up to a constant.
+        let asked = (10 + 2 * border(10), 8 + 2 * border(8));
+        let depth = predict(
+            &network,
+            picture.view(),
+            asked,
+            ChannelOrder::Rgb,
+            &Device::Cpu,
+            &Monitor::silent(),
+        )
+        .unwrap();
+        let constant = (asked.0 - 1) as f32 / 2.0;
+        assert_eq!(depth.dim(), (8, 10));
+        for ((y, x), depth) in depth.indexed_iter() {
+            assert!(
+                (depth - (10 * y + x) as f32 - constant).abs() < 1e-3,
+                "{y} {x}: {depth}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_picture_without_pixels_is_refused() {
+        let network = Echo(Preprocessing {
+            mean: [0.0; 3],
+            std: [1.0; 3],
+            net_size: (8, 8),
+            multiple: 1,
+            rule: SizeRule::Stretch,
+            shrink: Shrink::Bilinear,
+            enlarge: Enlarge::Bicubic,
+        });
+        let empty = Array3::zeros((0, 4, 3));
+        let monitor = Monitor::silent();
+        let result = predict(
+            &network,
+            empty.view(),
+            (8, 8),
+            ChannelOrder::Rgb,
+            &Device::Cpu,
+            &monitor,
+        );
+        assert!(matches!(result, Err(crate::Error::Invalid(_))));
+    }
+}

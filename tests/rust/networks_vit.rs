@@ -1,0 +1,6 @@
+//! Dense prediction transformers and what is built on them.
+
+mod dpt;
+mod library_names;
+mod tiny;
+mod zoedepth;
