@@ -143,7 +143,7 @@ pub fn parallax(
     let jump = (TORN / farthest).clamp(JUMP, 1.0);
     let backdrop = Backdrop::new(nearness, width, jump, farthest.ceil() as usize + 2);
     let pixels = image.as_slice().unwrap_or_default().as_chunks().0;
-    let layers = Layers::new(pixels, backdrop, jump);
+    let layers = Layers::new(pixels, backdrop, jump, monitor)?;
     let path = Path::new(options.preset, farthest, focus, [width as f32, height as f32]);
     let mut frames = Array4::zeros((options.frames, height, width, 3));
     for (i, mut frame) in frames.axis_iter_mut(Axis(0)).enumerate() {

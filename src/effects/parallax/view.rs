@@ -38,29 +38,36 @@ struct Hit {
 }
 
 impl<'a> Layers<'a> {
-    pub fn new(pixels: &'a [[u8; 3]], backdrop: Backdrop, jump: f32) -> Self {
-        let back = (!backdrop.is_empty()).then(|| Layer {
-            colours: backdrop.textured(pixels).into(),
-            nearness: (backdrop.behind.iter().zip(&backdrop.nearness))
-                .map(|(&behind, &seen)| if behind == NOTHING { seen } else { behind })
-                .collect(),
-        });
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+    pub fn new(pixels: &'a [[u8; 3]], backdrop: Backdrop, jump: f32, monitor: &Monitor<'_>) -> Result<Self> {
+        let back = if backdrop.is_empty() {
+            None
+        } else {
+            Some(Layer {
+                colours: backdrop.textured(pixels, monitor)?.into(),
+                nearness: (backdrop.behind.iter().zip(&backdrop.nearness))
+                    .map(|(&behind, &seen)| if behind == NOTHING { seen } else { behind })
+                    .collect(),
+            })
+        };
         let (width, height) = (backdrop.width, pixels.len() / backdrop.width);
-        Self {
+        let tiles = Tiles::new(
+            &backdrop.nearness,
+            back.as_ref().map(|back| &*back.nearness),
+            width,
+        );
+        Ok(Self {
             width,
             height,
             jump,
-            tiles: Tiles::new(
-                &backdrop.nearness,
-                back.as_ref().map(|back| &*back.nearness),
-                width,
-            ),
+            tiles,
             front: Layer {
                 colours: pixels.into(),
                 nearness: backdrop.nearness,
             },
             back,
-        }
+        })
     }
 
     /// Draws what `camera` sees.
