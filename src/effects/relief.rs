@@ -10,9 +10,8 @@ use crate::{Error, Result};
 /// sees outdoors, depth as meshes are built from it (distances 1 to 5).
 const INVERSE_RATIO: f32 = 10.0;
 const DEPTH_RATIO: f32 = 5.0;
-/// Metric depth below this part of the greatest counts as this: a zero would be
-/// infinitely near.
-const LEAST: f32 = 1e-3;
+/// Nearer than this many metres is nothing: zero would be infinitely near.
+const LEAST: f32 = 0.01;
 
 /// A depth map as every effect takes it: the *inverse* of distance, stretched to
 /// 0 (farthest) .. 1 (nearest).
@@ -57,32 +56,35 @@ impl Relief {
                 ratio: INVERSE_RATIO,
             });
         }
-        // Both ends as distances. Relative depth goes from 1 to its ratio.
-        let (nearest, farthest) = if depth.kind() == DepthKind::Metric {
-            let ends = depth
-                .values()
-                .iter()
-                .fold((f32::INFINITY, 0.0_f32), |(low, high), &z| {
-                    (low.min(z), high.max(z))
-                });
-            let at = |n: f32| ends.1 + (ends.0 - ends.1) * n;
-            (at(near).max(at(far) * LEAST), at(far))
+        let part = move |n: f32| ((n - far) / span).clamp(0.0, 1.0);
+        // Distances, and their ends. Relative depth goes from 1 to its ratio.
+        let (distance, nearest, farthest) = if depth.kind() == DepthKind::Metric {
+            let metres = depth.values();
+            let (low, high) = metres.iter().fold((f32::INFINITY, 0.0_f32), |(low, high), &z| {
+                (low.min(z), high.max(z))
+            });
+            let at = |n: f32| if n == 0.0 { high } else { high + (low - high) * n };
+            let (nearest, farthest) = (at(near).max(LEAST), at(far));
+            if farthest < LEAST {
+                return Err(Error::invalid(format!(
+                    "the depth map is metric, but its farthest point is at {farthest} m; distances must be above 0"
+                )));
+            }
+            (
+                metres.mapv(|z| z.clamp(nearest, farthest.max(nearest))),
+                nearest,
+                farthest,
+            )
         } else {
-            (1.0, DEPTH_RATIO)
+            let distance = linear.mapv_into(|n| DEPTH_RATIO + (1.0 - DEPTH_RATIO) * part(n));
+            (distance, 1.0, DEPTH_RATIO)
         };
-        if farthest <= 0.0 {
-            return Err(Error::invalid(format!(
-                "the depth map is metric, but its farthest point is at {farthest} m; distances must be above 0"
-            )));
-        }
         let ratio = farthest / nearest;
-        let relief = linear.mapv_into(|n| {
-            let n = ((n - far) / span).clamp(0.0, 1.0);
-            let distance = (farthest + (nearest - farthest) * n).max(nearest);
+        let relief = distance.mapv_into(|z| {
             if ratio <= 1.0 {
                 0.0
             } else {
-                ((farthest / distance - 1.0) / (ratio - 1.0)).clamp(0.0, 1.0)
+                ((farthest / z - 1.0) / (ratio - 1.0)).clamp(0.0, 1.0)
             }
         });
         Ok(Self {
