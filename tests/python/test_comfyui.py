@@ -379,6 +379,15 @@ def test_effects(comfy, batch, ramp, name):
     assert 0 <= value.min() < value.max() <= 1
 
 
+def test_metres_of_a_whole_batch_are_turned_over_for_effects(comfy):
+    metres = [np.full((4, 5), z, np.float32) for z in (1.0, 2.0, 100.0)]
+    maps = tuple(rilievo.DepthMap(plane, "metric") for plane in metres)
+    together = sockets.Depths(maps, sockets.stretched_together(maps))
+    masks = [run("RilievoDepthMask", depth=together, far=far, feather=0.0)["mask"] for far in (0.51, 0.49)]
+    # 2 m is half way between 1 m and (nearly) infinity.
+    assert [mask[:, 0, 0].tolist() for mask in masks] == [[1, 0, 0], [1, 1, 0]]
+
+
 def test_meshes(comfy, batch, ramp):
     out = run("RilievoDepthToMesh", image=batch, depth=ramp)
     assert out["mesh_path"] == ["mesh/rilievo_00001_.glb", "mesh/rilievo_00002_.glb"]

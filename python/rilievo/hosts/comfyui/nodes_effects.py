@@ -37,14 +37,14 @@ class _PictureEffect(Node):
         settings = widgets.values(self._options(), given, strip=self.STRIP)
         options = Options().replace(do_output_depth=False, **{self.SWITCH: True}, **settings)
         pictures = sockets.frames(image)
-        maps = sockets.matched(pictures, depth)
+        maps = sockets.matched(pictures, depth).reliefs()
         results: list[Any] = []
         with host.job(len(pictures)) as job:
             for index, picture in enumerate(pictures):
                 (output,) = rilievo.generate(
                     picture,
                     options,
-                    depth_maps=[maps.given(index)],
+                    depth_maps=[maps[min(index, len(maps) - 1)]],
                     progress=job.step,
                     cancel=job.cancel,
                 )
@@ -106,11 +106,11 @@ class DepthMask(Node):
             name[len("depth_mask_") :]: value
             for name, value in widgets.values(self.OPTIONS, given, strip="depth_mask_").items()
         }
-        maps = sockets.depths(depth)
+        maps = sockets.depths(depth).reliefs()
         masks = []
         with host.job(len(maps)) as job:
-            for index in range(len(maps)):
-                masks.append(rilievo.depth_mask(maps.given(index), **settings))
+            for one in maps:
+                masks.append(rilievo.depth_mask(one, **settings))
                 job.finished((masks[-1] * 255).astype(np.uint8))
         return (sockets.mask_of(masks),)
 

@@ -25,6 +25,9 @@ ANY_DEPTH = f"{DEPTH_MAP},{IMAGE},{MASK}"
 Array = Any
 Tensor = Any
 
+# Metres; nothing is nearer.
+NEAREST = 0.01
+
 
 @dataclass(frozen=True)
 class Depths:
@@ -50,6 +53,13 @@ class Depths:
         """Nearness of a frame, float32 ``[H, W]``."""
         index = min(index, len(self) - 1)
         return self.maps[index].nearness() if self.units is None else self.units[index]
+
+    def reliefs(self) -> list[DepthMap | Array]:
+        """The depth of all frames for effects, which look at inverse distance: metres by one scale become it here."""
+        if self.units is None or self.maps[0].kind != "metric":
+            return [self.given(index) for index in range(len(self))]
+        inverse = [DepthMap(1.0 / np.maximum(one.values, NEAREST)) for one in self.maps]
+        return list(stretched_together(inverse))
 
     def with_unit(self, index: int) -> DepthMap:
         """The numbers of the network, and what they mean."""

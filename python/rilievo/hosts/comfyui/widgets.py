@@ -60,7 +60,7 @@ def _slider(row: Row, default: Any, more: dict[str, Any]) -> Widget:
     low, high = row.low if row.low is not None else 0, row.high if row.high is not None else 10000
     step = row.step or (1 if kind == "INT" else 0.01)
     if default is None:
-        default = low = 0 if low > 0 else -step
+        default = low = 0 if low > 0 else -1
         more["tooltip"] += f" ({default:g} here)"
     number = int if kind == "INT" else float
     more.update(default=number(default), min=number(low), max=number(high), step=number(step))
