@@ -6,6 +6,13 @@
 ...     output.image.save(f"{output.kind}.png")
 """
 
+try:
+    from rilievo import _native as _native
+except ImportError as _error:
+    from rilievo import _cuda
+
+    _cuda.load(_error)
+
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
@@ -24,7 +31,7 @@ from rilievo.functions import (
 )
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import estimate_depth, generate, unload
+from rilievo.pipeline import devices, estimate_depth, generate, unload
 from rilievo.saving import Saver
 
 __all__ = [
@@ -39,6 +46,7 @@ __all__ = [
     "adjust_depth",
     "depth_mask",
     "depth_of_field",
+    "devices",
     "estimate_depth",
     "fog",
     "generate",

@@ -37,6 +37,14 @@ def unload() -> None:
     _loaded.clear()
 
 
+def devices() -> dict[str, str | None]:
+    """The devices this build was made for: ``None`` if one can be used, else the reason why not.
+
+    Each is asked to compute something, so the first call may take a second.
+    """
+    return dict(_native.devices())
+
+
 def estimate_depth(
     image: ImageLike,
     model: str = "auto",

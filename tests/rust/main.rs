@@ -1,6 +1,9 @@
 //! Integration tests, one module a room, linked once.
 
+mod allocator;
+mod attacks;
 mod depth;
+mod devices;
 mod download;
 mod golden;
 mod guided;
