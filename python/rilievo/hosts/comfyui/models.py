@@ -13,7 +13,7 @@ from rilievo.options import Options
 
 # The key for extra_model_paths.yaml; downloads go to its first folder.
 FOLDER = "rilievo"
-# Where other node packs keep the same files.
+# What other node packs call their folders with the same files, wherever those lie.
 OTHERS = ("depthanything", "depth_anything", "depth_anything_v2", "midas", "leres")
 
 
@@ -48,7 +48,6 @@ def use_folders() -> None:
     folders = [*own, paths.models_dir]
     for key in OTHERS:
         folders += paths.folder_names_and_paths.get(key, ([], None))[0]
-        folders.append(os.path.join(paths.models_dir, key))
     for nodes in paths.folder_names_and_paths.get("custom_nodes", ([], None))[0]:
         pattern = os.path.join(glob.escape(nodes), "comfyui_controlnet_aux", "ckpts", "*", "*", "")
         folders += glob.glob(pattern)
