@@ -32,7 +32,9 @@ class Row:
     ``type`` is flag, whole, number, text, choice, several, color (``#rrggbb``)
     or path: a file of the machine rilievo runs on, which a surface that serves strangers does not
     offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
-    legal unless ``check`` says otherwise.
+    legal unless ``check`` says otherwise. ``shown_if`` names the flag without
+    which the option does nothing (``!flag``: with which), so that panels can
+    hide it.
     """
 
     type: str
@@ -44,6 +46,7 @@ class Row:
     high: float | None = None
     step: float | None = None
     alias: str | None = None
+    shown_if: str | None = None
     check: Limit | None = None
 
 
@@ -146,6 +149,7 @@ class Options:
         step=64,
         check=_side,
         help="network input width in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     net_height: int | None = _row(
         None,
@@ -157,6 +161,7 @@ class Options:
         step=64,
         check=_side,
         help="network input height in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     refine: bool | None = _row(
         None,
@@ -174,6 +179,7 @@ class Options:
         "Invert (black = near, white = far)",
         alias="--invert",
         help="invert the written depth map; nothing else sees it",
+        shown_if="do_output_depth",
     )
     output_depth_combine: bool = _row(
         False,
@@ -182,6 +188,7 @@ class Options:
         "Combine input and depth into one picture",
         alias="--combine",
         help="write picture and depth as one 8-bit picture instead of the depth map alone",
+        shown_if="do_output_depth",
     )
     output_depth_combine_axis: str = _row(
         "Horizontal",
@@ -190,6 +197,7 @@ class Options:
         "Combine axis",
         choices=("Vertical", "Horizontal"),
         help="depth below the picture, or to its right",
+        shown_if="output_depth_combine",
     )
     output_depth_both: bool = _row(
         False,
@@ -197,6 +205,7 @@ class Options:
         "depth",
         "Keep the depth map beside the combined picture",
         help="with --combine: write the 16-bit depth map too",
+        shown_if="output_depth_combine",
     )
     do_output_depth_prediction: bool = _row(
         False,
@@ -215,9 +224,19 @@ class Options:
         "Clip mode",
         choices=("Range", "Outliers"),
         help="Range: cut at fractions of the range; Outliers: at fractions of the pixels",
+        shown_if="clipdepth",
     )
     clipdepth_far: float = _row(
-        0.0, "number", "depth", "Far clip", low=0, high=1, step=0.001, check=_unit, help="lower bound, 0 to 1"
+        0.0,
+        "number",
+        "depth",
+        "Far clip",
+        low=0,
+        high=1,
+        step=0.001,
+        check=_unit,
+        help="lower bound, 0 to 1",
+        shown_if="clipdepth",
     )
     clipdepth_near: float = _row(
         1.0,
@@ -229,6 +248,7 @@ class Options:
         step=0.001,
         check=_unit,
         help="upper bound, 0 to 1",
+        shown_if="clipdepth",
     )
 
     gen_stereo: bool = _row(
@@ -246,6 +266,7 @@ class Options:
         "Output",
         choices=STEREO_MODES,
         help="layouts to write, separated by commas",
+        shown_if="gen_stereo",
     )
     stereo_divergence: float = _row(
         2.5,
@@ -256,6 +277,7 @@ class Options:
         high=15.005,
         step=0.01,
         help="largest shift between the eyes in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_separation: float = _row(
         0.0,
@@ -266,6 +288,7 @@ class Options:
         high=5,
         step=0.01,
         help="constant shift in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_fill_algo: str = _row(
         "polylines_sharp",
@@ -274,6 +297,7 @@ class Options:
         "Gap fill technique",
         choices=STEREO_FILLS,
         help="how areas only one eye sees are filled",
+        shown_if="gen_stereo",
     )
     stereo_offset_exponent: float = _row(
         1.0,
@@ -285,6 +309,7 @@ class Options:
         step=1,
         check=_positive,
         help="shift = nearness to this power",
+        shown_if="gen_stereo",
     )
     stereo_balance: float = _row(
         0.0,
@@ -296,6 +321,7 @@ class Options:
         step=0.05,
         check=_balance,
         help="-1: only the right eye moves; 1: only the left one",
+        shown_if="gen_stereo",
     )
 
     stereo_convergence: float = _row(
@@ -308,13 +334,19 @@ class Options:
         step=0.01,
         check=_unit,
         help="which nearness lies in the plane of the screen: 0 the farthest point, 1 the nearest",
+        shown_if="gen_stereo",
     )
 
     gen_normalmap: bool = _row(
         False, "flag", "normal", "Generate NormalMap", alias="--normalmap", help="write a normal map"
     )
     normalmap_pre_blur: bool = _row(
-        False, "flag", "normal", "Smooth before calculating normals", help="Gaussian blur of the depth first"
+        False,
+        "flag",
+        "normal",
+        "Smooth before calculating normals",
+        help="Gaussian blur of the depth first",
+        shown_if="gen_normalmap",
     )
     normalmap_pre_blur_kernel: int = _row(
         3,
@@ -326,9 +358,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_pre_blur",
     )
     normalmap_sobel: bool = _row(
-        True, "flag", "normal", "Sobel gradient", help="Sobel instead of plain central differences"
+        True,
+        "flag",
+        "normal",
+        "Sobel gradient",
+        help="Sobel instead of plain central differences",
+        shown_if="gen_normalmap",
     )
     normalmap_sobel_kernel: int = _row(
         3,
@@ -340,9 +378,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size of the Sobel gradient",
+        shown_if="normalmap_sobel",
     )
     normalmap_post_blur: bool = _row(
-        False, "flag", "normal", "Smooth after calculating normals", help="Gaussian blur of the normals"
+        False,
+        "flag",
+        "normal",
+        "Smooth after calculating normals",
+        help="Gaussian blur of the normals",
+        shown_if="gen_normalmap",
     )
     normalmap_post_blur_kernel: int = _row(
         3,
@@ -354,8 +398,11 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_post_blur",
     )
-    normalmap_invert: bool = _row(False, "flag", "normal", "Invert normals", help="invert before calculating")
+    normalmap_invert: bool = _row(
+        False, "flag", "normal", "Invert normals", help="invert before calculating", shown_if="gen_normalmap"
+    )
 
     gen_heatmap: bool = _row(
         False, "flag", "heatmap", "Generate HeatMap", alias="--heatmap", help="write a coloured depth map"
@@ -370,10 +417,20 @@ class Options:
         help="write a 3D mesh of the picture",
     )
     simple_mesh_occlude: bool = _row(
-        True, "flag", "mesh", "Remove occluded edges", help="leave out triangles that span a depth edge"
+        True,
+        "flag",
+        "mesh",
+        "Remove occluded edges",
+        help="leave out triangles that span a depth edge",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_spherical: bool = _row(
-        False, "flag", "mesh", "Equirectangular projection", help="for 360 degree panoramas"
+        False,
+        "flag",
+        "mesh",
+        "Equirectangular projection",
+        help="for 360 degree panoramas",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_fov: float = _row(
         55.0,
@@ -385,6 +442,7 @@ class Options:
         step=1,
         check=_fov,
         help="of the camera that took the picture, in degrees",
+        shown_if="gen_simple_mesh",
     )
     mesh_maxsize: int = _row(
         2048,
@@ -396,6 +454,7 @@ class Options:
         step=64,
         check=_side,
         help="larger pictures are meshed at this size",
+        shown_if="gen_simple_mesh",
     )
     mesh_format: str = _row(
         "glb",
@@ -404,6 +463,7 @@ class Options:
         "Mesh format",
         choices=("glb", "obj", "ply"),
         help="glb: textured and upright; obj: vertex colours as the reference; ply: binary",
+        shown_if="gen_simple_mesh",
     )
 
     gen_dof: bool = _row(
@@ -424,6 +484,7 @@ class Options:
         step=0.01,
         check=_unit,
         help="what is sharp: 0 the farthest point, 1 the nearest; default: what is in the middle of the picture",
+        shown_if="gen_dof",
     )
     dof_f_number: float = _row(
         2.8,
@@ -435,6 +496,7 @@ class Options:
         step=0.1,
         check=_f_number,
         help="aperture of the lens (50 mm, full frame): smaller blurs more",
+        shown_if="gen_dof",
     )
     dof_highlights: float = _row(
         0.5,
@@ -446,6 +508,7 @@ class Options:
         step=0.1,
         check=_to_fifty,
         help="how much brighter blurred highlights are than the picture shows them",
+        shown_if="gen_dof",
     )
     dof_blades: int = _row(
         0,
@@ -457,6 +520,7 @@ class Options:
         step=1,
         check=_blades,
         help="shape of blurred highlights: 3 to 16 straight blades, or 0 for a circle",
+        shown_if="gen_dof",
     )
 
     gen_fog: bool = _row(
@@ -472,6 +536,7 @@ class Options:
         step=0.1,
         check=_to_fifty,
         help="of the light of the farthest point exp(-density) is left",
+        shown_if="gen_fog",
     )
     fog_color: str = _row("#c8d0d8", "color", "fog", "Colour of the fog", help="as #rrggbb")
 
@@ -482,6 +547,7 @@ class Options:
         "Generate depth mask",
         alias="--depth-mask",
         help="write a mask of what lies in a range of depth",
+        shown_if="gen_fog",
     )
     depth_mask_far: float = _row(
         0.5,
@@ -493,9 +559,19 @@ class Options:
         step=0.01,
         check=_unit,
         help="of the range: 0 the farthest point, 1 the nearest",
+        shown_if="gen_depth_mask",
     )
     depth_mask_near: float = _row(
-        1.0, "number", "mask", "Near end", low=0, high=1, step=0.01, check=_unit, help="of the range"
+        1.0,
+        "number",
+        "mask",
+        "Near end",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="of the range",
+        shown_if="gen_depth_mask",
     )
     depth_mask_feather: float = _row(
         0.05,
@@ -507,9 +583,15 @@ class Options:
         step=0.01,
         check=_unit,
         help="how far beyond both ends the mask fades out",
+        shown_if="gen_depth_mask",
     )
     depth_mask_invert: bool = _row(
-        False, "flag", "mask", "Invert the mask", help="mask what lies outside the range"
+        False,
+        "flag",
+        "mask",
+        "Invert the mask",
+        help="mask what lies outside the range",
+        shown_if="gen_depth_mask",
     )
 
     gen_parallax: bool = _row(
@@ -527,6 +609,7 @@ class Options:
         "Camera movement",
         choices=PARALLAX_PRESETS,
         help="dolly-zoom keeps the size of what is in focus",
+        shown_if="gen_parallax",
     )
     parallax_frames: int = _row(
         48,
@@ -538,6 +621,7 @@ class Options:
         step=1,
         check=_frames,
         help="pictures of one loop",
+        shown_if="gen_parallax",
     )
     parallax_fps: float = _row(
         24.0,
@@ -549,6 +633,7 @@ class Options:
         step=1,
         check=_frame_rate,
         help="speed of the animation",
+        shown_if="gen_parallax",
     )
     parallax_strength: float = _row(
         3.0,
@@ -560,6 +645,7 @@ class Options:
         step=0.1,
         check=_to_twenty,
         help="how far the nearest point moves against the farthest, in percent of the larger side",
+        shown_if="gen_parallax",
     )
     parallax_focus: float | None = _row(
         None,
@@ -571,6 +657,7 @@ class Options:
         step=0.01,
         check=_unit,
         help="what stays in place: 0 the farthest point, 1 the nearest; default: what is in the middle",
+        shown_if="gen_parallax",
     )
     parallax_maxsize: int = _row(
         1024,
@@ -582,6 +669,7 @@ class Options:
         step=64,
         check=_side,
         help="larger pictures are animated at this size",
+        shown_if="gen_parallax",
     )
     parallax_format: str = _row(
         "webp",
@@ -590,6 +678,7 @@ class Options:
         "Animation format",
         choices=("webp", "gif", "png"),
         help="webp is small and in full colour; gif has 256 colours; png loses nothing",
+        shown_if="gen_parallax",
     )
 
     def __post_init__(self) -> None:

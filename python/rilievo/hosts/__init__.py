@@ -1,1 +1,1 @@
-"""The programs rilievo lives in: one module each, their contract and nothing else."""
+"""The programs rilievo lives in: each module is one host's contract and nothing else."""
