@@ -18,6 +18,7 @@ from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
 from rilievo.functions import (
     adjust_depth,
+    camera_normal_map,
     depth_mask,
     depth_of_field,
     fog,
@@ -25,6 +26,8 @@ from rilievo.functions import (
     normal_map,
     parallax_frames,
     point_cloud,
+    read_mesh,
+    save_depth,
     simple_mesh,
     stereo_eyes,
     stereo_images,
@@ -44,6 +47,7 @@ __all__ = [
     "Saver",
     "__version__",
     "adjust_depth",
+    "camera_normal_map",
     "depth_mask",
     "depth_of_field",
     "devices",
@@ -55,6 +59,8 @@ __all__ = [
     "normal_map",
     "parallax_frames",
     "point_cloud",
+    "read_mesh",
+    "save_depth",
     "simple_mesh",
     "stereo_eyes",
     "stereo_images",

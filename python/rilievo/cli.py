@@ -440,7 +440,9 @@ def _verify(chosen: argparse.Namespace) -> int:
     for name in chosen.name:
         found = rilievo.models.verify(name)
         note = (
-            f"{name}: checksum right" if found else f"{name}: there, but no checksum is known to compare with"
+            f"{name}: checksum right"
+            if found
+            else f"{name}: whole and fitting; no checksum is known to compare with"
         )
         _say(chosen, {"model": name, "sha256": found}, note)
     return 0

@@ -8,6 +8,7 @@ mod encode;
 pub mod filter;
 pub(crate) mod light;
 pub(crate) mod map;
+pub(crate) mod memory;
 mod picture;
 mod plane;
 pub mod resize;

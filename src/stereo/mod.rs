@@ -35,7 +35,7 @@ pub(crate) mod background {
 }
 
 pub use compose::compose;
-pub use eyes::{Eyes, eyes};
+pub use eyes::{Eyes, eyes, pictures};
 pub use fill::Fill;
 pub use mode::{Mode, ModeKind};
 pub use nearness::DepthSample;

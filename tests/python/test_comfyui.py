@@ -179,8 +179,7 @@ def test_widgets_go_there_and_back():
         names = [name for name in widgets.group(group) if rows()[name].type != "several"]
         made = widgets.widgets(names)
         back = widgets.values(names, {name: about["default"] for name, (_, about) in made.items()})
-        defaults = {name: value or None if value == "" else value for name, value in back.items()}
-        assert rilievo.Options(**defaults) == rilievo.Options(), group
+        assert rilievo.Options(**back) == rilievo.Options(), group
 
 
 def test_nothing_of_the_host_is_imported_by_importing():

@@ -186,7 +186,7 @@ class _Work:
             view = scratch_folder() / f"{path.stem}.glb"
             lighter(output.payload).save(view, texture="jpeg")
             results.mesh = str(view)
-        elif len(results.previews) < MOST_SHOWN:
+        elif output.is_picture and len(results.previews) < MOST_SHOWN:
             several = len(self.batch.items) > 1
             results.previews.append(
                 (preview(output), f"{item.name}: {output.kind}" if several else output.kind)

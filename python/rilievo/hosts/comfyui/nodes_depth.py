@@ -325,7 +325,7 @@ class NormalMap(Node):
     RETURN_TYPES = ("IMAGE",)
     RETURN_NAMES = ("normal",)
     OUTPUT_TOOLTIPS = ("The normal map.",)
-    OPTIONS = tuple(widgets.group("normal", without=("gen_normalmap",)))
+    OPTIONS = tuple(widgets.group("normal"))
 
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:

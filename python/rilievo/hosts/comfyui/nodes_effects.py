@@ -24,7 +24,7 @@ class _PictureEffect(Node):
 
     @classmethod
     def _options(cls) -> list[str]:
-        return widgets.group(cls.GROUP, without=(cls.SWITCH, *cls.WITHOUT))
+        return widgets.group(cls.GROUP, without=cls.WITHOUT)
 
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:
@@ -92,7 +92,7 @@ class DepthMask(Node):
     RETURN_TYPES = ("MASK",)
     RETURN_NAMES = ("mask",)
     OUTPUT_TOOLTIPS = ("White inside the range.",)
-    OPTIONS = tuple(widgets.group("mask", without=("gen_depth_mask",)))
+    OPTIONS = tuple(widgets.group("mask"))
 
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:

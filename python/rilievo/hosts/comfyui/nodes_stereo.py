@@ -26,7 +26,7 @@ class StereoImage(Node):
         "What the fill made up in the left eye, for inpainting.",
         "What the fill made up in the right eye, for inpainting.",
     )
-    OPTIONS = tuple(widgets.group("stereo", without=("gen_stereo", "stereo_modes")))
+    OPTIONS = tuple(widgets.group("stereo", without=("stereo_modes", "stereo_alpha")))
     RENAMED = ("fill_algo", "fill_technique")
 
     @classmethod

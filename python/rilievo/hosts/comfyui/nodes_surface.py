@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +12,7 @@ import rilievo
 from rilievo.hosts.comfyui import host, sockets, widgets
 from rilievo.hosts.comfyui.node import DEPTH_INPUT, IMAGE_INPUT, Inputs, Node
 from rilievo.options import Options
+from rilievo.saving import extension, write
 
 PREFIX = {"tooltip": "Folder and beginning of the file's name in ComfyUI's output folder."}
 
@@ -27,7 +29,7 @@ class DepthToMesh(Node):
     )
     OUTPUT_IS_LIST = (True, True)
     OUTPUT_NODE = True
-    OPTIONS = tuple(widgets.group("mesh", without=("gen_simple_mesh",)))
+    OPTIONS = tuple(widgets.group("mesh", without=("point_cloud_edges", "point_cloud_voxel")))
 
     @classmethod
     def INPUT_TYPES(cls) -> Inputs:
@@ -56,8 +58,8 @@ class DepthToMesh(Node):
                     progress=job.step,
                     cancel=job.cancel,
                 )
-                path, relative = folder.next(str(output.format))
-                output.payload.save(path, progress=job.step, cancel=job.cancel)
+                path, relative = folder.next(extension(str(output.format)))
+                write(output, Path(path))
                 meshes.append(_mesh(output.payload))
                 paths.append(relative)
                 job.finished()

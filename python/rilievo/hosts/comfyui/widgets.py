@@ -15,9 +15,13 @@ ON_OFF = (AUTO, "on", "off")
 
 
 def group(name: str, *, without: Iterable[str] = ()) -> list[str]:
-    """The options of a group, in table order."""
+    """The options of a group, in table order, but for the switches of outputs: a node is its own switch."""
     left_out = set(without)
-    return [option for option, row in rows().items() if row.group == name and option not in left_out]
+    return [
+        option
+        for option, row in rows().items()
+        if row.group == name and option not in left_out and not option.startswith("gen_")
+    ]
 
 
 def widgets(options: Iterable[str], *, strip: str = "") -> dict[str, Widget]:
@@ -72,6 +76,8 @@ def _slider(row: Row, default: Any, more: dict[str, Any]) -> Widget:
 def _value(row: Row, default: Any, given: Any) -> Any:
     if row.type == "flag" and default is None:
         return {AUTO: None, "on": True, "off": False}[given]
+    if row.type in ("text", "path") and default is None:
+        return given or None
     if row.type in ("whole", "number") and default is None:
         low = row.low if row.low is not None else 0
         return None if (given <= 0 if low > 0 else given < 0) else given
