@@ -324,7 +324,7 @@ def test_models_are_found_in_the_hosts_folders(comfy):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"weights")
         assert "depth_anything_v2_small" in models.labels()
-        assert models.row_of("depth_anything_v2_small")["path"] == path
+        assert models.row_of("depth_anything_v2_small")["path"] == str(path)
     assert NODES["RilievoLoadDepthModel"].IS_CHANGED("depth_anything_v2_small") != before
 
 
