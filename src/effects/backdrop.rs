@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::edges;
 use crate::stereo::background::{self, Level, SEEN};
 use crate::{Monitor, Result};
 
@@ -32,7 +33,7 @@ impl Backdrop {
     /// Finds what lies behind within `reach` pixels of the places where
     /// nearness jumps by more than `jump`.
     pub fn new(mut nearness: Vec<f32>, width: usize, jump: f32, reach: usize) -> Self {
-        background::sharpen(&mut nearness, width, jump);
+        edges::step(&mut nearness, width, jump);
         nearness = median(&nearness, width);
         let mut behind = vec![NOTHING; nearness.len()];
         let mut hidden = Vec::new();

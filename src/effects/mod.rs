@@ -19,6 +19,7 @@ mod aperture;
 mod backdrop;
 mod depth_mask;
 mod depth_of_field;
+mod edges;
 mod fog;
 mod parallax;
 mod relief;

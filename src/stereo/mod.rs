@@ -31,7 +31,7 @@ mod warp;
 
 /// The painting of backgrounds, for other rooms.
 pub(crate) mod background {
-    pub(crate) use super::inpaint::{Level, SEEN, complete, sharpen};
+    pub(crate) use super::inpaint::{Level, SEEN, complete};
 }
 
 pub use compose::compose;
