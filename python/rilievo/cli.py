@@ -161,6 +161,7 @@ def _metavar(row: Row) -> str:
         "choice": "NAME",
         "text": "NAME",
         "path": "FILE",
+        "color": "RRGGBB",
     }[row.type]
 
 
