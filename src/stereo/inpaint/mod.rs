@@ -4,7 +4,7 @@ mod edges;
 mod level;
 mod patches;
 
-use level::{Level, SEEN};
+pub(crate) use level::{Level, SEEN};
 use patches::Sources;
 use rayon::prelude::*;
 
@@ -14,11 +14,17 @@ use super::options::{Shift, StereoOptions};
 use super::warp::WarpedRow;
 use crate::{Monitor, Result};
 
+/// Steps of fewer pixels of parallax are not worth tearing a surface apart for.
+const JUMP: f64 = 2.5;
+
+/// Surfaces are stretched up to this before they are torn: depth that rises
+/// steeply without an edge in the picture.
+const TEAR: f64 = 3.0;
+
 /// Depth edges as steps, see [`edges`].
-pub(super) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
-    let radius = width.div_ceil(300).max(2);
-    edges::sharpen(plane, width, radius, jump);
-    edges::sharpen(plane, width, radius, jump);
+fn sharpen<const C: usize>(plane: &mut Vec<f32>, colours: &[[u8; C]], width: usize, jump: f32) {
+    let radius = width.div_ceil(120).max(2);
+    edges::sharpen(plane, colours, width, radius, jump);
     edges::dilate(plane, width, 1 + width / 1500);
 }
 
@@ -42,12 +48,12 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
         },
     );
     let pixels_apart = (options.divergence / 100.0 * width as f64).abs();
-    sharpen(&mut plane, width, (1.5 / pixels_apart) as f32);
+    sharpen(&mut plane, pixels, width, (JUMP / pixels_apart) as f32);
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
         let Some(mut rows) = eye else { continue };
         match shift {
-            Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows),
+            Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows, monitor)?,
             None => {
                 for (row, pixels) in rows.iter_mut().zip(pixels.chunks(width)) {
                     row.pixels.copy_from_slice(pixels.as_flattened());
@@ -64,7 +70,8 @@ fn draw_eye<const C: usize>(
     width: usize,
     shift: Shift,
     rows: &mut [Row],
-) {
+    monitor: &Monitor,
+) -> Result<()> {
     let height = nearness.len() / width;
     let mut level = Level {
         width,
@@ -83,7 +90,7 @@ fn draw_eye<const C: usize>(
             |(warped, row), (y, (colours, seen))| {
                 row.clear();
                 row.extend(nearness[y * width..][..width].iter().map(|&n| f64::from(n)));
-                warped.warp(row, shift);
+                warped.warp(row, shift, TEAR);
                 seen.copy_from_slice(&warped.nearness);
                 let row = &pixels[y * width..][..width];
                 for (colour, &column) in colours.iter_mut().zip(&warped.columns) {
@@ -105,12 +112,13 @@ fn draw_eye<const C: usize>(
         }
     }
     level.find_backgrounds();
-    complete(&mut level);
+    complete(&mut level, monitor)?;
     for (row, colours) in rows.iter_mut().zip(level.colours.chunks(width)) {
         for (out, colour) in row.pixels.chunks_exact_mut(C).zip(colours) {
             out.copy_from_slice(&colour[..C]);
         }
     }
+    Ok(())
 }
 
 /// The colour at a place between pixels: a Catmull-Rom spline.
@@ -140,7 +148,12 @@ fn sample<const C: usize>(row: &[[u8; C]], at: f32) -> [u8; C] {
     })
 }
 
-fn complete(level: &mut Level) {
+/// Paints the holes of a picture. On entry their pixels have some colour, the
+/// nearness of their background and a limit.
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+pub(crate) fn complete(level: &mut Level, monitor: &Monitor) -> Result<()> {
     // Halve until the holes are a few pixels wide.
     let widest = widest_hole(level);
     let mut levels = Vec::new();
@@ -150,22 +163,28 @@ fn complete(level: &mut Level) {
     }
     let mut coarse: Option<(Level, Sources)> = None;
     while let Some(mut half) = levels.pop() {
-        let sources = solve(&mut half, coarse.as_ref(), 8);
+        let sources = solve(&mut half, coarse.as_ref(), 8, monitor)?;
         coarse = Some((half, sources));
     }
-    solve(level, coarse.as_ref(), 4);
+    solve(level, coarse.as_ref(), 4, monitor)?;
+    Ok(())
 }
 
-fn solve(level: &mut Level, coarse: Option<&(Level, Sources)>, rounds: u64) -> Sources {
+fn solve(
+    level: &mut Level,
+    coarse: Option<&(Level, Sources)>,
+    rounds: u64,
+    monitor: &Monitor,
+) -> Result<Sources> {
     let mut sources = Sources::new(level, coarse.map(|(level, sources)| (level, sources)));
     if coarse.is_some() {
         sources.vote(level);
     }
     for round in 0..rounds {
-        sources.improve(level, 48, round);
+        sources.improve(level, 48, round, monitor)?;
         sources.vote(level);
     }
-    sources
+    Ok(sources)
 }
 
 fn widest_hole(level: &Level) -> usize {
