@@ -1,5 +1,6 @@
 //! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
 
+pub mod boost;
 pub mod device;
 mod estimator;
 pub mod guided;

@@ -48,7 +48,7 @@ class Server:
         self.folder = folder
 
     def ask(
-        self, path: str, data: bytes | None = None, *, timeout: float = 120, **headers: str
+        self, path: str, data: bytes | None = None, *, timeout: float = 600, **headers: str
     ) -> tuple[int, bytes]:
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, names)
