@@ -8,6 +8,9 @@ pub type Report<'a> = dyn Fn(&str, u64, u64) + Sync + 'a;
 /// Asked now and then: should the work stop?
 pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
 
+/// Hears what went otherwise than asked, in one sentence.
+pub type Warn<'a> = dyn Fn(&str) + Sync + 'a;
+
 /// What long-running functions report to and stop for.
 ///
 /// ```
@@ -26,12 +29,25 @@ pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
 pub struct Monitor<'a> {
     report: Option<&'a Report<'a>>,
     cancel: Option<&'a Cancel<'a>>,
+    warn: Option<&'a Warn<'a>>,
 }
 
 impl<'a> Monitor<'a> {
     /// A monitor that calls `report`, and stops once `cancel` answers true.
     pub fn new(report: Option<&'a Report<'a>>, cancel: Option<&'a Cancel<'a>>) -> Self {
-        Self { report, cancel }
+        Self {
+            report,
+            cancel,
+            warn: None,
+        }
+    }
+
+    /// The same monitor, which also calls `warn`.
+    pub fn with_warnings(self, warn: &'a Warn<'a>) -> Self {
+        Self {
+            warn: Some(warn),
+            ..self
+        }
     }
 
     /// A monitor that hears nothing and never stops anything.
@@ -57,6 +73,13 @@ impl<'a> Monitor<'a> {
             report(stage, done, total);
         }
         self.check()
+    }
+
+    /// Says in one sentence what goes otherwise than asked; the work goes on.
+    pub fn warn(&self, sentence: &str) {
+        if let Some(warn) = self.warn {
+            warn(sentence);
+        }
     }
 
     /// Stops here if the caller asked for it. Cheap enough for inner loops

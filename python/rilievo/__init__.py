@@ -6,13 +6,31 @@
 ...     output.image.save(f"{output.kind}.png")
 """
 
+try:
+    from rilievo import _native as _native
+except ImportError as _error:
+    from rilievo import _cuda
+
+    _cuda.load(_error)
+
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
-from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
+from rilievo.functions import (
+    camera_normal_map,
+    depth_mask,
+    heat_map,
+    normal_map,
+    point_cloud,
+    read_mesh,
+    save_depth,
+    simple_mesh,
+    stereo_eyes,
+    stereo_images,
+)
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import estimate_depth, generate, unload
+from rilievo.pipeline import devices, estimate_depth, generate, unload
 from rilievo.saving import Saver
 
 __all__ = [
@@ -24,12 +42,17 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "camera_normal_map",
+    "depth_mask",
+    "devices",
     "estimate_depth",
     "generate",
     "heat_map",
     "models",
     "normal_map",
     "point_cloud",
+    "read_mesh",
+    "save_depth",
     "simple_mesh",
     "stereo_eyes",
     "stereo_images",

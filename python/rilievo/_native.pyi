@@ -39,6 +39,14 @@ class Estimator:
     def name(self) -> str:
         """The catalog's name of the network."""
 
+    @property
+    def device(self) -> str:
+        """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``. A full GPU makes it go elsewhere."""
+
+    @property
+    def precision(self) -> str:
+        """The number format it runs in now: ``f32``, ``f16``, ``bf16``."""
+
     def estimate(
         self,
         picture: NDArray[np.uint8],
@@ -53,6 +61,9 @@ class Estimator:
 
 def identify(path: _Path) -> str:
     """The name of the network that a checkpoint file holds."""
+
+def devices() -> list[tuple[str, str | None]]:
+    """The devices this build was made for, each with the reason if it cannot be used."""
 
 # --- models: the catalog and the store -------------------------------------------------------------
 
@@ -75,8 +86,17 @@ def verify_model(
 ) -> str | None:
     """Holds a network's file against its known checksum; ``None`` if none is known."""
 
-def import_model(name: str, folders: list[str], file: _Path) -> str:
-    """Copies a checkpoint into the first folder; returns where it lies then."""
+def import_model(
+    name: str | None,
+    folders: list[str],
+    file: _Path,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> tuple[str, str]:
+    """Copies a checkpoint into the first folder; returns the network's id and where it lies then.
+
+    Without a name the file's content says which network it is.
+    """
 
 # --- surface: meshes, point clouds, depth files ---------------------------------------------------
 
@@ -311,8 +331,11 @@ def normal_map(
     sobel: int | None = 3,
     post_blur: int | None = None,
     invert: bool = False,
+    green: str = "opengl",
 ) -> NDArray[np.uint8]:
     """The reference's normal map, RGB ``[H, W, 3]``: red right, green up, blue towards the viewer.
+
+    ``green`` is ``"directx"`` for green downwards.
 
     ``pre_blur`` and ``post_blur`` are sizes and sigmas of Gaussian blurs of the depth and of the normals, ``sobel``
     the size of the gradient's kernel, ``None`` for central differences. Sizes are odd, 1 to 31; the gain of large
@@ -320,16 +343,18 @@ def normal_map(
     """
 
 def camera_normal_map(
-    depth: NDArray[np.float32],
+    depth: _Depth,
     *,
     kind: _Kind = "metric",
     fov: float = 55.0,
-    green: Literal["up", "down"] = "up",
+    intrinsics: tuple[float, float, float, float] | None = None,
+    green: str = "opengl",
 ) -> NDArray[np.uint8]:
     """Camera-space normals of the surface in space, RGB ``[H, W, 3]``, true to its angles.
 
-    ``fov`` is the horizontal field of view in degrees; ``green`` up is OpenGL's, down DirectX's. A map that is not
-    metric is scaled as for meshes (:func:`mesh_depth`).
+    ``fov`` is the horizontal field of view in degrees, ``intrinsics`` (fx, fy, cx, cy in pixels) takes its place;
+    ``green`` grows upwards for OpenGL, downwards for DirectX. A map that is not metric is scaled as for meshes
+    (:func:`mesh_depth`).
     """
 
 def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rilievo import _native
+from rilievo._places import caches as _caches
+from rilievo._places import places_in
 from rilievo.options import Options
 
 if TYPE_CHECKING:
@@ -30,10 +32,15 @@ def folders() -> list[str]:
     """The folders models are looked for in, first match first.
 
     Folders named by :func:`look_in`, then those of ``RILIEVO_MODELS``
-    (separated like ``PATH``), then the platform's data folder.
+    (separated like ``PATH``), then the platform's data folder, then where
+    other programs keep the same files. A WebUI's or ComfyUI's own folder, or
+    its ``models`` folder, stands for all the places in it that can hold them.
     """
     named = [folder for folder in os.environ.get("RILIEVO_MODELS", "").split(os.pathsep) if folder]
-    return [*_extra, *named, str(_data_folder() / "models")]
+    own = str(_data_folder() / "models")
+    first = [os.path.abspath(os.path.expanduser(folder)) for folder in [*_extra, *named]]
+    places = [place for folder in first for place in places_in(folder)]
+    return list(dict.fromkeys([*places, own, *map(str, _caches())]))
 
 
 def look_in(folder: os.PathLike[str] | str) -> None:
@@ -49,6 +56,8 @@ def look_in(folder: os.PathLike[str] | str) -> None:
 def table() -> list[dict[str, Any]]:
     """Every network: the catalog's row, and whether and where it is installed."""
     found: list[dict[str, Any]] = _native.models(folders())
+    for row in found:
+        row["path"] = _text(row["path"])
     return found
 
 
@@ -66,7 +75,7 @@ def choice(options: Options | None = None) -> Choice:
         id_ = _native.identify(path) if automatic else _native.find_model(wanted)
         return Choice(id_, path, f"model: {id_}, from {path}")
     id_, file = _native.resolve_model(wanted, folders())
-    return Choice(id_, file, _line(id_, automatic))
+    return Choice(id_, _text(file), _line(id_, automatic))
 
 
 def download(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str:
@@ -83,15 +92,32 @@ def download(name: str, *, progress: Progress = None, cancel: Cancel | None = No
 def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str | None:
     """The SHA-256 of a network's file if it is the known one, ``None`` if none is known.
 
-    Raises :class:`rilievo.RilievoError` when it is another.
+    Without a known one the file is opened and its tensors compared with the
+    network's. Raises :class:`rilievo.RilievoError` when either does not fit.
     """
     found: str | None = _native.verify_model(name, folders(), progress, cancel)
     return found
 
 
-def adopt(name: str, file: os.PathLike[str] | str) -> str:
-    """Copies a checkpoint into the models folder, under the name it is looked for."""
-    return os.fspath(_native.import_model(name, folders(), os.path.expanduser(os.fspath(file))))
+def adopt(
+    name: str | None,
+    file: os.PathLike[str] | str,
+    *,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> tuple[str, str]:
+    """Copies a checkpoint into the models folder, under the name it is looked for.
+
+    Without a name the file's content says which network it is. Returns the
+    network's id and where its file lies now.
+    """
+    path = os.path.expanduser(os.fspath(file))
+    id_, target = _native.import_model(name, folders(), path, progress, cancel)
+    return id_, os.fspath(target)
+
+
+def _text(path: os.PathLike[str] | str | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _line(id_: str, automatic: bool) -> str:

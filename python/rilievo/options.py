@@ -31,7 +31,9 @@ class Row:
     ``type`` is flag, whole, number, text, choice, several or path: a file of
     the machine rilievo runs on, which a surface that serves strangers does not
     offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
-    legal unless ``check`` says otherwise.
+    legal unless ``check`` says otherwise. ``shown_if`` names the flag without
+    which the option does nothing (``!flag``: with which), so that panels can
+    hide it.
     """
 
     type: str
@@ -43,6 +45,7 @@ class Row:
     high: float | None = None
     step: float | None = None
     alias: str | None = None
+    shown_if: str | None = None
     check: Limit | None = None
 
 
@@ -78,7 +81,23 @@ _unit = Limit("a number from 0 to 1", 0, 1)
 _side = Limit("a number of pixels from 32 to 8192", 32, 8192)
 _balance = Limit("a number from -1 to 1", -1, 1)
 _positive = Limit("a number above 0", above=0)
+_tolerance = Limit("a number above 0, or 0 for none", least=0)
 _fov = Limit("an angle from 1 to 170 degrees", 1, 170)
+
+
+class _Intrinsics(Limit):
+    """Four numbers in a text."""
+
+    def __call__(self, value: Any) -> str | None:
+        try:
+            fx, fy, *centre = (float(part) for part in value.split(","))
+        except ValueError:
+            return self.wanted
+        good = len(centre) == 2 and fx > 0 and fy > 0 and all(map(math.isfinite, (fx, fy, *centre)))
+        return None if good else self.wanted
+
+
+_intrinsics = _Intrinsics("four numbers FX,FY,CX,CY in pixels, FX and FY above 0")
 
 
 @dataclass
@@ -137,6 +156,7 @@ class Options:
         step=64,
         check=_side,
         help="network input width in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     net_height: int | None = _row(
         None,
@@ -148,6 +168,7 @@ class Options:
         step=64,
         check=_side,
         help="network input height in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     refine: bool | None = _row(
         None,
@@ -165,6 +186,7 @@ class Options:
         "Invert (black = near, white = far)",
         alias="--invert",
         help="invert the written depth map; nothing else sees it",
+        shown_if="do_output_depth",
     )
     output_depth_combine: bool = _row(
         False,
@@ -173,6 +195,7 @@ class Options:
         "Combine input and depth into one picture",
         alias="--combine",
         help="write picture and depth as one 8-bit picture instead of the depth map alone",
+        shown_if="do_output_depth",
     )
     output_depth_combine_axis: str = _row(
         "Horizontal",
@@ -181,6 +204,7 @@ class Options:
         "Combine axis",
         choices=("Vertical", "Horizontal"),
         help="depth below the picture, or to its right",
+        shown_if="output_depth_combine",
     )
     output_depth_both: bool = _row(
         False,
@@ -188,6 +212,7 @@ class Options:
         "depth",
         "Keep the depth map beside the combined picture",
         help="with --combine: write the 16-bit depth map too",
+        shown_if="output_depth_combine",
     )
     do_output_depth_prediction: bool = _row(
         False,
@@ -195,6 +220,39 @@ class Options:
         "depth",
         "Output the raw prediction",
         help="also give the network's own numbers (float32, signed so that near is large)",
+    )
+    output_depth_values: bool = _row(
+        False,
+        "flag",
+        "depth",
+        "Output depth values",
+        alias="--depth-values",
+        help="also write the depth's own numbers to a file of floats: metres where they are metric",
+    )
+    depth_values_format: str = _row(
+        "exr",
+        "choice",
+        "depth",
+        "Format of depth values",
+        choices=("exr", "npy", "tiff", "png"),
+        help="png: millimetres in 16 bits, relative depth stretched",
+        shown_if="output_depth_values",
+    )
+    depth_map_kind: str = _row(
+        "picture",
+        "choice",
+        "depth",
+        "A given depth map holds",
+        choices=("picture", "inverse", "depth", "metric"),
+        help="picture: grey, near is bright; inverse: numbers, near is large; depth: near is small; metric: metres",
+    )
+    depth_map_scale: float = _row(
+        1.0,
+        "number",
+        "depth",
+        "Scale of a given depth map",
+        check=_positive,
+        help="its numbers are multiplied by this; 0.001 makes metres of millimetres; not for picture",
     )
     clipdepth: bool = _row(
         False, "flag", "depth", "Clip and renormalize depth", help="cut the depth range of fresh predictions"
@@ -206,9 +264,19 @@ class Options:
         "Clip mode",
         choices=("Range", "Outliers"),
         help="Range: cut at fractions of the range; Outliers: at fractions of the pixels",
+        shown_if="clipdepth",
     )
     clipdepth_far: float = _row(
-        0.0, "number", "depth", "Far clip", low=0, high=1, step=0.001, check=_unit, help="lower bound, 0 to 1"
+        0.0,
+        "number",
+        "depth",
+        "Far clip",
+        low=0,
+        high=1,
+        step=0.001,
+        check=_unit,
+        help="lower bound, 0 to 1",
+        shown_if="clipdepth",
     )
     clipdepth_near: float = _row(
         1.0,
@@ -220,6 +288,7 @@ class Options:
         step=0.001,
         check=_unit,
         help="upper bound, 0 to 1",
+        shown_if="clipdepth",
     )
 
     gen_stereo: bool = _row(
@@ -237,6 +306,7 @@ class Options:
         "Output",
         choices=STEREO_MODES,
         help="layouts to write, separated by commas",
+        shown_if="gen_stereo",
     )
     stereo_divergence: float = _row(
         2.5,
@@ -247,6 +317,7 @@ class Options:
         high=15.005,
         step=0.01,
         help="largest shift between the eyes in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_separation: float = _row(
         0.0,
@@ -257,6 +328,7 @@ class Options:
         high=5,
         step=0.01,
         help="constant shift in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_fill_algo: str = _row(
         "polylines_sharp",
@@ -265,6 +337,7 @@ class Options:
         "Gap fill technique",
         choices=STEREO_FILLS,
         help="how areas only one eye sees are filled",
+        shown_if="gen_stereo",
     )
     stereo_offset_exponent: float = _row(
         1.0,
@@ -276,6 +349,7 @@ class Options:
         step=1,
         check=_positive,
         help="shift = nearness to this power",
+        shown_if="gen_stereo",
     )
     stereo_balance: float = _row(
         0.0,
@@ -287,6 +361,7 @@ class Options:
         step=0.05,
         check=_balance,
         help="-1: only the right eye moves; 1: only the left one",
+        shown_if="gen_stereo",
     )
 
     stereo_convergence: float = _row(
@@ -299,13 +374,27 @@ class Options:
         step=0.01,
         check=_unit,
         help="which nearness lies in the plane of the screen: 0 the farthest point, 1 the nearest",
+        shown_if="gen_stereo",
+    )
+    stereo_alpha: bool = _row(
+        False,
+        "flag",
+        "stereo",
+        "Keep transparency",
+        help="the picture's transparency moves with its colours; anaglyphs have none",
+        shown_if="gen_stereo",
     )
 
     gen_normalmap: bool = _row(
         False, "flag", "normal", "Generate NormalMap", alias="--normalmap", help="write a normal map"
     )
     normalmap_pre_blur: bool = _row(
-        False, "flag", "normal", "Smooth before calculating normals", help="Gaussian blur of the depth first"
+        False,
+        "flag",
+        "normal",
+        "Smooth before calculating normals",
+        help="Gaussian blur of the depth first",
+        shown_if="gen_normalmap",
     )
     normalmap_pre_blur_kernel: int = _row(
         3,
@@ -317,9 +406,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_pre_blur",
     )
     normalmap_sobel: bool = _row(
-        True, "flag", "normal", "Sobel gradient", help="Sobel instead of plain central differences"
+        True,
+        "flag",
+        "normal",
+        "Sobel gradient",
+        help="Sobel instead of plain central differences",
+        shown_if="gen_normalmap",
     )
     normalmap_sobel_kernel: int = _row(
         3,
@@ -331,9 +426,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size of the Sobel gradient",
+        shown_if="normalmap_sobel",
     )
     normalmap_post_blur: bool = _row(
-        False, "flag", "normal", "Smooth after calculating normals", help="Gaussian blur of the normals"
+        False,
+        "flag",
+        "normal",
+        "Smooth after calculating normals",
+        help="Gaussian blur of the normals",
+        shown_if="gen_normalmap",
     )
     normalmap_post_blur_kernel: int = _row(
         3,
@@ -345,8 +446,28 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_post_blur",
     )
-    normalmap_invert: bool = _row(False, "flag", "normal", "Invert normals", help="invert before calculating")
+    normalmap_invert: bool = _row(
+        False, "flag", "normal", "Invert normals", help="invert before calculating", shown_if="gen_normalmap"
+    )
+    normalmap_green: str = _row(
+        "opengl",
+        "choice",
+        "normal",
+        "Green channel",
+        choices=("opengl", "directx"),
+        help="green grows upwards for OpenGL, Blender and Unity, downwards for DirectX and Unreal",
+        shown_if="gen_normalmap",
+    )
+    gen_camera_normalmap: bool = _row(
+        False,
+        "flag",
+        "normal",
+        "Generate camera-space NormalMap",
+        alias="--camera-normalmap",
+        help="write a normal map of the surface in space, true to its angles; uses the camera of the mesh",
+    )
 
     gen_heatmap: bool = _row(
         False, "flag", "heatmap", "Generate HeatMap", alias="--heatmap", help="write a coloured depth map"
@@ -361,10 +482,20 @@ class Options:
         help="write a 3D mesh of the picture",
     )
     simple_mesh_occlude: bool = _row(
-        True, "flag", "mesh", "Remove occluded edges", help="leave out triangles that span a depth edge"
+        True,
+        "flag",
+        "mesh",
+        "Remove occluded edges",
+        help="leave out triangles that span a depth edge",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_spherical: bool = _row(
-        False, "flag", "mesh", "Equirectangular projection", help="for 360 degree panoramas"
+        False,
+        "flag",
+        "mesh",
+        "Equirectangular projection",
+        help="for 360 degree panoramas",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_fov: float = _row(
         55.0,
@@ -376,6 +507,15 @@ class Options:
         step=1,
         check=_fov,
         help="of the camera that took the picture, in degrees",
+        shown_if="gen_simple_mesh",
+    )
+    camera_intrinsics: str | None = _row(
+        None,
+        "text",
+        "mesh",
+        "Camera intrinsics",
+        check=_intrinsics,
+        help="FX,FY,CX,CY of the camera in pixels, instead of the field of view",
     )
     mesh_maxsize: int = _row(
         2048,
@@ -387,14 +527,58 @@ class Options:
         step=64,
         check=_side,
         help="larger pictures are meshed at this size",
+        shown_if="gen_simple_mesh",
     )
     mesh_format: str = _row(
         "glb",
         "choice",
         "mesh",
         "Mesh format",
-        choices=("glb", "obj", "ply"),
-        help="glb: textured and upright; obj: vertex colours as the reference; ply: binary",
+        choices=("glb", "obj", "obj-textured", "ply"),
+        help="glb: textured and upright; obj: vertex colours as the reference; obj-textured: with a material "
+        "and a picture; ply: binary",
+        shown_if="gen_simple_mesh",
+    )
+    mesh_axes: str = _row(
+        "auto",
+        "choice",
+        "mesh",
+        "Mesh axes",
+        choices=("auto", "gltf", "blender", "opencv", "pytorch3d"),
+        help="where x, y and z point in OBJ and PLY; auto: as the reference in obj, else gltf (right, up, back)",
+        shown_if="gen_simple_mesh",
+    )
+    gen_point_cloud: bool = _row(
+        False,
+        "flag",
+        "mesh",
+        "Generate point cloud",
+        alias="--point-cloud",
+        help="write coloured points as binary PLY",
+    )
+    point_cloud_edges: float = _row(
+        0.04,
+        "number",
+        "mesh",
+        "Remove flying pixels",
+        low=0,
+        high=0.5,
+        step=0.01,
+        check=_tolerance,
+        help="leave out points beside which depth jumps by more than this share; 0 keeps all",
+        shown_if="gen_point_cloud",
+    )
+    point_cloud_voxel: float = _row(
+        0.0,
+        "number",
+        "mesh",
+        "Thin out to cubes of",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_tolerance,
+        help="one point for every cube of this edge length, in units of depth; 0 keeps all",
+        shown_if="gen_point_cloud",
     )
 
     def __post_init__(self) -> None:
@@ -404,6 +588,14 @@ class Options:
             raise ValueError(
                 f"clipdepth_far ({self.clipdepth_far:g}) lies above clipdepth_near ({self.clipdepth_near:g}): "
                 "nothing would be left; swap them, or use output_depth_invert to turn the map around"
+            )
+        if self.simple_mesh_spherical and self.camera_intrinsics is not None:
+            raise ValueError(
+                "camera_intrinsics describe a pinhole camera, but simple_mesh_spherical is on; give one of the two"
+            )
+        if self.mesh_format == "glb" and self.gen_simple_mesh and self.mesh_axes not in ("auto", "gltf"):
+            raise ValueError(
+                f"mesh_axes is {self.mesh_axes!r}, but glTF fixes its axes; use mesh_format obj or ply, or leave it auto"
             )
 
     @classmethod
@@ -430,6 +622,14 @@ class Options:
     def changed(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value != DEFAULTS[name]}
+
+    @property
+    def intrinsics(self) -> tuple[float, float, float, float] | None:
+        """The camera as (fx, fy, cx, cy) in pixels, or ``None`` if only its field of view is known."""
+        if self.camera_intrinsics is None:
+            return None
+        fx, fy, cx, cy = map(float, self.camera_intrinsics.split(","))
+        return (fx, fy, cx, cy)
 
     @property
     def net_size(self) -> tuple[int, int] | None:

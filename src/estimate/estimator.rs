@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use candle_core::{Device, Tensor};
+use ndarray::{Array2, ArrayView3};
 
-use super::device::{DeviceChoice, Precision};
+use super::device::{self, DeviceChoice, Precision};
 use super::guided::{self, GuidedOptions};
 use super::preprocess::{self, ChannelOrder};
+use super::runner::Runner;
 use super::zoedepth;
 use crate::depth::DepthMap;
 use crate::image::Size;
-use crate::networks::{self, DepthNetwork};
+use crate::networks::{self, DepthNetwork, Preprocessing};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
 
@@ -29,13 +30,15 @@ pub struct Settings {
 /// A network on a device, with what its catalog entry says about it.
 pub struct Estimator {
     entry: &'static Entry,
-    network: Box<dyn DepthNetwork>,
-    device: Device,
-    dtype: DType,
+    runner: Runner,
 }
 
 impl Estimator {
     /// Loads the network of `entry` from `file` (`None` for an embedded one).
+    ///
+    /// A network that does not fit into the memory of a GPU steps back, here or
+    /// while it runs: to half precision, to smaller batches, to the CPU. Every
+    /// step is a [`warning`](Monitor::warn) of the run it happens in.
     ///
     /// # Errors
     /// When the file does not fit the network, or the device does not answer.
@@ -45,15 +48,35 @@ impl Estimator {
         device: DeviceChoice,
         precision: Precision,
     ) -> Result<Self> {
-        let device = device.open()?;
-        let dtype = precision.on(&device)?;
-        let network = networks::load(entry, file, &device, dtype, false)?;
-        Ok(Self {
-            entry,
-            network,
-            device,
-            dtype,
-        })
+        let file = file.map(Path::to_owned);
+        let load = move |device: &Device, dtype| networks::load(entry, file.as_deref(), device, dtype, false);
+        let runner = Runner::new(Box::new(load), device.open()?, precision, entry.half)?;
+        Ok(Self { entry, runner })
+    }
+
+    /// The device it runs on now, such as `cuda:0`.
+    pub fn device(&self) -> String {
+        device::name(&self.runner.place().0)
+    }
+
+    /// The number format it runs in now, such as `f16`.
+    pub fn precision(&self) -> &'static str {
+        self.runner.place().1.as_str()
+    }
+
+    /// How pictures become its input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        self.runner.preprocessing()
+    }
+
+    /// The predictions `[B, h, w]` for a batch of its inputs `[B, 3, H, W]`, in
+    /// single precision on the CPU. Reports the stage `network`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled),
+    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
+    pub fn predict(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        self.runner.forward(inputs, monitor)
     }
 
     /// The catalog's row of this network.
@@ -76,7 +99,7 @@ impl Estimator {
         monitor.report("prepare", 0, 1)?;
         let (height, width, _) = picture.dim();
         let picture_size = Size { width, height };
-        let spec = self.network.preprocessing();
+        let spec = self.runner.preprocessing();
         let size = match settings {
             Settings { match_size: true, .. } => preprocess::matching_size(picture_size),
             Settings {
@@ -84,20 +107,20 @@ impl Estimator {
             } => *size,
             _ => spec.net_size,
         };
-        let prediction = if self.network.mirror_averaged() {
+        let prediction = if self.runner.mirror_averaged() {
             monitor.report("prepare", 1, 1)?;
             zoedepth::predict(
-                &*self.network,
+                &self.runner,
                 picture,
                 size,
                 ChannelOrder::Rgb,
-                &self.device,
+                &Device::Cpu,
                 monitor,
             )?
         } else {
-            let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &self.device)?;
+            let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &Device::Cpu)?;
             monitor.report("prepare", 1, 1)?;
-            plane(&self.network.forward(&input.to_dtype(self.dtype)?, monitor)?)?
+            plane(&self.predict(&input, monitor)?)?
         };
         monitor.report("upsample", 0, 1)?;
 
@@ -107,25 +130,14 @@ impl Estimator {
         } else {
             preprocess::to_picture_size(prediction.view(), spec, picture_size)?
         };
-        finite(values.view())?;
         monitor.report("upsample", 1, 1)?;
-        Ok(DepthMap::new(values, self.network.kind()))
+        Ok(DepthMap::new(values, self.runner.kind()))
     }
 }
 
 /// The single prediction of a batch of one, as a plane.
 pub(super) fn plane(output: &Tensor) -> Result<Array2<f32>> {
     let (_, height, width) = output.dims3()?;
-    let values = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let values = output.flatten_all()?.to_vec1::<f32>()?;
     Array2::from_shape_vec((height, width), values).map_err(|error| Error::Compute(error.to_string()))
-}
-
-/// Half precision can overflow: better a sentence than a map of NaN.
-fn finite(values: ArrayView2<'_, f32>) -> Result<()> {
-    if values.iter().all(|value| value.is_finite()) {
-        return Ok(());
-    }
-    Err(Error::Compute(
-        "the prediction holds values that are no numbers; try precision f32".into(),
-    ))
 }

@@ -1,7 +1,7 @@
 //! The fills that look at one row at a time.
 
 use super::options::Shift;
-use super::warp::WarpedRow;
+use super::warp::{TEAR, WarpedRow};
 use super::{Fill, polylines, scatter};
 use crate::image::simd::{self, Kernel};
 
@@ -18,6 +18,7 @@ pub(super) struct RowPainter {
     /// The row's channels, split when a fill first asks for them.
     colours: [Vec<f64>; 4],
     is_split: bool,
+    shifts: Vec<i32>,
     landed: Vec<bool>,
     polylines: polylines::Scratch,
     warped: WarpedRow,
@@ -42,7 +43,10 @@ impl RowPainter {
 
     fn scatter<const C: usize>(&mut self, row: &[[u8; C]], shift: Shift, fill: Fill, seen: Seen<C>) {
         self.landed.resize(row.len(), false);
-        scatter::scatter(&self.nearness, row, shift, seen.pixels, &mut self.landed);
+        self.shifts.resize(row.len(), 0);
+        scatter::whole_shifts(&self.nearness, shift, &mut self.shifts);
+        let leftward = shift.divergence < 0.0;
+        scatter::scatter(&self.shifts, leftward, row, seen.pixels, &mut self.landed);
         match fill {
             Fill::Naive => scatter::repeat_nearest(shift, seen.pixels, &self.landed),
             Fill::NaiveInterpolating => scatter::interpolate(seen.pixels, &self.landed),
@@ -67,7 +71,7 @@ impl RowPainter {
         let colours = std::array::from_fn(|c| self.colours[c].as_slice());
         polylines::draw_row::<SHARP, C>(&self.nearness, colours, shift, &mut self.polylines, seen.pixels);
         if let Some(holes) = seen.holes {
-            self.warped.warp(&self.nearness, shift);
+            self.warped.warp(&self.nearness, shift, TEAR);
             for (hole, nearness) in holes.iter_mut().zip(&self.warped.nearness) {
                 *hole = *nearness < 0.0;
             }

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::camera::Intrinsics;
 use crate::Result;
+use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
 
 /// One neighbour is left out if the depth changes this many times less towards the other one.
@@ -17,6 +18,11 @@ pub enum Green {
     Up,
     /// Down: DirectX, Unreal.
     Down,
+}
+
+impl Green {
+    /// Both with their names in the Python API.
+    pub const NAMED: [(&'static str, Self); 2] = [("opengl", Self::Up), ("directx", Self::Down)];
 }
 
 /// The camera-space normals of the surface that `distance` (`[H, W]`, along
@@ -49,7 +55,7 @@ pub fn camera_normal_map(
         width: shape[1],
         camera,
     };
-    let mut bytes = vec![0; length];
+    let mut bytes = zeroed(length);
     bytes
         .par_chunks_mut(shape[1] * 3)
         .enumerate()

@@ -1,7 +1,10 @@
 //! Integration tests, one module a room, linked once.
 
+mod allocator;
+mod attacks;
 mod boost;
 mod depth;
+mod devices;
 mod download;
 mod golden;
 mod guided;

@@ -8,17 +8,23 @@ use level::{Level, SEEN};
 use patches::Sources;
 use rayon::prelude::*;
 
-use super::eyes::Eye;
+use super::eyes::{EyeRows, Row};
 use super::nearness::{DepthSample, Nearness};
 use super::options::{Shift, StereoOptions};
 use super::warp::WarpedRow;
 use crate::{Monitor, Result};
 
+/// Steps of fewer pixels of parallax are not worth tearing a surface apart for.
+const JUMP: f64 = 2.5;
+
+/// Surfaces are stretched up to this before they are torn: depth that rises
+/// steeply without an edge in the picture.
+const TEAR: f64 = 3.0;
+
 /// Depth edges as steps, see [`edges`].
-pub(super) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
-    let radius = width.div_ceil(300).max(2);
-    edges::sharpen(plane, width, radius, jump);
-    edges::sharpen(plane, width, radius, jump);
+fn sharpen<const C: usize>(plane: &mut Vec<f32>, colours: &[[u8; C]], width: usize, jump: f32) {
+    let radius = width.div_ceil(120).max(2);
+    edges::sharpen(plane, colours, width, radius, jump);
     edges::dilate(plane, width, 1 + width / 1500);
 }
 
@@ -27,7 +33,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
     pixels: &[[u8; C]],
     nearness: &Nearness<D>,
     options: &StereoOptions,
-    eyes: [&mut Eye<C>; 2],
+    eyes: EyeRows,
     monitor: &Monitor,
 ) -> Result<()> {
     let (height, width) = nearness.dim();
@@ -42,12 +48,17 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
         },
     );
     let pixels_apart = (options.divergence / 100.0 * width as f64).abs();
-    sharpen(&mut plane, width, (1.5 / pixels_apart) as f32);
+    sharpen(&mut plane, pixels, width, (JUMP / pixels_apart) as f32);
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
+        let Some(mut rows) = eye else { continue };
         match shift {
-            Some(shift) => draw_eye(pixels, &plane, width, shift, eye),
-            None => eye.pixels.copy_from_slice(pixels),
+            Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows),
+            None => {
+                for (row, pixels) in rows.iter_mut().zip(pixels.chunks(width)) {
+                    row.pixels.copy_from_slice(pixels.as_flattened());
+                }
+            }
         }
     }
     Ok(())
@@ -58,9 +69,8 @@ fn draw_eye<const C: usize>(
     nearness: &[f32],
     width: usize,
     shift: Shift,
-    eye: &mut Eye<C>,
+    rows: &mut [Row],
 ) {
-    let Eye { pixels: out, holes } = eye;
     let height = nearness.len() / width;
     let mut level = Level {
         width,
@@ -79,7 +89,7 @@ fn draw_eye<const C: usize>(
             |(warped, row), (y, (colours, seen))| {
                 row.clear();
                 row.extend(nearness[y * width..][..width].iter().map(|&n| f64::from(n)));
-                warped.warp(row, shift);
+                warped.warp(row, shift, TEAR);
                 seen.copy_from_slice(&warped.nearness);
                 let row = &pixels[y * width..][..width];
                 for (colour, &column) in colours.iter_mut().zip(&warped.columns) {
@@ -90,15 +100,22 @@ fn draw_eye<const C: usize>(
                 }
             },
         );
-    if let Some(holes) = holes {
-        for (hole, &n) in holes.iter_mut().zip(&level.nearness) {
+    for (row, nearness) in rows.iter_mut().zip(level.nearness.chunks(width)) {
+        for (hole, &n) in row
+            .holes
+            .iter_mut()
+            .flat_map(|holes| holes.iter_mut())
+            .zip(nearness)
+        {
             *hole = n < 0.0;
         }
     }
     level.find_backgrounds();
     complete(&mut level);
-    for (out, colour) in out.iter_mut().zip(&level.colours) {
-        out.copy_from_slice(&colour[..C]);
+    for (row, colours) in rows.iter_mut().zip(level.colours.chunks(width)) {
+        for (out, colour) in row.pixels.chunks_exact_mut(C).zip(colours) {
+            out.copy_from_slice(&colour[..C]);
+        }
     }
 }
 
