@@ -1,5 +1,9 @@
 //! Long work reports and stops: one callback, one cancel flag.
 
+use std::fmt::Display;
+
+use candle_core::Tensor;
+
 use crate::{Error, Result};
 
 /// A progress callback: stage, steps done, steps in all.
@@ -7,6 +11,10 @@ pub type Report<'a> = dyn Fn(&str, u64, u64) + Sync + 'a;
 
 /// Asked now and then: should the work stop?
 pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
+
+/// Sees an intermediate result of a network: its name in the official
+/// checkpoint, and its values.
+pub type Inspect<'a> = dyn Fn(&str, &Tensor) + Sync + 'a;
 
 /// What long-running functions report to and stop for.
 ///
@@ -26,12 +34,25 @@ pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
 pub struct Monitor<'a> {
     report: Option<&'a Report<'a>>,
     cancel: Option<&'a Cancel<'a>>,
+    inspect: Option<&'a Inspect<'a>>,
 }
 
 impl<'a> Monitor<'a> {
     /// A monitor that calls `report`, and stops once `cancel` answers true.
     pub fn new(report: Option<&'a Report<'a>>, cancel: Option<&'a Cancel<'a>>) -> Self {
-        Self { report, cancel }
+        Self {
+            report,
+            cancel,
+            inspect: None,
+        }
+    }
+
+    /// The same monitor, which also shows intermediate results to `inspect`.
+    pub fn with_inspector(self, inspect: &'a Inspect<'a>) -> Self {
+        Self {
+            inspect: Some(inspect),
+            ..self
+        }
     }
 
     /// A monitor that hears nothing and never stops anything.
@@ -48,6 +69,13 @@ impl<'a> Monitor<'a> {
             report(stage, done, total);
         }
         self.check()
+    }
+
+    /// Shows an intermediate result. Costs nothing where nobody looks.
+    pub fn show(&self, name: impl Display, x: &Tensor) {
+        if let Some(inspect) = self.inspect {
+            inspect(&name.to_string(), x);
+        }
     }
 
     /// Stops here if the caller asked for it. Cheap enough for inner loops

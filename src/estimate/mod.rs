@@ -4,6 +4,7 @@ pub mod device;
 mod estimator;
 pub mod guided;
 pub mod preprocess;
+pub mod tiling;
 pub mod zoedepth;
 
 pub use device::{DeviceChoice, Precision};
