@@ -53,9 +53,22 @@ pub enum Error {
         /// Every source, and what went wrong there.
         reasons: String,
     },
-    /// A tensor computation failed (out of memory, device lost).
+    /// A tensor computation failed (a device that was lost, an operation it lacks).
     #[error("the network failed on this device: {0}; try a smaller net size, or the device \"cpu\"")]
     Compute(String),
+    /// A device that was asked for by name cannot be used.
+    #[error("the device {name} cannot be used ({reason}); choose \"auto\" or \"cpu\" instead")]
+    Device {
+        /// Its name, such as `cuda:0`.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The device has no room for what a network needs.
+    #[error(
+        "the device is out of memory ({0}); try a smaller net size, precision f16, or the device \"cpu\""
+    )]
+    OutOfMemory(String),
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -81,8 +94,35 @@ impl Error {
     }
 }
 
+/// How the drivers spell that there is no room. Their errors reach us as text.
+const NO_ROOM: [&str; 4] = [
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CURAND_STATUS_ALLOCATION_FAILED",
+    "Failed to create metal resource: Buffer",
+];
+
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        Self::Compute(error.to_string())
+        let text = error.to_string();
+        match NO_ROOM.iter().find(|name| text.contains(**name)) {
+            Some(name) => Self::OutOfMemory((*name).to_owned()),
+            None => Self::Compute(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_device_is_told_from_a_broken_one() {
+        let error = |text: &str| Error::from(candle_core::Error::Msg(text.into()));
+        let full = error("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\") in memory.rs");
+        assert!(matches!(full, Error::OutOfMemory(_)), "{full:?}");
+        assert!(full.to_string().contains("smaller net size"), "{full}");
+        let broken = error("DriverError(CUDA_ERROR_ILLEGAL_ADDRESS)");
+        assert!(matches!(broken, Error::Compute(_)), "{broken:?}");
     }
 }

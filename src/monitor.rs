@@ -16,6 +16,9 @@ pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
 /// checkpoint, and its values.
 pub type Inspect<'a> = dyn Fn(&str, &Tensor) + Sync + 'a;
 
+/// Hears what went otherwise than asked, in one sentence.
+pub type Warn<'a> = dyn Fn(&str) + Sync + 'a;
+
 /// What long-running functions report to and stop for.
 ///
 /// ```
@@ -34,6 +37,7 @@ pub type Inspect<'a> = dyn Fn(&str, &Tensor) + Sync + 'a;
 pub struct Monitor<'a> {
     report: Option<&'a Report<'a>>,
     cancel: Option<&'a Cancel<'a>>,
+    warn: Option<&'a Warn<'a>>,
     inspect: Option<&'a Inspect<'a>>,
 }
 
@@ -43,7 +47,16 @@ impl<'a> Monitor<'a> {
         Self {
             report,
             cancel,
+            warn: None,
             inspect: None,
+        }
+    }
+
+    /// The same monitor, which also calls `warn`.
+    pub fn with_warnings(self, warn: &'a Warn<'a>) -> Self {
+        Self {
+            warn: Some(warn),
+            ..self
         }
     }
 
@@ -75,6 +88,13 @@ impl<'a> Monitor<'a> {
     pub fn show(&self, name: impl Display, x: &Tensor) {
         if let Some(inspect) = self.inspect {
             inspect(&name.to_string(), x);
+        }
+    }
+
+    /// Says in one sentence what goes otherwise than asked; the work goes on.
+    pub fn warn(&self, sentence: &str) {
+        if let Some(warn) = self.warn {
+            warn(sentence);
         }
     }
 

@@ -6,13 +6,27 @@
 ...     output.image.save(f"{output.kind}.png")
 """
 
+try:
+    from rilievo import _native
+except ImportError as _error:
+    from rilievo import _cuda
+
+    _cuda.load(_error)
+
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
 from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import estimate_depth, generate, unload
+from rilievo.pipeline import (
+    devices,
+    estimate_depth,
+    generate,
+    keep_models_loaded,
+    unload,
+    unload_models,
+)
 from rilievo.saving import Saver
 
 __all__ = [
@@ -24,9 +38,11 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "devices",
     "estimate_depth",
     "generate",
     "heat_map",
+    "keep_models_loaded",
     "models",
     "normal_map",
     "point_cloud",
@@ -34,4 +50,5 @@ __all__ = [
     "stereo_eyes",
     "stereo_images",
     "unload",
+    "unload_models",
 ]

@@ -31,13 +31,26 @@ class Estimator:
     """A loaded network."""
 
     def __init__(
-        self, name: str, path: _Path | None = None, device: str = "auto", precision: str = "auto"
+        self,
+        name: str,
+        path: _Path | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        tiling: bool = False,
     ) -> None:
-        """Loads the network called ``name`` from ``path`` (``None``: embedded)."""
+        """Loads the network called ``name`` from ``path`` (``None``: embedded); ``tiling`` for pictures that tile."""
 
     @property
     def name(self) -> str:
         """The catalog's name of the network."""
+
+    @property
+    def device(self) -> str:
+        """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``. A full GPU makes it go elsewhere."""
+
+    @property
+    def precision(self) -> str:
+        """The number format it runs in now: ``f32``, ``f16``, ``bf16``."""
 
     def estimate(
         self,
@@ -53,6 +66,9 @@ class Estimator:
 
 def identify(path: _Path) -> str:
     """The name of the network that a checkpoint file holds."""
+
+def devices() -> list[tuple[str, str | None]]:
+    """The devices this build was made for, each with the reason if it cannot be used."""
 
 # --- models: the catalog and the store -------------------------------------------------------------
 
@@ -75,8 +91,17 @@ def verify_model(
 ) -> str | None:
     """Holds a network's file against its known checksum; ``None`` if none is known."""
 
-def import_model(name: str, folders: list[str], file: _Path) -> str:
-    """Copies a checkpoint into the first folder; returns where it lies then."""
+def import_model(
+    name: str | None,
+    folders: list[str],
+    file: _Path,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> tuple[str, str]:
+    """Copies a checkpoint into the first folder; returns the network's id and where it lies then.
+
+    Without a name the file's content says which network it is.
+    """
 
 # --- surface: meshes, point clouds, depth files ---------------------------------------------------
 

@@ -99,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-q", "--quiet", action="store_true", help="no progress, only the paths")
     _add_options(run)
 
+    devices = commands.add_parser(
+        "devices",
+        help="where networks can run on this machine",
+        description="Where networks can run on this machine, and why not elsewhere.",
+    )
+    devices.add_argument("--json", action="store_true", help="print JSON")
+    devices.set_defaults(command=_devices)
+
     models = commands.add_parser(
         "models",
         help="what networks there are; download, verify, import them",
@@ -118,10 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         parser_of_action.set_defaults(command=action)
         _models_arguments(parser_of_action)
         if action is not _models:
-            several = action in (_download, _verify)
-            parser_of_action.add_argument(
-                "name", nargs="+" if several else None, metavar="NAME", help="see `rilievo models`"
-            )
+            count = {_download: "+", _verify: "+", _import: "?"}.get(action)
+            text = "see `rilievo models`" + ("; left out, the file says it" if count == "?" else "")
+            parser_of_action.add_argument("name", nargs=count, metavar="NAME", help=text)
         if action is _import:
             parser_of_action.add_argument("file", metavar="FILE", help="the checkpoint")
         if action is _download:
@@ -412,6 +419,16 @@ def _models(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _devices(chosen: argparse.Namespace) -> int:
+    found = rilievo.devices()
+    if chosen.json:
+        print(json.dumps([{"device": name, "error": reason} for name, reason in found.items()], indent=2))
+        return 0
+    for name, reason in found.items():
+        print(f"{name:<10}{reason or 'ready'}")
+    return 0
+
+
 def _download(chosen: argparse.Namespace) -> int:
     _use_folder(chosen, make=True)
     if chosen.offline:
@@ -447,8 +464,9 @@ def _where(chosen: argparse.Namespace) -> int:
 
 def _import(chosen: argparse.Namespace) -> int:
     _use_folder(chosen, make=True)
-    path = rilievo.models.adopt(chosen.name, chosen.file)
-    _say(chosen, {"model": chosen.name, "path": path}, path)
+    with _Bar(None if chosen.json else os.path.basename(chosen.file), unit="B") as bar:
+        id_, path = rilievo.models.adopt(chosen.name, chosen.file, progress=bar.step)
+    _say(chosen, {"model": id_, "path": path}, f"{id_}: {path}")
     return 0
 
 

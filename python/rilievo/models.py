@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rilievo import _native
+from rilievo._places import caches as _caches
+from rilievo._places import places_in
 from rilievo.options import Options
 
 if TYPE_CHECKING:
@@ -30,10 +32,15 @@ def folders() -> list[str]:
     """The folders models are looked for in, first match first.
 
     Folders named by :func:`look_in`, then those of ``RILIEVO_MODELS``
-    (separated like ``PATH``), then the platform's data folder.
+    (separated like ``PATH``), then the platform's data folder, then where
+    other programs keep the same files. A WebUI's or ComfyUI's own folder, or
+    its ``models`` folder, stands for all the places in it that can hold them.
     """
     named = [folder for folder in os.environ.get("RILIEVO_MODELS", "").split(os.pathsep) if folder]
-    return [*_extra, *named, str(_data_folder() / "models")]
+    own = str(_data_folder() / "models")
+    first = [os.path.abspath(os.path.expanduser(folder)) for folder in [*_extra, *named]]
+    places = [place for folder in first for place in places_in(folder)]
+    return list(dict.fromkeys([*places, own, *map(str, _caches())]))
 
 
 def look_in(folder: os.PathLike[str] | str) -> None:
@@ -89,9 +96,21 @@ def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None
     return found
 
 
-def adopt(name: str, file: os.PathLike[str] | str) -> str:
-    """Copies a checkpoint into the models folder, under the name it is looked for."""
-    return os.fspath(_native.import_model(name, folders(), os.path.expanduser(os.fspath(file))))
+def adopt(
+    name: str | None,
+    file: os.PathLike[str] | str,
+    *,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> tuple[str, str]:
+    """Copies a checkpoint into the models folder, under the name it is looked for.
+
+    Without a name the file's content says which network it is. Returns the
+    network's id and where its file lies now.
+    """
+    path = os.path.expanduser(os.fspath(file))
+    id_, target = _native.import_model(name, folders(), path, progress, cancel)
+    return id_, os.fspath(target)
 
 
 def _line(id_: str, automatic: bool) -> str:

@@ -149,6 +149,14 @@ class Options:
         check=_side,
         help="network input height in pixels; default: the model's own",
     )
+    tiling_mode: bool = _row(
+        False,
+        "flag",
+        "network",
+        "Tiling mode",
+        alias="--tiling",
+        help="for a picture that tiles: its depth tiles too",
+    )
     refine: bool | None = _row(
         None,
         "flag",

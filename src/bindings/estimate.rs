@@ -18,19 +18,21 @@ struct Estimator {
 
 #[pymethods]
 impl Estimator {
-    /// Loads the network called `name` from `path` (`None`: embedded).
+    /// Loads the network called `name` from `path` (`None`: embedded); `tiling` for pictures that tile.
     #[new]
-    #[pyo3(signature = (name, path = None, device = "auto", precision = "auto"))]
+    #[pyo3(signature = (name, path = None, device = "auto", precision = "auto", tiling = false))]
     fn new(
         py: Python<'_>,
         name: &str,
         path: Option<PathBuf>,
         device: &str,
         precision: &str,
+        tiling: bool,
     ) -> PyResult<Self> {
         let entry = catalog::find(name)?;
         let (device, precision) = (device.parse()?, precision.parse()?);
-        let inner = py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision))?;
+        let inner =
+            py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision, tiling))?;
         Ok(Self { inner })
     }
 
@@ -38,6 +40,18 @@ impl Estimator {
     #[getter]
     fn name(&self) -> &'static str {
         &self.inner.entry().id
+    }
+
+    /// The device it runs on now: `cpu`, `cuda:0`, `metal`. A full GPU makes it go elsewhere.
+    #[getter]
+    fn device(&self) -> String {
+        self.inner.device()
+    }
+
+    /// The number format it runs in now: `f32`, `f16`, `bf16`.
+    #[getter]
+    fn precision(&self) -> &'static str {
+        self.inner.precision()
     }
 
     /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]`, and what the numbers mean.
@@ -72,7 +86,19 @@ fn identify(py: Python<'_>, path: PathBuf) -> PyResult<&'static str> {
     Ok(&py.detach(|| networks::identify(&path))?.id)
 }
 
+/// The devices this build was made for, each with the reason if it cannot be used.
+#[pyfunction]
+fn devices(py: Python<'_>) -> Vec<(String, Option<String>)> {
+    let found = py.detach(estimate::devices);
+    let reason = |answer: crate::Result<()>| answer.err().map(|error| error.to_string());
+    found
+        .into_iter()
+        .map(|(choice, answer)| (choice.to_string(), reason(answer)))
+        .collect()
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Estimator>()?;
-    module.add_function(wrap_pyfunction!(identify, module)?)
+    module.add_function(wrap_pyfunction!(identify, module)?)?;
+    module.add_function(wrap_pyfunction!(devices, module)?)
 }

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::monitor::watched;
+use crate::networks;
 use crate::weights::hub::Hub;
 use crate::weights::{Store, catalog};
 
@@ -86,12 +87,27 @@ fn verify_model(
     watched(py, progress, cancel, |monitor| store.verify(entry, monitor))
 }
 
-/// Copies a checkpoint into the first folder; returns where it lies then.
+/// Copies a checkpoint into the first folder; returns the network's id and where it lies then.
+/// Without a name the file's content says which network it is.
 #[pyfunction]
-fn import_model(py: Python<'_>, name: &str, folders: Vec<PathBuf>, file: PathBuf) -> PyResult<PathBuf> {
-    let entry = catalog::find(name)?;
+#[pyo3(signature = (name, folders, file, progress = None, cancel = None))]
+fn import_model(
+    py: Python<'_>,
+    name: Option<&str>,
+    folders: Vec<PathBuf>,
+    file: PathBuf,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+) -> PyResult<(&'static str, PathBuf)> {
+    let named = name.map(catalog::find).transpose()?;
     let store = store(folders);
-    Ok(py.detach(|| store.import(entry, &file))?)
+    watched(py, progress, cancel, |monitor| {
+        let entry = match named {
+            Some(entry) => entry,
+            None => networks::identify(&file)?,
+        };
+        Ok((entry.id.as_str(), store.import(entry, &file, monitor)?))
+    })
 }
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -17,6 +17,7 @@ const POLL_MILLISECONDS: u64 = 30;
 /// `progress` is called as `progress(stage, done, total)`; `cancel` is anything
 /// with `is_set()`, such as a `threading.Event`. An exception raised by either,
 /// or by a pending signal (Ctrl-C), stops the work and is raised to the caller.
+/// Warnings go to the logger `rilievo`.
 pub(super) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<Py<PyAny>>,
@@ -61,7 +62,18 @@ pub(super) fn watched<T: Send>(
         stop.load(Ordering::Relaxed)
     };
 
-    let result = py.detach(|| work(&Monitor::new(Some(&report), Some(&cancelled))));
+    let warn = |sentence: &str| {
+        let logged = Python::attach(|py| {
+            let logger = py.import("logging")?.call_method1("getLogger", ("rilievo",))?;
+            logger.call_method1("warning", ("%s", sentence)).map(drop)
+        });
+        if let Err(error) = logged {
+            keep(error);
+        }
+    };
+
+    let monitor = Monitor::new(Some(&report), Some(&cancelled)).with_warnings(&warn);
+    let result = py.detach(|| work(&monitor));
     let raised = raised
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());

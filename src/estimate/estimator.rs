@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
-use ndarray::{Array2, ArrayView2, ArrayView3};
+use candle_core::{Device, Tensor};
+use ndarray::{Array2, ArrayView3};
 
-use super::device::{DeviceChoice, Precision};
+use super::device::{self, DeviceChoice, Precision};
 use super::guided::{self, GuidedOptions};
 use super::preprocess::{self, ChannelOrder};
-use super::zoedepth;
+use super::runner::Runner;
+use super::{tiling, zoedepth};
 use crate::depth::DepthMap;
 use crate::image::Size;
-use crate::networks::{self, DepthNetwork};
+use crate::networks::{self, DepthNetwork, Preprocessing};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
 
@@ -29,13 +30,19 @@ pub struct Settings {
 /// A network on a device, with what its catalog entry says about it.
 pub struct Estimator {
     entry: &'static Entry,
-    network: Box<dyn DepthNetwork>,
-    device: Device,
-    dtype: DType,
+    runner: Runner,
+    tiling: bool,
 }
 
 impl Estimator {
     /// Loads the network of `entry` from `file` (`None` for an embedded one).
+    ///
+    /// A network that does not fit into the memory of a GPU steps back, here or
+    /// while it runs: to half precision, to smaller batches, to the CPU. Every
+    /// step is a [`warning`](Monitor::warn) of the run it happens in.
+    ///
+    /// With `tiling` it is for pictures whose opposite borders are neighbours,
+    /// and their depth is seamless too: see [`tiling`].
     ///
     /// # Errors
     /// When the file does not fit the network, or the device does not answer.
@@ -44,16 +51,42 @@ impl Estimator {
         file: Option<&Path>,
         device: DeviceChoice,
         precision: Precision,
+        tiling: bool,
     ) -> Result<Self> {
-        let device = device.open()?;
-        let dtype = precision.on(&device)?;
-        let network = networks::load(entry, file, &device, dtype, false)?;
+        let file = file.map(Path::to_owned);
+        let load =
+            move |device: &Device, dtype| networks::load(entry, file.as_deref(), device, dtype, tiling);
+        let runner = Runner::new(Box::new(load), device.open()?, precision)?;
         Ok(Self {
             entry,
-            network,
-            device,
-            dtype,
+            runner,
+            tiling,
         })
+    }
+
+    /// The device it runs on now, such as `cuda:0`.
+    pub fn device(&self) -> String {
+        device::name(&self.runner.place().0)
+    }
+
+    /// The number format it runs in now, such as `f16`.
+    pub fn precision(&self) -> &'static str {
+        self.runner.place().1.as_str()
+    }
+
+    /// How pictures become its input.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        self.runner.preprocessing()
+    }
+
+    /// The predictions `[B, h, w]` for a batch of its inputs `[B, 3, H, W]`, in
+    /// single precision on the CPU. Reports the stage `network`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled),
+    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
+    pub fn predict(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        self.runner.forward(inputs, monitor)
     }
 
     /// The catalog's row of this network.
@@ -73,59 +106,100 @@ impl Estimator {
         settings: &Settings,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
-        monitor.report("prepare", 0, 1)?;
         let (height, width, _) = picture.dim();
-        let picture_size = Size { width, height };
-        let spec = self.network.preprocessing();
+        let spec = self.runner.preprocessing();
         let size = match settings {
-            Settings { match_size: true, .. } => preprocess::matching_size(picture_size),
+            Settings { match_size: true, .. } => preprocess::matching_size(Size { width, height }),
             Settings {
                 net_size: Some(size), ..
             } => *size,
             _ => spec.net_size,
         };
-        let prediction = if self.network.mirror_averaged() {
+        let refine = settings.refine.unwrap_or(self.entry.refine);
+        let values = if !self.tiling {
+            self.values(picture, size, refine, monitor)?
+        } else if self.runner.tiles() {
+            self.wrapped(picture, size, refine, monitor)?
+        } else {
+            tiling::framed(picture, size, |picture, size| {
+                self.values(picture, size, refine, monitor)
+            })?
+        };
+        Ok(DepthMap::new(values, self.runner.kind()))
+    }
+
+    /// A picture's depth at its own size, `asked` (width, height) being the network size.
+    fn values(
+        &self,
+        picture: ArrayView3<'_, u8>,
+        asked: (usize, usize),
+        refine: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Array2<f32>> {
+        monitor.report("prepare", 0, 1)?;
+        let (height, width, _) = picture.dim();
+        let spec = self.runner.preprocessing();
+        let prediction = if self.runner.mirror_averaged() {
             monitor.report("prepare", 1, 1)?;
             zoedepth::predict(
-                &*self.network,
+                &self.runner,
                 picture,
-                size,
+                asked,
                 ChannelOrder::Rgb,
-                &self.device,
+                &Device::Cpu,
                 monitor,
             )?
         } else {
-            let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &self.device)?;
+            let input = preprocess::to_tensor(picture, spec, asked, ChannelOrder::Rgb, &Device::Cpu)?;
             monitor.report("prepare", 1, 1)?;
-            plane(&self.network.forward(&input.to_dtype(self.dtype)?, monitor)?)?
+            plane(&self.predict(&input, monitor)?)?
         };
         monitor.report("upsample", 0, 1)?;
-
-        let refine = settings.refine.unwrap_or(self.entry.refine);
         let values = if refine {
             guided::refine(prediction.view(), picture, &GuidedOptions::default(), monitor)?
         } else {
-            preprocess::to_picture_size(prediction.view(), spec, picture_size)?
+            preprocess::to_picture_size(prediction.view(), spec, Size { width, height })?
         };
-        finite(values.view())?;
         monitor.report("upsample", 1, 1)?;
-        Ok(DepthMap::new(values, self.network.kind()))
+        Ok(values)
+    }
+
+    /// The same by a network that wraps around.
+    fn wrapped(
+        &self,
+        picture: ArrayView3<'_, u8>,
+        asked: (usize, usize),
+        refine: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Array2<f32>> {
+        monitor.report("prepare", 0, 1)?;
+        let (height, width, _) = picture.dim();
+        let (spec, order) = (self.runner.preprocessing(), ChannelOrder::Rgb);
+        let input = preprocess::to_tensor_with(picture, spec, asked, order, &Device::Cpu, true)?;
+        monitor.report("prepare", 1, 1)?;
+        let prediction = plane(&self.predict(&input, monitor)?)?;
+        monitor.report("upsample", 0, 1)?;
+        let size = Size { width, height };
+        let mut values = preprocess::to_picture_size_tiling(prediction.view(), spec, size)?;
+        if refine {
+            // The guided upsampling knows nothing of tiling.
+            let margins = tiling::margins(height, width);
+            let (values_around, picture) = (
+                tiling::frame(values.view(), margins),
+                tiling::frame(picture, margins),
+            );
+            let options = GuidedOptions::default();
+            let refined = guided::refine(values_around.view(), picture.view(), &options, monitor)?;
+            values = tiling::faded(refined.view(), margins);
+        }
+        monitor.report("upsample", 1, 1)?;
+        Ok(values)
     }
 }
 
 /// The single prediction of a batch of one, as a plane.
 pub(super) fn plane(output: &Tensor) -> Result<Array2<f32>> {
     let (_, height, width) = output.dims3()?;
-    let values = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let values = output.flatten_all()?.to_vec1::<f32>()?;
     Array2::from_shape_vec((height, width), values).map_err(|error| Error::Compute(error.to_string()))
-}
-
-/// Half precision can overflow: better a sentence than a map of NaN.
-fn finite(values: ArrayView2<'_, f32>) -> Result<()> {
-    if values.iter().all(|value| value.is_finite()) {
-        return Ok(());
-    }
-    Err(Error::Compute(
-        "the prediction holds values that are no numbers; try precision f32".into(),
-    ))
 }

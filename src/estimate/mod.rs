@@ -4,8 +4,9 @@ pub mod device;
 mod estimator;
 pub mod guided;
 pub mod preprocess;
+mod runner;
 pub mod tiling;
 pub mod zoedepth;
 
-pub use device::{DeviceChoice, Precision};
+pub use device::{DeviceChoice, Precision, devices};
 pub use estimator::{Estimator, Settings};

@@ -81,7 +81,10 @@ pub fn framed(
     let larger = |asked: usize, side: usize, margin: usize| {
         (asked as f64 * (side + 2 * margin) as f64 / side.max(1) as f64).round() as usize
     };
-    let asked = (larger(asked.0, width, margins.1), larger(asked.1, height, margins.0));
+    let asked = (
+        larger(asked.0, width, margins.1),
+        larger(asked.1, height, margins.0),
+    );
     let depth = estimate(frame(picture, margins).view(), asked)?;
     Ok(faded(depth.view(), margins))
 }

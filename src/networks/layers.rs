@@ -90,6 +90,8 @@ pub(super) fn conv2d_norm(
     eps: f64,
     config: Conv2dConfig,
 ) -> Result<Conv2d> {
+    let (device, dtype) = (conv.device(), conv.dtype());
+    let (conv, norm) = (conv.exact(), norm.exact());
     let weight = conv.tensor("weight", (outputs, inputs / config.groups, kernel, kernel))?;
     let bias = match conv.contains("bias") {
         true => Some(conv.tensor("bias", outputs)?),
@@ -103,7 +105,8 @@ pub(super) fn conv2d_norm(
         eps,
     };
     let (weight, bias) = norm.fold(&weight, bias.as_ref())?;
-    Conv2d::new(weight, Some(bias), wrapping(conv, config))
+    let there = |x: Tensor| x.to_dtype(dtype)?.to_device(device);
+    Conv2d::new(there(weight)?, Some(there(bias)?), wrapping(&conv, config))
 }
 
 /// The height and width of a network's input, which must be multiples of `multiple`.

@@ -184,7 +184,10 @@ impl DepthNetwork for MidasV21 {
         for (i, ((level, reduce), fusion)) in blocks.rev() {
             progress.show(format_args!("pretrained.layer{}", i + 1), level);
             let reduced = reduce.forward(level)?;
-            progress.show(format_args!("scratch.layer{}_rn", i + 1), &reduced);
+            if fusion.out_conv.is_some() {
+                // The large network's is rectified already.
+                progress.show(format_args!("scratch.layer{}_rn", i + 1), &reduced);
+            }
             let merged = fusion.forward(path.as_ref(), &reduced)?;
             progress.show(format_args!("scratch.refinenet{}", i + 1), &merged);
             path = Some(merged);

@@ -1,6 +1,6 @@
 //! Batch normalisation, folded into the convolution before it.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::{Error, Result};
 
@@ -22,7 +22,8 @@ pub struct BatchNorm {
 impl BatchNorm {
     /// The weight and bias of the one convolution that does what a
     /// convolution (`weight` `[C, ...]`, `bias` `[C]`) followed by this
-    /// normalisation does. Computed in double precision.
+    /// normalisation does. Computed in double precision, on the CPU: not every
+    /// device has it.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the channel counts differ.
@@ -37,8 +38,8 @@ impl BatchNorm {
                 )));
             }
         }
-        let dtype = weight.dtype();
-        let wide = |x: &Tensor| x.to_dtype(DType::F64);
+        let back = |x: Tensor| x.to_dtype(weight.dtype())?.to_device(weight.device());
+        let wide = |x: &Tensor| x.to_device(&Device::Cpu)?.to_dtype(DType::F64);
         let scale = (wide(&self.weight)? / (wide(&self.running_var)? + self.eps)?.sqrt()?)?;
         let shift = (wide(&self.bias)? - (wide(&self.running_mean)? * &scale)?)?;
         let shift = match bias {
@@ -47,7 +48,7 @@ impl BatchNorm {
         };
         let mut column = vec![1; weight.rank()];
         column[0] = channels;
-        let weight = wide(weight)?.broadcast_mul(&scale.reshape(column)?)?;
-        Ok((weight.to_dtype(dtype)?, shift.to_dtype(dtype)?))
+        let scaled = wide(weight)?.broadcast_mul(&scale.reshape(column)?)?;
+        Ok((back(scaled)?, back(shift)?))
     }
 }

@@ -33,17 +33,33 @@ pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: Padding) ->
         return fused::unary("max_pool2d", x, (b, c, out_h, out_w), |x| run(x, &window));
     }
     // Stock pooling has no padding of its own: surround the map with the lowest value.
-    let low = |shape: [usize; 4]| Tensor::full(f32::MIN, &shape, x.device())?.to_dtype(x.dtype());
     let Padding {
         top,
         bottom,
         left,
         right,
     } = padding;
-    let x = Tensor::cat(&[&low([b, c, top, w])?, x, &low([b, c, bottom, w])?], 2)?;
-    let rows = h + top + bottom;
-    let x = Tensor::cat(&[&low([b, c, rows, left])?, &x, &low([b, c, rows, right])?], 3)?;
+    let x = surrounded(x, 2, top, bottom)?;
+    let x = surrounded(&x, 3, left, right)?;
     Ok(x.max_pool2d_with_stride(kernel, stride)?)
+}
+
+/// `x` with the lowest value `before` and `after` it along `axis`. A GPU has no empty tensors to join.
+fn surrounded(x: &Tensor, axis: usize, before: usize, after: usize) -> Result<Tensor> {
+    let band = |length: usize| -> Result<Option<Tensor>> {
+        if length == 0 {
+            return Ok(None);
+        }
+        let mut shape = x.dims().to_vec();
+        shape[axis] = length;
+        let low = Tensor::full(f32::MIN, shape, x.device())?;
+        Ok(Some(low.to_dtype(x.dtype())?))
+    };
+    let parts: Vec<Tensor> = [band(before)?, Some(x.clone()), band(after)?]
+        .into_iter()
+        .flatten()
+        .collect();
+    Ok(Tensor::cat(&parts, axis)?)
 }
 
 /// The same for a map whose opposite borders are neighbours: the padding holds the pixels of the

@@ -98,6 +98,18 @@ impl File {
     pub fn is_generic(&self) -> bool {
         self.name.starts_with("model.")
     }
+
+    /// What is known of its SHA-256: all of it, or the first digits, where it
+    /// is named as `torch.hub` names files (`dpt_large-midas-2f21e586.pt`).
+    pub fn checksum(&self) -> Option<&str> {
+        let named = || {
+            let stem = self.name.rsplit_once('.')?.0;
+            let digits = stem.rsplit_once('-')?.1;
+            let is_hash = digits.len() >= 8 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+            is_hash.then_some(digits)
+        };
+        self.sha256.as_deref().or_else(named)
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,6 +185,17 @@ mod tests {
             assert!(!entry.commercial || entry.licence != "unknown", "{}", entry.id);
         }
         assert_eq!(entries()[0].id, "pocket");
+    }
+
+    #[test]
+    fn checksums_are_hexadecimal_and_known_from_names() {
+        let files = || entries().iter().flat_map(|entry| &entry.files);
+        for sha256 in files().filter_map(|file| file.sha256.as_ref()) {
+            assert!(sha256.len() == 64 && sha256.bytes().all(|digit| b"0123456789abcdef".contains(&digit)));
+        }
+        let checksum = |name: &str| files().find(|file| file.name == name).unwrap().checksum();
+        assert_eq!(checksum("midas_v21-f6b98070.pt"), Some("f6b98070"));
+        assert_eq!(checksum("depth_anything_v2_vits.pth"), None);
     }
 
     #[test]

@@ -18,6 +18,9 @@ use super::view::View;
 use super::{onnx, torch};
 use crate::{Error, Result};
 
+/// A header of safetensors may say how long it is, and be read at many times that.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
+
 /// The tensors of one checkpoint, by name.
 #[derive(Clone)]
 pub struct Checkpoint {
@@ -35,14 +38,14 @@ enum Stored {
 
 enum Bytes {
     Mapped(Mmap),
-    Static(&'static [u8]),
+    Memory(Cow<'static, [u8]>),
 }
 
 impl Bytes {
     fn as_slice(&self) -> &[u8] {
         match self {
             Self::Mapped(map) => map,
-            Self::Static(bytes) => bytes,
+            Self::Memory(bytes) => bytes,
         }
     }
 }
@@ -65,24 +68,35 @@ impl Checkpoint {
     /// is wrong with the file. Nothing in the file is ever executed, and no
     /// more memory is taken than the file's own size warrants.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io(path, error))?;
-        let length = file.metadata().map_err(|error| Error::io(path, error))?.len();
-        if length == 0 {
+        let io = |error| Error::io(path, error);
+        // Before it is opened: opening a pipe waits until somebody writes into it.
+        let found = std::fs::metadata(path).map_err(io)?;
+        if found.is_dir() {
+            return Err(unreadable(
+                path,
+                "this is a folder; give the checkpoint file in it",
+            ));
+        }
+        if !found.is_file() {
+            return Err(unreadable(path, "this is no file; give a checkpoint file"));
+        }
+        let file = File::open(path).map_err(io)?;
+        if file.metadata().map_err(io)?.len() == 0 {
             return Err(unreadable(path, "the file is empty; download it again"));
         }
         // SAFETY: the map is only read. Another process that shortens the file meanwhile
         // could make a read fail hard; that is the price every memory-mapped reader of
         // checkpoints pays for not holding the weights twice.
-        let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, error))?;
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         Self::read(Bytes::Mapped(map), path)
     }
 
-    /// Reads a checkpoint that is part of the program.
+    /// Reads a checkpoint that is part of the program, or in memory.
     ///
     /// # Errors
     /// [`Error::Unreadable`] as for [`open`](Self::open).
-    pub fn from_bytes(bytes: &'static [u8]) -> Result<Self> {
-        Self::read(Bytes::Static(bytes), Path::new("embedded weights"))
+    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::read(Bytes::Memory(bytes.into()), Path::new("embedded weights"))
     }
 
     /// Wraps tensors that are in memory already.
@@ -102,6 +116,7 @@ impl Checkpoint {
         let bytes = Arc::new(bytes);
         let views = match Format::of(bytes.as_slice()) {
             Format::Torch => torch::views(bytes.as_slice()),
+            Format::LegacyTorch => torch::legacy_views(bytes.as_slice()),
             Format::Safetensors => safetensors_views(bytes.as_slice()),
             Format::Onnx => onnx::views(bytes.as_slice()),
             Format::Other(what) => Err(what.into()),
@@ -209,6 +224,7 @@ impl Checkpoint {
 
 enum Format {
     Torch,
+    LegacyTorch,
     Safetensors,
     Onnx,
     Other(&'static str),
@@ -231,9 +247,17 @@ impl Format {
             Self::Safetensors
         } else if onnx::begins(bytes) {
             Self::Onnx
-        } else if bytes.starts_with(&[0x80, 2]) {
+        } else if torch::begins_legacy(bytes) {
+            Self::LegacyTorch
+        } else if bytes.get(257..262) == Some(b"ustar") {
             Self::Other(
-                "this is in torch's format from before version 1.6; load it with torch once and save it again",
+                "this is a tar file, perhaps in torch's format from before version 0.1.10; load it with torch once and \
+                 save it again",
+            )
+        } else if matches!(bytes, [0x80, 2..=5, ..]) {
+            Self::Other(
+                "this is a bare pickle, which could run code and is not read; load it where you trust it and save its \
+                 tensors as safetensors",
             )
         } else {
             Self::Other(
@@ -247,6 +271,15 @@ fn safetensors_views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     let damaged = |error: safetensors::SafeTensorError| {
         format!("the safetensors header is damaged or the file is cut off ({error}); download it again")
     };
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |length| u64::from_le_bytes(*length));
+    if length > MAX_HEADER_BYTES {
+        return Err(format!(
+            "the safetensors header is {} MB long, which no checkpoint needs; the file is damaged, download it again",
+            length >> 20
+        ));
+    }
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let base = bytes.as_ptr() as usize;
     let mut views = BTreeMap::new();

@@ -19,35 +19,49 @@ pub struct Hub {
 impl Hub {
     /// Reads the environment.
     pub fn from_environment() -> Self {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        let home = variable("HF_HOME").map(PathBuf::from).or_else(|| {
-            let cache = variable("XDG_CACHE_HOME").map(PathBuf::from);
-            Some(
-                cache
-                    .or_else(|| Some(std::env::home_dir()?.join(".cache")))?
-                    .join("huggingface"),
-            )
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let user = || variable("HOME").map(PathBuf::from).or_else(std::env::home_dir);
+        let path = |name: &str| {
+            let value = variable(name)?;
+            match (value.strip_prefix("~/"), user()) {
+                (Some(rest), Some(user)) => Some(user.join(rest)),
+                _ => Some(PathBuf::from(value)),
+            }
+        };
+        let is_set = |name: &str| {
+            variable(name).is_some_and(|value| {
+                !["0", "false", "no", "off"].contains(&value.trim().to_lowercase().as_str())
+            })
+        };
+        let home = path("HF_HOME").or_else(|| {
+            let cache = path("XDG_CACHE_HOME").or_else(|| Some(user()?.join(".cache")));
+            Some(cache?.join("huggingface"))
         });
-        let token_file = variable("HF_TOKEN_PATH")
-            .map(PathBuf::from)
-            .or(home.as_ref().map(|home| home.join("token")));
+        let token_file = path("HF_TOKEN_PATH").or_else(|| Some(home.as_ref()?.join("token")));
+        let token = variable("HF_TOKEN").or_else(|| {
+            // The saved token may not be sent without being asked for.
+            match is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+                true => None,
+                false => std::fs::read_to_string(token_file?).ok(),
+            }
+        });
         Self {
             endpoint: variable("HF_ENDPOINT")
                 .unwrap_or_else(|| "https://huggingface.co".into())
+                .trim()
                 .trim_end_matches('/')
                 .to_owned(),
-            token: variable("HF_TOKEN").or_else(|| {
-                let token = std::fs::read_to_string(token_file?).ok()?;
-                Some(token.trim().to_owned()).filter(|token| !token.is_empty())
-            }),
-            offline: ["HF_HUB_OFFLINE", "RILIEVO_OFFLINE"].iter().any(|name| {
-                variable(name).is_some_and(|value| {
-                    !["0", "false", "no", "off"].contains(&value.to_lowercase().as_str())
-                })
-            }),
-            cache: variable("HF_HUB_CACHE")
-                .map(PathBuf::from)
-                .or(home.map(|home| home.join("hub"))),
+            token: token
+                .map(|token| token.trim().to_owned())
+                .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())),
+            offline: is_set("HF_HUB_OFFLINE") || is_set("RILIEVO_OFFLINE"),
+            cache: path("HF_HUB_CACHE")
+                .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
+                .or_else(|| Some(home?.join("hub"))),
         }
     }
 
@@ -66,27 +80,56 @@ impl Hub {
     }
 
     /// Where the hub's own tools have put a source, if they fetched it.
+    ///
+    /// The cache keeps every commit of a repository that was ever fetched in
+    /// `snapshots`; `refs` say which commit a branch was at last. A file that
+    /// is only in another snapshot than the branch's last counts as well.
     pub fn cached(&self, source: &str) -> Option<PathBuf> {
         let Source {
             repository,
             revision,
             path,
         } = Source::parse(source)?;
+        let (kind, repository) = match repository.strip_prefix("spaces/") {
+            Some(repository) => ("spaces", repository),
+            None => ("models", repository),
+        };
         let folder = self
             .cache
             .as_ref()?
-            .join(format!("models--{}", repository.replace('/', "--")));
-        let commit = std::fs::read_to_string(folder.join("refs").join(revision))
-            .map(|commit| commit.trim().to_owned())
-            .unwrap_or_else(|_| revision.to_owned());
-        if commit.contains(['/', '\\']) || commit.starts_with('.') {
+            .join(format!("{kind}--{}", repository.replace('/', "--")));
+        let there = |commit: &Path| Some(commit.join(path)).filter(|file| file.is_file());
+        let snapshots = folder.join("snapshots");
+        let last = std::fs::read_to_string(folder.join("refs").join(revision)).ok();
+        let last = last.as_deref().map_or(revision, str::trim);
+        if last.contains(['/', '\\']) || last.starts_with('.') {
             return None;
         }
-        Some(folder.join("snapshots").join(commit).join(Path::new(path))).filter(|file| file.is_file())
+        there(&snapshots.join(last)).or_else(|| {
+            let mut commits: Vec<PathBuf> = std::fs::read_dir(&snapshots)
+                .ok()?
+                .filter_map(|commit| Some(commit.ok()?.path()))
+                .collect();
+            commits.sort();
+            let is_commit = revision.len() >= 7 && revision.bytes().all(|digit| digit.is_ascii_hexdigit());
+            commits
+                .iter()
+                .filter(|commit| {
+                    let name = commit.file_name().unwrap_or_default().to_string_lossy();
+                    !is_commit || name.starts_with(revision)
+                })
+                .find_map(|commit| there(commit))
+        })
     }
 }
 
-/// `hf:OWNER/REPOSITORY[@REVISION]:PATH`
+/// Repository and path of a source in a folder that mirrors the hub.
+pub(super) fn mirrored(source: &str) -> Option<(&str, &str)> {
+    let Source { repository, path, .. } = Source::parse(source)?;
+    Some((repository.strip_prefix("spaces/").unwrap_or(repository), path))
+}
+
+/// `hf:[spaces/]OWNER/REPOSITORY[@REVISION]:PATH`
 struct Source<'a> {
     repository: &'a str,
     revision: &'a str,
@@ -144,14 +187,81 @@ mod tests {
         std::fs::create_dir_all(repository.join("refs")).unwrap();
         std::fs::write(snapshot.join("net.pth"), b"x").unwrap();
         let hub = hub(Some(folder.path().to_owned()));
-        assert_eq!(hub.cached("hf:a/b:net.pth"), None);
-        std::fs::write(repository.join("refs").join("main"), "0123abcd\n").unwrap();
-        assert_eq!(hub.cached("hf:a/b:net.pth"), Some(snapshot.join("net.pth")));
         assert_eq!(
             hub.cached("hf:a/b@0123abcd:net.pth"),
             Some(snapshot.join("net.pth"))
         );
+        std::fs::write(repository.join("refs").join("main"), "0123abcd\n").unwrap();
+        assert_eq!(hub.cached("hf:a/b:net.pth"), Some(snapshot.join("net.pth")));
+        assert_eq!(hub.cached("hf:a/b:other.pth"), None);
+        // The branch has moved on since: what is there is not fetched again.
+        std::fs::write(repository.join("refs").join("main"), "99999999").unwrap();
+        assert_eq!(hub.cached("hf:a/b:net.pth"), Some(snapshot.join("net.pth")));
+        // The beginning of a commit stands for it, and for no other.
+        assert_eq!(
+            hub.cached("hf:a/b@0123abc:net.pth"),
+            Some(snapshot.join("net.pth"))
+        );
+        assert_eq!(hub.cached("hf:a/b@0123abc4:net.pth"), None);
         std::fs::write(repository.join("refs").join("main"), "../../..").unwrap();
         assert_eq!(hub.cached("hf:a/b:net.pth"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_cache_is_read_as_the_hubs_tools_lay_it_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = folder.path().join("spaces--a--b");
+        let snapshot = repository.join("snapshots").join("0123abcd").join("checkpoints");
+        std::fs::create_dir_all(&snapshot).unwrap();
+        std::fs::create_dir_all(repository.join("blobs")).unwrap();
+        std::os::unix::fs::symlink("../../../blobs/feed", snapshot.join("net.pth")).unwrap();
+        let hub = hub(Some(folder.path().to_owned()));
+        let source = "hf:spaces/a/b:checkpoints/net.pth";
+        assert_eq!(hub.cached(source), None, "the blob is not there yet");
+        std::fs::write(repository.join("blobs").join("feed"), b"x").unwrap();
+        assert_eq!(hub.cached(source), Some(snapshot.join("net.pth")));
+        assert_eq!(
+            hub.address(source),
+            "https://mirror.example/spaces/a/b/resolve/main/checkpoints/net.pth"
+        );
+    }
+
+    #[test]
+    fn the_environment_is_read_as_the_hubs_tools_do() {
+        let read = |variables: &[(&str, &str)]| {
+            Hub::from_variables(|name| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            })
+        };
+        let user = tempfile::tempdir().unwrap();
+        let home = user.path().to_str().unwrap();
+        let plain = read(&[("HOME", home)]);
+        assert_eq!(plain.endpoint, "https://huggingface.co");
+        assert_eq!(plain.cache, Some(user.path().join(".cache/huggingface/hub")));
+        assert!(plain.token.is_none() && !plain.offline);
+
+        let moved = read(&[
+            ("HOME", home),
+            ("HF_HOME", "~/hf"),
+            ("HF_ENDPOINT", "https://mirror.example/"),
+            ("HF_HUB_OFFLINE", "1"),
+            ("HF_TOKEN", " hf_abc\n"),
+        ]);
+        assert_eq!(moved.cache, Some(user.path().join("hf/hub")));
+        assert_eq!(moved.endpoint, "https://mirror.example");
+        assert_eq!(moved.token.as_deref(), Some("hf_abc"));
+        assert!(moved.offline);
+        let elsewhere = read(&[("HF_HOME", "/x"), ("HF_HUB_CACHE", "/y"), ("HF_HUB_OFFLINE", "0")]);
+        assert_eq!(elsewhere.cache, Some(PathBuf::from("/y")));
+        assert!(!elsewhere.offline);
+
+        std::fs::create_dir_all(user.path().join("hf")).unwrap();
+        std::fs::write(user.path().join("hf/token"), "hf_saved\n").unwrap();
+        let saved = [("HOME", home), ("HF_HOME", "~/hf")];
+        assert_eq!(read(&saved).token.as_deref(), Some("hf_saved"));
+        let discreet = [saved[0], saved[1], ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")];
+        assert_eq!(read(&discreet).token, None);
     }
 }

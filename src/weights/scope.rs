@@ -52,6 +52,20 @@ impl<'a> Weights<'a> {
         }
     }
 
+    /// The same place, its tensors read for arithmetic that comes before the
+    /// device: on the CPU and not in half precision, which has too small a range
+    /// for the statistics of a normalisation.
+    pub fn exact(&self) -> Self {
+        Self {
+            device: Device::Cpu,
+            dtype: match self.dtype {
+                DType::F64 => DType::F64,
+                _ => DType::F32,
+            },
+            ..self.clone()
+        }
+    }
+
     /// A tensor of this place, which must have this shape.
     ///
     /// # Errors

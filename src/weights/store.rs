@@ -1,11 +1,12 @@
 //! The networks' files on this machine: finding, fetching, checking, adopting.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::catalog::{self, Entry, File, Role};
 use super::download::{Download, Patience, sha256};
-use super::hub::Hub;
+use super::hub::{self, Hub};
 use crate::{Error, Monitor, Result};
 
 /// The folders that checkpoints are looked for in, and the hub they come from.
@@ -17,8 +18,10 @@ pub struct Store {
 
 impl Store {
     /// A store over `folders`, first match first; downloads go to the first.
-    /// Each folder is searched for `<file>`, `<id>/<file>`, the subfolder the
-    /// reference uses, and `<id>.safetensors|.pth|.pt`; then the hub's cache.
+    /// Each folder is searched for `<file>`, `<id>/<file>`, the same in the
+    /// subfolder the reference uses, `<owner>/<repository>/<file>` and
+    /// `<repository>/<file>` as tools mirror the hub, and
+    /// `<id>.safetensors|.pth|.pt`; then the hub's cache.
     pub fn new(folders: Vec<PathBuf>, hub: Hub) -> Self {
         Self { folders, hub }
     }
@@ -81,43 +84,58 @@ impl Store {
     }
 
     /// Fetches the checkpoint of `entry` into the first folder, unless some
-    /// folder has it already. Returns where it lies.
+    /// folder has it already. Returns where it lies. Of several files that hold
+    /// the network the first that can be fetched is taken.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an embedded network or when offline,
     /// [`Error::Download`] when no source delivers.
     pub fn download(&self, entry: &Entry, monitor: &Monitor<'_>) -> Result<PathBuf> {
+        self.download_with(&Patience::default(), entry, monitor)
+    }
+
+    fn download_with(&self, patience: &Patience, entry: &Entry, monitor: &Monitor<'_>) -> Result<PathBuf> {
         if let Some(path) = self.locate(entry) {
             return Ok(path);
         }
-        let file = entry.files.first().ok_or_else(|| {
+        let first = entry.files.first().ok_or_else(|| {
             Error::invalid(format!(
                 "{} travels inside rilievo; there is nothing to download",
                 entry.id
             ))
         })?;
-        let target = self.home()?.join(target_name(entry, file));
         if self.hub.offline {
             return Err(Error::invalid(format!(
                 "downloads are switched off (HF_HUB_OFFLINE or RILIEVO_OFFLINE); unset that, or put {} into {} by hand",
-                file.name,
+                first.name,
                 self.home()?.display()
             )));
         }
-        let endpoint = self.hub.endpoint.parse::<ureq::http::Uri>().ok();
-        let download = Download {
-            sources: file
-                .sources
-                .iter()
-                .map(|source| self.hub.address(source))
-                .collect(),
-            target: target.clone(),
-            sha256: file.sha256.clone(),
-            token: self.hub.token.clone(),
-            token_host: endpoint.and_then(|uri| uri.host().map(str::to_owned)),
-        };
-        download.run(&Patience::default(), monitor)?;
-        Ok(target)
+        let mut failure = None;
+        for file in &entry.files {
+            let target = self.target(entry, file)?;
+            let download = Download {
+                sources: file
+                    .sources
+                    .iter()
+                    .map(|source| self.hub.address(source))
+                    .collect(),
+                target: target.clone(),
+                sha256: file.checksum().map(str::to_owned),
+                token: self.hub.token.clone(),
+                token_origin: Some(self.hub.endpoint.clone()),
+            };
+            match (download.run(patience, monitor), &mut failure) {
+                (Ok(()), _) => return Ok(target),
+                // Another file is another chance; the message names the one people should get.
+                (Err(Error::Download { reasons, .. }), Some(Error::Download { reasons: all, .. })) => {
+                    *all = format!("{all}; {reasons}");
+                }
+                (Err(error @ Error::Download { .. }), none) => *none = Some(error),
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Err(failure.unwrap_or(Error::Cancelled))
     }
 
     /// Holds the checkpoint of `entry` against its known checksum. `None` when
@@ -130,11 +148,11 @@ impl Store {
             return self.resolve(&entry.id).map(|_| None);
         };
         let file = entry.files.iter().find(|file| path.ends_with(&file.name));
-        let Some(wanted) = file.and_then(|file| file.sha256.as_deref()) else {
+        let Some(wanted) = file.and_then(File::checksum) else {
             return Ok(None);
         };
         let found = sha256(&path, monitor)?;
-        if found == wanted {
+        if found.starts_with(wanted) {
             return Ok(Some(found));
         }
         Err(Error::Checkpoint(format!(
@@ -146,12 +164,12 @@ impl Store {
     }
 
     /// Copies a checkpoint into the first folder under the name it is looked
-    /// for. Returns where it lies then.
+    /// for. Returns where it lies then. Reports the stage `import`.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Io`], or [`Error::Invalid`] when the name
-    /// is taken.
-    pub fn import(&self, entry: &Entry, file: &Path) -> Result<PathBuf> {
+    /// [`Error::NotFound`], [`Error::Io`], [`Error::Cancelled`], or
+    /// [`Error::Invalid`] when the name is taken.
+    pub fn import(&self, entry: &Entry, file: &Path, monitor: &Monitor<'_>) -> Result<PathBuf> {
         let folder = self.home()?;
         let extension = file
             .extension()
@@ -161,7 +179,11 @@ impl Store {
         let target = folder.join(format!(
             "{}.{}",
             entry.id,
-            if extension == "bin" { "pth" } else { &extension }
+            if ["safetensors", "pt", "onnx"].contains(&&*extension) {
+                &*extension
+            } else {
+                "pth"
+            }
         ));
         if target.exists() {
             return Err(Error::invalid(format!(
@@ -170,12 +192,36 @@ impl Store {
             )));
         }
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let mut source = fs::File::open(file).map_err(|error| Error::io(file, error))?;
-        let mut copy = tempfile::NamedTempFile::new_in(folder).map_err(|error| Error::io(folder, error))?;
-        std::io::copy(&mut source, &mut copy).map_err(|error| Error::io(folder, error))?;
+        let unread = |error| Error::io(file, error);
+        let unwritten = |error| Error::io(folder, error);
+        let mut source = fs::File::open(file).map_err(unread)?;
+        let total = source.metadata().map_err(unread)?.len();
+        let mut copy = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
+        let mut buffer = vec![0; 1 << 20];
+        let mut done = 0;
+        loop {
+            let count = source.read(&mut buffer).map_err(unread)?;
+            if count == 0 {
+                break;
+            }
+            copy.write_all(&buffer[..count]).map_err(unwritten)?;
+            done += count as u64;
+            monitor.report("import", done, total)?;
+        }
+        copy.as_file().sync_all().map_err(unwritten)?;
         copy.persist_noclobber(&target)
             .map_err(|error| Error::io(&target, error.error))?;
         Ok(target)
+    }
+
+    /// Where a file is put: where the reference looks for it as well, if that place is there.
+    fn target(&self, entry: &Entry, file: &File) -> Result<PathBuf> {
+        let home = self.home()?;
+        let shared = entry.folder.as_ref().map(|folder| home.join(folder));
+        let folder = shared.filter(|folder| folder.is_dir());
+        Ok(folder
+            .unwrap_or_else(|| home.to_owned())
+            .join(target_name(entry, file)))
     }
 
     fn home(&self) -> Result<&Path> {
@@ -197,18 +243,24 @@ fn target_name(entry: &Entry, file: &File) -> PathBuf {
 }
 
 fn candidates(folder: &Path, entry: &Entry) -> Vec<PathBuf> {
+    let sub = entry.folder.as_ref().map(|sub| folder.join(sub));
+    let places = || std::iter::once(folder).chain(sub.as_deref());
     let mut paths = Vec::new();
     for file in &entry.files {
-        paths.push(folder.join(target_name(entry, file)));
-        paths.push(folder.join(&entry.id).join(&file.name));
-        if let Some(sub) = &entry.folder {
-            paths.push(folder.join(sub).join(target_name(entry, file)));
+        for place in places() {
+            paths.push(place.join(target_name(entry, file)));
+            paths.push(place.join(&entry.id).join(&file.name));
+            paths.extend(file.also.iter().map(|name| place.join(name)));
         }
-        paths.extend(file.also.iter().map(|name| folder.join(name)));
+        for (repository, path) in file.sources.iter().filter_map(|source| hub::mirrored(source)) {
+            paths.push(folder.join(repository).join(path));
+            if let Some((_, name)) = repository.split_once('/') {
+                paths.push(folder.join(name).join(path));
+            }
+        }
     }
-    paths.extend(
-        ["safetensors", "pth", "pt"].map(|extension| folder.join(format!("{}.{extension}", entry.id))),
-    );
+    let extensions = ["safetensors", "pth", "pt", "onnx"];
+    paths.extend(extensions.map(|extension| folder.join(format!("{}.{extension}", entry.id))));
     paths
 }
 
@@ -278,9 +330,9 @@ mod tests {
         fs::write(&file, b"weights").unwrap();
         let store = store(&folder.path().join("models"));
         let entry = catalog::find("depth_anything").unwrap();
-        let target = store.import(entry, &file).unwrap();
+        let target = store.import(entry, &file, &Monitor::silent()).unwrap();
         assert_eq!(store.locate(entry), Some(target));
-        assert!(store.import(entry, &file).is_err());
+        assert!(store.import(entry, &file, &Monitor::silent()).is_err());
     }
 
     #[test]
@@ -296,5 +348,68 @@ mod tests {
         let mut store = store(&folder.path().join("none"));
         store.hub.cache = Some(folder.path().to_owned());
         assert!(store.has(catalog::find("depth_anything_v2_small").unwrap()));
+    }
+
+    #[test]
+    fn a_cancelled_import_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("somewhere.pt");
+        fs::write(&file, b"weights").unwrap();
+        let models = folder.path().join("models");
+        let entry = catalog::find("depth_anything").unwrap();
+        let result = store(&models).import(entry, &file, &Monitor::new(None, Some(&|| true)));
+        assert!(matches!(result, Err(Error::Cancelled)));
+        assert_eq!(fs::read_dir(&models).unwrap().count(), 0);
+    }
+
+    /// Files as other programs keep them, below the folder given to the store.
+    #[test]
+    fn what_other_programs_have_fetched_is_found() {
+        for (id, place) in [
+            // The reference, in a WebUI's models folder.
+            ("midas_v21", "midas/midas_v21-f6b98070.pt"),
+            ("depth_anything", "depth_anything/depth_anything_vitl14.pth"),
+            (
+                "depth_anything_v2_base",
+                "depth_anything_v2/depth_anything_v2_vitb.pth",
+            ),
+            // ComfyUI's Depth Anything nodes, in a folder of their own.
+            (
+                "depth_anything_v2_small",
+                "depth_anything_v2_vits_fp16.safetensors",
+            ),
+            // ControlNet preprocessors, which mirror the hub.
+            (
+                "depth_anything_v2_large",
+                "depth-anything/Depth-Anything-V2-Large/depth_anything_v2_vitl.pth",
+            ),
+            // A repository fetched by hand.
+            (
+                "depth_anything_v2_small",
+                "Depth-Anything-V2-Small-hf/model.safetensors",
+            ),
+            // An older download of ours.
+            (
+                "depth_anything_v2_small",
+                "depth_anything_v2_small/model.safetensors",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(place);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, b"").unwrap();
+            let entry = catalog::find(id).unwrap();
+            assert_eq!(store(folder.path()).locate(entry), Some(path), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_download_goes_where_the_reference_looks_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let entry = catalog::find("midas_v21").unwrap();
+        let target = || store(folder.path()).target(entry, &entry.files[0]).unwrap();
+        assert_eq!(target(), folder.path().join("midas_v21-f6b98070.pt"));
+        fs::create_dir(folder.path().join("midas")).unwrap();
+        assert_eq!(target(), folder.path().join("midas/midas_v21-f6b98070.pt"));
     }
 }

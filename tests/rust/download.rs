@@ -101,6 +101,8 @@ const PATIENCE: Patience = Patience {
     tries: 3,
     stall: Duration::from_millis(600),
     pause: Duration::from_millis(5),
+    window: Duration::from_secs(60),
+    crawl: 1000,
 };
 
 struct Place {
@@ -123,7 +125,7 @@ fn download(place: &Place, sources: &[&str]) -> Download {
         target: place.target.clone(),
         sha256: None,
         token: None,
-        token_host: None,
+        token_origin: None,
     }
 }
 
@@ -341,10 +343,35 @@ fn a_token_goes_to_its_own_host_only() {
     let place = place();
     let mut request = download(&place, &[&server.address]);
     request.token = Some("secret".into());
-    request.token_host = Some("127.0.0.1".into());
+    request.token_origin = Some(server.address.clone());
     request.run(&PATIENCE, &Monitor::silent()).unwrap();
     assert!(server.asked()[0].authorized);
     assert!(!other.asked()[0].authorized);
+
+    // Another port of the same host is another server.
+    let place = self::place();
+    request.target = place.target.clone();
+    request.sources = vec![other.address.clone()];
+    request.run(&PATIENCE, &Monitor::silent()).unwrap();
+    assert!(!other.asked()[1].authorized);
+}
+
+#[test]
+fn a_token_follows_a_redirect_on_its_own_host() {
+    let server = Server::new(|number, _| match number {
+        0 => status("307 Temporary Redirect", "Location: /renamed/file\r\n"),
+        _ => whole(&body(), ""),
+    });
+    let place = place();
+    let mut request = download(&place, &[&format!("{}/old/file", server.address)]);
+    request.token = Some("secret".into());
+    request.token_origin = Some(server.address.clone());
+    request.run(&PATIENCE, &Monitor::silent()).unwrap();
+    let asked = server.asked();
+    assert_eq!(
+        (asked[1].path.as_str(), asked[1].authorized),
+        ("/renamed/file", true)
+    );
 }
 
 #[test]
@@ -379,4 +406,230 @@ fn two_downloads_of_one_file_do_not_fight() {
     });
     assert_eq!(std::fs::read(&place.target).unwrap(), body());
     assert_eq!(server.asked().len(), 1);
+}
+
+/// SHA-256 of [`body`].
+fn body_sha256() -> String {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), body()).unwrap();
+    sha256(file.path(), &Monitor::silent()).unwrap()
+}
+
+#[test]
+fn the_checksum_that_the_hub_tells_on_the_way_is_held_to() {
+    for (content, sound) in [(body(), true), (vec![7; 100_000], false)] {
+        let store = Server::new(move |_, _| whole(&content, ""));
+        let elsewhere = store.address.clone();
+        let hub = Server::new(move |_, _| {
+            let headers = format!(
+                "Location: {elsewhere}/blob\r\nX-Linked-Etag: \"{}\"\r\n",
+                body_sha256()
+            );
+            status("302 Found", &headers)
+        });
+        let place = place();
+        let result = download(&place, &[&hub.address]).run(&PATIENCE, &Monitor::silent());
+        assert_eq!(place.target.is_file(), sound);
+        if !sound {
+            assert!(result.unwrap_err().to_string().contains("wrong checksum"));
+        }
+    }
+}
+
+#[test]
+fn the_first_digits_of_a_checksum_are_enough_to_tell() {
+    for (digits, sound) in [
+        (body_sha256()[..8].to_owned(), true),
+        ("01234567".to_owned(), false),
+    ] {
+        let server = Server::new(|_, _| whole(&body(), ""));
+        let place = place();
+        let mut request = download(&place, &[&server.address]);
+        request.sha256 = Some(digits);
+        assert_eq!(request.run(&PATIENCE, &Monitor::silent()).is_ok(), sound);
+        assert_eq!(place.target.is_file(), sound);
+    }
+}
+
+#[test]
+fn a_slow_drip_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            read_request(&stream);
+            let reply = whole(&body(), "");
+            let _ = stream.write_all(&reply[..200]);
+            for byte in &reply[200..] {
+                std::thread::sleep(Duration::from_millis(20));
+                if stream.write_all(&[*byte]).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    let place = place();
+    let patience = Patience {
+        tries: 1,
+        window: Duration::from_millis(300),
+        ..PATIENCE
+    };
+    let error = download(&place, &[&address])
+        .run(&patience, &Monitor::silent())
+        .unwrap_err();
+    assert!(error.to_string().contains("too slowly"), "{error}");
+}
+
+#[test]
+fn a_server_that_drops_every_time_is_given_up() {
+    // A byte a try must not keep it going for ever.
+    let server = Server::new(|_, asked| {
+        let from = asked.from.unwrap_or(0);
+        let reply = match from {
+            0 => whole(&body(), "ETag: \"v1\"\r\n"),
+            _ => rest(&body(), from),
+        };
+        let head = reply.windows(4).position(|end| end == b"\r\n\r\n").unwrap();
+        reply[..head + 5].to_vec()
+    });
+    let place = place();
+    let error = download(&place, &[&server.address])
+        .run(&PATIENCE, &Monitor::silent())
+        .unwrap_err();
+    assert!(matches!(error, Error::Download { .. }), "{error}");
+    assert_eq!(server.asked().len(), 3);
+}
+
+#[test]
+fn a_web_page_by_any_other_type_is_still_one() {
+    for page in [
+        "<!DOCTYPE html><p>log in",
+        "  \n<HTML>",
+        "<?xml version='1.0'?><Error/>",
+    ] {
+        let server =
+            Server::new(move |_, _| whole(page.as_bytes(), "Content-Type: application/octet-stream\r\n"));
+        let place = place();
+        let error = download(&place, &[&server.address])
+            .run(&PATIENCE, &Monitor::silent())
+            .unwrap_err();
+        assert!(error.to_string().contains("web page"), "{error}");
+        assert_eq!(names(&place), ["net.pth.lock"]);
+    }
+}
+
+#[test]
+fn compressed_bytes_are_not_taken_for_the_file() {
+    let server = Server::new(|_, _| whole(&body(), "Content-Encoding: gzip\r\n"));
+    let place = place();
+    let error = download(&place, &[&server.address])
+        .run(&PATIENCE, &Monitor::silent())
+        .unwrap_err();
+    assert!(error.to_string().contains("gzip"), "{error}");
+}
+
+#[test]
+fn a_file_larger_than_the_disk_is_not_begun() {
+    let server = Server::new(|_, _| {
+        let mut reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000000000\r\n\r\n".to_vec();
+        reply.extend([0; 1000]);
+        reply
+    });
+    let place = place();
+    let error = download(&place, &[&server.address])
+        .run(&PATIENCE, &Monitor::silent())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("make room") && error.contains("net.pth"),
+        "{error}"
+    );
+    assert_eq!(
+        (server.asked().len(), names(&place)),
+        (1, vec!["net.pth.lock".to_owned()])
+    );
+}
+
+#[test]
+fn mirrors_are_asked_in_order() {
+    let gone = Server::new(|_, _| status("404 Not Found", ""));
+    let broken = Server::new(|_, _| whole(&body(), "ETag: \"v1\"\r\n")[..70_000].to_vec());
+    let good = Server::new(|_, asked| match asked.from {
+        Some(from) if asked.if_range.as_deref() == Some("\"v1\"") => rest(&body(), from),
+        _ => whole(&body(), ""),
+    });
+    let place = place();
+    let patience = Patience { tries: 1, ..PATIENCE };
+    download(&place, &[&gone.address, &broken.address, &good.address])
+        .run(&patience, &Monitor::silent())
+        .unwrap();
+    assert_eq!(std::fs::read(&place.target).unwrap(), body());
+    let counts = [gone.asked().len(), broken.asked().len(), good.asked().len()];
+    assert_eq!(counts, [1, 1, 1]);
+    assert!(good.asked()[0].from.is_some(), "the second mirror's part is kept");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_planted_link_is_not_written_through() {
+    let server = Server::new(|_, _| whole(&body(), ""));
+    let place = place();
+    let folder = place.target.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    let victim = folder.join("victim");
+    std::fs::write(&victim, "mine").unwrap();
+    std::os::unix::fs::symlink(&victim, place.target.with_extension("pth.part")).unwrap();
+    download(&place, &[&server.address])
+        .run(&PATIENCE, &Monitor::silent())
+        .unwrap();
+    assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
+    assert_eq!(std::fs::read(&place.target).unwrap(), body());
+}
+
+/// Runs one of the tests below in a process of its own, where the environment can be changed.
+fn in_another_process(test: &str, environment: &[(&str, &str)]) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args([
+        "--exact",
+        &format!("download::{test}"),
+        "--ignored",
+        "--nocapture",
+    ]);
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "no_proxy",
+    ] {
+        command.env_remove(name);
+    }
+    command.envs(environment.iter().copied());
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[ignore = "run by a_proxy_is_used"]
+fn fetch_from_nowhere() {
+    let place = place();
+    let once = Patience { tries: 1, ..PATIENCE };
+    download(&place, &["http://hub.invalid/net.pth"])
+        .run(&once, &Monitor::silent())
+        .unwrap();
+    assert_eq!(std::fs::read(&place.target).unwrap(), body());
+}
+
+#[test]
+fn a_proxy_is_used() {
+    let proxy = Server::new(|_, _| whole(&body(), ""));
+    in_another_process("fetch_from_nowhere", &[("HTTP_PROXY", &proxy.address)]);
+    assert!(
+        proxy.asked()[0].path.contains("hub.invalid"),
+        "{:?}",
+        proxy.asked()
+    );
 }

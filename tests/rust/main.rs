@@ -1,12 +1,17 @@
 //! Integration tests, one module a room, linked once.
 
+mod allocator;
+mod attacks;
 mod depth;
+mod devices;
 mod download;
 mod golden;
 mod guided;
 mod image;
 mod networks;
+mod networks_any_size;
 mod networks_conv;
+mod networks_load;
 mod networks_vit;
 mod nn;
 mod onnx;
@@ -15,4 +20,5 @@ mod pocket;
 mod pseudo;
 mod stereo;
 mod surface;
+mod tiling;
 mod weights;

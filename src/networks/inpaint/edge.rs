@@ -94,7 +94,7 @@ impl EdgeNet {
         let mut progress = Progress::new(monitor, STEPS);
         let largest = match disparity.elem_count() {
             0 => 0.0,
-            _ => disparity.max_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?,
+            _ => f64::from(disparity.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?),
         };
         // A disparity of zeros stays one.
         let disparity = match largest > 0.0 {
@@ -156,6 +156,8 @@ fn bias(weights: &Weights<'_>, outputs: usize) -> Result<Option<Tensor>> {
 /// A weight divided by its largest singular value (Miyato et al. 2018), as the
 /// stored vectors estimate it; `axis` holds the outputs.
 fn spectral(weights: &Weights<'_>, shape: [usize; 4], axis: usize) -> Result<Tensor> {
+    let (device, dtype) = (weights.device(), weights.dtype());
+    let weights = weights.exact();
     let weight = weights.tensor("weight_orig", &shape)?;
     let rows = shape[axis];
     let columns = shape.iter().product::<usize>() / rows;
@@ -164,7 +166,8 @@ fn spectral(weights: &Weights<'_>, shape: [usize; 4], axis: usize) -> Result<Ten
     let u = wide(&weights.tensor("weight_u", rows)?)?.reshape((1, rows))?;
     let v = wide(&weights.tensor("weight_v", columns)?)?.reshape((columns, 1))?;
     let sigma = u.matmul(&matrix.matmul(&v)?)?.reshape((1, 1, 1, 1))?;
-    Ok(wide(&weight)?.broadcast_div(&sigma)?.to_dtype(weight.dtype())?)
+    let divided = wide(&weight)?.broadcast_div(&sigma)?;
+    Ok(divided.to_dtype(dtype)?.to_device(device)?)
 }
 
 /// Every channel of every picture, with mean 0 and variance 1.

@@ -7,7 +7,7 @@ mod winograd;
 
 use std::mem::MaybeUninit;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::Activation;
 use super::fused::{self, to_vec};
@@ -379,7 +379,11 @@ impl Conv2d {
             right,
         } = padding;
         let x = x.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
-        let mut y = x.conv2d(weight, 0, stride, dilation, groups)?;
+        let mut y = if groups == self.shape.0 && self.shape.1 == 1 && groups > 1 {
+            stock_depthwise(&x, weight, stride, dilation)?
+        } else {
+            x.conv2d(weight, 0, stride, dilation, groups)?
+        };
         if let Some(bias) = bias {
             y = y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?;
         }
@@ -387,6 +391,47 @@ impl Conv2d {
             y = (y + residual)?;
         }
         activation.stock(&y)
+    }
+}
+
+/// A convolution of every channel with a kernel of its own, as a sum over the kernel's taps.
+/// Stock convolution would launch several operations per channel.
+fn stock_depthwise(x: &Tensor, weight: &Tensor, stride: usize, dilation: usize) -> Result<Tensor> {
+    let (channels, _, kernel_h, kernel_w) = weight.dims4()?;
+    // Half precision is too coarse for the sum.
+    let wide = if x.dtype() == DType::F64 {
+        DType::F64
+    } else {
+        DType::F32
+    };
+    let (wide_x, weight) = (x.to_dtype(wide)?, weight.to_dtype(wide)?);
+    let every = |x: &Tensor, axis: usize, first: usize, kernel: usize| -> Result<Tensor> {
+        let count = (x.dim(axis)? - (kernel - 1) * dilation - 1) / stride + 1;
+        if stride == 1 {
+            return Ok(x.narrow(axis, first, count)?);
+        }
+        let index: Vec<u32> = (0..count).map(|i| (first + i * stride) as u32).collect();
+        Ok(x.index_select(&Tensor::new(index, x.device())?, axis)?)
+    };
+    let mut sum: Option<Tensor> = None;
+    for row in 0..kernel_h {
+        let rows = every(&wide_x, 2, row * dilation, kernel_h)?.contiguous()?;
+        for column in 0..kernel_w {
+            let seen = every(&rows, 3, column * dilation, kernel_w)?;
+            let tap = weight
+                .narrow(2, row, 1)?
+                .narrow(3, column, 1)?
+                .reshape((1, channels, 1, 1))?;
+            let part = seen.broadcast_mul(&tap)?;
+            sum = Some(match sum {
+                Some(sum) => (sum + part)?,
+                None => part,
+            });
+        }
+    }
+    match sum {
+        Some(sum) => Ok(sum.to_dtype(x.dtype())?),
+        None => Err(Error::invalid("a convolution cannot have an empty kernel")),
     }
 }
 

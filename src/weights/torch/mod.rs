@@ -1,9 +1,11 @@
-//! Files as `torch.save` writes them: a zip of a pickle and raw storages.
+//! Files as `torch.save` writes them: a zip of a pickle and raw storages, or
+//! before torch 1.6 the same one after the other.
 //!
 //! The pickle is read by a machine that knows tensors and plain containers and
 //! refuses everything else by name; see [`pickle`]. Nothing is decompressed
 //! (torch never compresses), so a file cannot grow in memory.
 
+mod legacy;
 mod pickle;
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +15,8 @@ use zip::{CompressionMethod, ZipArchive};
 
 use self::pickle::{Pickle, TensorRef, Value};
 use super::view::View;
+
+pub(super) use self::legacy::{begins as begins_legacy, views as legacy_views};
 
 /// A state dict of a few thousand tensors takes a few hundred kilobytes.
 const MAX_PICKLE_BYTES: usize = 64 << 20;
@@ -27,10 +31,15 @@ struct Span {
 /// The tensors of a zipped torch file; errors are reasons.
 pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     let spans = spans(bytes)?;
-    let (folder, span) = spans
+    let mut indexes = spans
         .iter()
-        .find_map(|(name, &span)| Some((name.strip_suffix("data.pkl")?.to_owned(), span)))
+        .filter_map(|(name, &span)| Some((name.strip_suffix("data.pkl")?.to_owned(), span)));
+    let (folder, span) = indexes
+        .next()
         .ok_or("this zip file holds no torch checkpoint (there is no data.pkl in it)")?;
+    if indexes.next().is_some() {
+        return Err("it has two indexes (data.pkl), which torch never writes".into());
+    }
     if span.length > MAX_PICKLE_BYTES {
         return Err(format!(
             "its index is {} MB long, which no checkpoint needs",
@@ -46,15 +55,20 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
         );
     }
     let pickle = pickle::read(&bytes[span.start..span.start + span.length])?;
-    let tensors = state_dict(&pickle);
+    placed(&pickle, |key| spans.get(&format!("{folder}data/{key}")).copied())
+}
+
+/// The tensors of the state dict, each in the span of its storage.
+fn placed(pickle: &Pickle, span: impl Fn(&str) -> Option<Span>) -> Result<BTreeMap<String, View>, String> {
+    let tensors = state_dict(pickle);
     if tensors.is_empty() {
         return Err("there are no tensors in it".into());
     }
     tensors
         .into_iter()
         .map(|(name, tensor)| {
-            let view =
-                place(tensor, &spans, &folder).map_err(|reason| format!("its tensor {name} {reason}"))?;
+            let view = place(tensor, span(&tensor.storage.key))
+                .map_err(|reason| format!("its tensor {name} {reason}"))?;
             Ok((name.to_owned(), view))
         })
         .collect()
@@ -115,15 +129,13 @@ fn state_dict(pickle: &Pickle) -> Vec<(&str, &TensorRef)> {
     best
 }
 
-fn place(tensor: &TensorRef, spans: &HashMap<String, Span>, folder: &str) -> Result<View, String> {
-    let span = spans
-        .get(&format!("{folder}data/{}", tensor.storage.key))
-        .ok_or_else(|| {
-            format!(
-                "is kept in a part {:?} that the file does not have",
-                tensor.storage.key
-            )
-        })?;
+fn place(tensor: &TensorRef, span: Option<Span>) -> Result<View, String> {
+    let span = span.ok_or_else(|| {
+        format!(
+            "is kept in a part {:?} that the file does not have",
+            tensor.storage.key
+        )
+    })?;
     let size = tensor.storage.kind.size();
     let elements = span.length / size;
     let too_large = || "is larger than the file".to_owned();

@@ -14,7 +14,7 @@ use candle_core::DType;
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     None,
-    Bool,
+    Bool(bool),
     Int(i64),
     Float,
     Text(Rc<str>),
@@ -69,7 +69,7 @@ impl Kind {
     }
 }
 
-/// A run of elements in an entry of the zip file.
+/// A run of elements somewhere in the file.
 #[derive(Debug)]
 pub(super) struct Storage {
     pub kind: Kind,
@@ -89,11 +89,40 @@ pub(super) struct TensorRef {
 #[derive(Default)]
 pub(super) struct Pickle {
     pub dicts: Vec<Vec<(Value, Value)>>,
+    pub storages: Vec<Rc<Storage>>,
     lists: Vec<Vec<Value>>,
     tuples: Vec<Rc<[Value]>>,
+    /// What it stands for.
+    value: Option<Value>,
+    /// Its length in bytes; others may follow it.
+    pub length: usize,
 }
 
 impl Pickle {
+    /// The items of the list it is.
+    pub fn list(&self) -> Result<&[Value], String> {
+        match self.value {
+            Some(Value::List(index)) => Ok(self.lists.get(index).ok_or(DAMAGED)?),
+            _ => Err(DAMAGED.into()),
+        }
+    }
+
+    /// The items of the dictionary it is.
+    pub fn dict(&self) -> Result<&[(Value, Value)], String> {
+        match self.value {
+            Some(Value::Dict(index)) => Ok(self.dicts.get(index).ok_or(DAMAGED)?),
+            _ => Err(DAMAGED.into()),
+        }
+    }
+
+    /// The whole number it is.
+    pub fn int(&self) -> Option<i64> {
+        match self.value {
+            Some(Value::Int(value)) => Some(value),
+            _ => None,
+        }
+    }
+
     /// The items of a tuple.
     fn tuple(&self, value: &Value) -> Result<Rc<[Value]>, String> {
         match value {
@@ -114,6 +143,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Pickle, String> {
         made: Pickle::default(),
     };
     machine.run()?;
+    machine.made.value = machine.stack.pop();
+    machine.made.length = machine.at;
     Ok(machine.made)
 }
 
@@ -126,11 +157,15 @@ struct Machine<'a> {
     made: Pickle,
 }
 
-const DAMAGED: &str = "its index is damaged; download it again";
+pub(super) const DAMAGED: &str = "its index is damaged; download it again";
+
+/// Instructions a pickle may have, so that it cannot make more of its bytes than a few hundred megabytes.
+/// The state of an optimiser of thousands of tensors takes a tenth of this.
+const MOST_INSTRUCTIONS: usize = 2_000_000;
 
 impl Machine<'_> {
     fn run(&mut self) -> Result<(), String> {
-        loop {
+        for _ in 0..MOST_INSTRUCTIONS {
             match self.byte()? {
                 b'.' => return Ok(()),
                 0x80 => self.skip(1)?,
@@ -139,7 +174,8 @@ impl Machine<'_> {
                 b'0' => drop(self.pop()?),
                 b'1' => drop(self.since_mark()?),
                 b'N' => self.stack.push(Value::None),
-                0x88 | 0x89 => self.stack.push(Value::Bool),
+                0x88 => self.stack.push(Value::Bool(true)),
+                0x89 => self.stack.push(Value::Bool(false)),
                 b'G' => {
                     self.skip(8)?;
                     self.stack.push(Value::Float);
@@ -237,8 +273,9 @@ impl Machine<'_> {
                 },
                 b'Q' => {
                     let items = self.pop()?;
-                    let storage = storage(&self.made.tuple(&items)?)?;
-                    self.stack.push(storage);
+                    let storage = Rc::new(storage(&self.made.tuple(&items)?)?);
+                    self.made.storages.push(storage.clone());
+                    self.stack.push(Value::Storage(storage));
                 }
                 b'R' | 0x81 => {
                     let arguments = self.pop()?;
@@ -260,6 +297,9 @@ impl Machine<'_> {
                 }
             }
         }
+        Err(format!(
+            "its index has more than {MOST_INSTRUCTIONS} instructions, which no checkpoint needs; refused"
+        ))
     }
 
     fn call(&mut self, callable: &Value, arguments: &Value) -> Result<Value, String> {
@@ -471,18 +511,28 @@ fn callable(module: &str, name: &str) -> Result<Callable, String> {
     }
 }
 
-/// `("storage", class, key, location, elements)`
-fn storage(items: &[Value]) -> Result<Value, String> {
+/// `("storage", class, key, location, elements)`; before torch 1.6 also a view into another
+/// storage or, since long before, `None`.
+fn storage(items: &[Value]) -> Result<Storage, String> {
     match items {
         [
             Value::Text(word),
             Value::Callable(Callable::Storage(kind)),
             Value::Text(key),
-            ..,
-        ] if &**word == "storage" => Ok(Value::Storage(Rc::new(Storage {
+            _,
+            _,
+        ]
+        | [
+            Value::Text(word),
+            Value::Callable(Callable::Storage(kind)),
+            Value::Text(key),
+            _,
+            _,
+            Value::None,
+        ] if &**word == "storage" => Ok(Storage {
             kind: *kind,
             key: key.to_string(),
-        }))),
+        }),
         _ => Err(DAMAGED.into()),
     }
 }

@@ -137,7 +137,7 @@ DPT = {
 
 def dpt_networks():
     vit = DPTConfig(**DPT, backbone_out_indices=[0, 2, 3, 4], neck_hidden_sizes=[4, 8, 16, 16])
-    write("transformers_dpt", DPTForDepthEstimation(vit), (48, 80))
+    write("transformers_dpt", DPTForDepthEstimation(vit), (80, 80))
     bit = {
         "global_padding": "same",
         "layer_type": "bottleneck",
@@ -155,7 +155,7 @@ def dpt_networks():
         neck_hidden_sizes=[256, 512, 16, 16],
         neck_ignore_stages=[0, 1],
     )
-    write("transformers_dpt_hybrid", DPTForDepthEstimation(hybrid), (48, 80))
+    write("transformers_dpt_hybrid", DPTForDepthEstimation(hybrid), (80, 80))
     beits = DPTConfig(**DPT, backbone_config=beit(), neck_hidden_sizes=[4, 8, 16, 16])
     write("transformers_dpt_beit", DPTForDepthEstimation(beits), (48, 80))
 

@@ -1,0 +1,167 @@
+"""Finding, fetching, checking and adopting networks."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rilievo
+from rilievo import models
+from rilievo.cli import main
+
+SMALL = "depth_anything_v2_small"
+FILE = "depth_anything_v2_vits.pth"
+
+
+@pytest.fixture(autouse=True)
+def _no_extra_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "_extra", [])
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"weights")
+    return path
+
+
+def where(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["models", "where", SMALL, *arguments]) == 0
+    return capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "models/depth_anything_v2",
+        "models/depthanything",
+        "models/ControlNetPreprocessor/depth_anything_v2",
+        "extensions/sd-webui-controlnet/annotator/downloads/depth_anything_v2",
+        "custom_nodes/comfyui_controlnet_aux/ckpts/depth-anything/Depth-Anything-V2-Small",
+    ],
+)
+@pytest.mark.parametrize("given", [".", "models"])
+def test_what_a_host_has_is_found_from_its_folder(tmp_path, capsys, place, given):
+    (tmp_path / "models").mkdir()
+    file = put(tmp_path / place / FILE)
+    assert where(capsys, "--models-dir", str(tmp_path / given)) == str(file)
+
+
+def test_the_environment_names_folders_and_the_first_match_wins(tmp_path, capsys, monkeypatch):
+    first, second = put(tmp_path / "a" / FILE), put(tmp_path / "b" / FILE)
+    monkeypatch.setenv("RILIEVO_MODELS", f"{second.parent}{models.os.pathsep}{first.parent}")
+    assert where(capsys) == str(second)
+    assert where(capsys, "--models-dir", str(first.parent)) == str(first)
+
+
+def test_the_extra_folders_of_comfyui_count(tmp_path, capsys):
+    comfy, elsewhere = tmp_path / "comfy", tmp_path / "elsewhere"
+    (comfy / "models").mkdir(parents=True)
+    (elsewhere / "models").mkdir(parents=True)
+    comfy.joinpath("extra_model_paths.yaml").write_text(
+        "# comment\n"
+        "a111:\n"
+        f"    base_path: {elsewhere}  # a WebUI\n"
+        "    checkpoints: models/Stable-diffusion\n"
+        "    vae: |\n"
+        "        models/VAE\n"
+        "    depthanything: |\n"
+        "        nowhere\n"
+        "        big disk/depth\n"
+    )
+    file = put(elsewhere / "big disk" / "depth" / FILE)
+    assert where(capsys, "--models-dir", str(comfy)) == str(file)
+    file.unlink()
+    file = put(elsewhere / "models" / "depth_anything_v2" / FILE)
+    assert where(capsys, "--models-dir", str(comfy)) == str(file)
+
+
+def test_what_the_hubs_tools_have_fetched_counts(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    repository = tmp_path / "hub" / "models--depth-anything--Depth-Anything-V2-Small"
+    put(repository / "refs" / "main").write_text("0123abcd")
+    file = put(repository / "snapshots" / "0123abcd" / FILE)
+    assert where(capsys) == str(file)
+
+
+def test_so_does_what_torch_and_rembg_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    file = put(tmp_path / "torch" / "hub" / "checkpoints" / "midas_v21-f6b98070.pt")
+    assert models.choice(rilievo.Options(model_type="midas_v21")).path == str(file)
+
+
+def test_a_missing_network_is_a_sentence(capsys):
+    assert main(["models", "where", SMALL]) == 2
+    error = capsys.readouterr().err
+    assert f"models download {SMALL}" in error
+    assert "Traceback" not in error
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """A hub with one file, which it sends in full or from a byte on."""
+
+    asked: list[str]
+    body = bytes(range(256)) * 2000
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path != f"/depth-anything/Depth-Anything-V2-Small/resolve/main/{FILE}":
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    Hub.asked = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    yield Hub.asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_network_is_downloaded_once(tmp_path, capsys, hub):
+    folder = tmp_path / "models"
+    for _ in range(2):
+        assert main(["models", "download", SMALL, "--models-dir", str(folder), "-q"]) == 0
+        assert capsys.readouterr().out.strip() == str(folder / FILE)
+    assert (folder / FILE).read_bytes() == Hub.body
+    assert len(hub) == 1
+
+
+def test_offline_nothing_is_asked_for(tmp_path, capsys, hub, monkeypatch):
+    # `--offline` is put into the environment: take it out again afterwards.
+    monkeypatch.setenv("RILIEVO_OFFLINE", "0")
+    assert main(["models", "download", SMALL, "--models-dir", str(tmp_path / "m"), "--offline", "-q"]) == 2
+    assert "switched off" in capsys.readouterr().err
+    assert hub == []
+
+
+def test_a_download_can_be_stopped(tmp_path, hub):
+    models.look_in(tmp_path)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(rilievo.Cancelled):
+        models.download(SMALL, cancel=stop)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_devices_are_listed_with_what_is_wrong(capsys):
+    assert main(["devices", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found[0] == {"device": "cpu", "error": None}
+    with pytest.raises(rilievo.RilievoError, match=r"the device cuda:77 cannot be used \(.+\)"):
+        rilievo.estimate_depth("docs/photos/room_drum_table.jpg", device="cuda:77")
