@@ -18,8 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
+# isort: off
 from networks import ROUNDS, THREADS, Attention, Fusion, Mlp  # sets the thread counts; before torch
 
+# isort: on
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -137,7 +137,7 @@ DPT = {
 
 def dpt_networks():
     vit = DPTConfig(**DPT, backbone_out_indices=[0, 2, 3, 4], neck_hidden_sizes=[4, 8, 16, 16])
-    write("transformers_dpt", DPTForDepthEstimation(vit), (80, 80))
+    write("transformers_dpt", DPTForDepthEstimation(vit), (48, 48))
     bit = {
         "global_padding": "same",
         "layer_type": "bottleneck",
@@ -155,7 +155,7 @@ def dpt_networks():
         neck_hidden_sizes=[256, 512, 16, 16],
         neck_ignore_stages=[0, 1],
     )
-    write("transformers_dpt_hybrid", DPTForDepthEstimation(hybrid), (80, 80))
+    write("transformers_dpt_hybrid", DPTForDepthEstimation(hybrid), (48, 48))
     beits = DPTConfig(**DPT, backbone_config=beit(), neck_hidden_sizes=[4, 8, 16, 16])
     write("transformers_dpt_beit", DPTForDepthEstimation(beits), (48, 80))
 
@@ -184,10 +184,12 @@ def depth_anything():
 def zoedepth():
     nyu = {"n_bins": 8, "min_depth": 1e-3, "max_depth": 10.0}
     both = [{"name": "nyu", **nyu}, {"name": "kitti", **nyu, "max_depth": 80.0}]
+    # The library knows a classifier of this width only.
     router = {
+        "bin_embedding_dim": 128,
         "num_patch_transformer_layers": 4,
-        "patch_transformer_hidden_size": 8,
-        "patch_transformer_intermediate_size": 64,
+        "patch_transformer_hidden_size": 128,
+        "patch_transformer_intermediate_size": 1024,
         "patch_transformer_num_attention_heads": 4,
     }
     for name, bins, centres, attractors, more in [
@@ -200,11 +202,10 @@ def zoedepth():
             neck_hidden_sizes=[4, 8, 16, 16],
             fusion_hidden_size=8,
             bottleneck_features=8,
-            bin_embedding_dim=8,
             bin_configurations=bins,
             bin_centers_type=centres,
             num_attractors=attractors,
-            **more,
+            **{"bin_embedding_dim": 8, **more},
         )
         write(f"transformers_zoedepth_{name}", ZoeDepthForDepthEstimation(config), (48, 80), (-1.0, 1.0))
 

@@ -63,10 +63,12 @@ fn zoedepth_networks() {
     ] {
         let (_, mut config) = tiny_zoedepth(variant);
         config.core.hidden = 32;
-        (config.seed_hidden, config.projector_hidden) = match variant {
-            Variant::Nk => (4, 4),
-            _ => (8, 8),
-        };
+        // Widths that the library does not let anybody choose.
+        (config.seed_hidden, config.projector_hidden) = (256, 128);
+        if variant == Variant::Nk {
+            config.embedding = 128;
+            (config.seed_hidden, config.projector_hidden) = (64, 64);
+        }
         let network = ZoeDepth::load(&pseudo::checkpoint(name), &config, &Device::Cpu, DType::F32);
         check(name, &network.unwrap(), (-1.0, 1.0));
     }
