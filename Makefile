@@ -26,8 +26,9 @@ test: lint test-rust test-python ## everything: lint, cargo tests, pytest
 test-rust: ## the Rust tests
 	cargo test --release
 
-test-python: $(VENV)/.installed $(VENV)/.tools ## the Python tests, on the built wheel
+test-python: $(VENV)/.installed $(VENV)/.tools $(VENV)/webui/.installed ## the Python tests, on the built wheel
 	$(PY) -m pytest
+	$(VENV)/webui/$(notdir $(BIN))/python -m pytest tests/python/test_api.py
 
 lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
 	cargo fmt --check
@@ -56,6 +57,16 @@ $(VENV)/.maturin: $(PY)
 $(VENV)/.tools: $(PY) pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11' types-tqdm \
 	    'fastapi>=0.94' 'uvicorn>=0.20' 'python-multipart>=0.0.6' 'httpx>=0.24' 'schemathesis>=4'
+	@touch $@
+
+# The HTTP packages that AUTOMATIC1111's WebUI 1.10 pins: pydantic 1 and the FastAPI of its time.
+$(VENV)/webui/.installed: $(VENV)/.installed
+	@test -d $(VENV)/webui || $(PYTHON) -m venv $(VENV)/webui
+	$(VENV)/webui/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check 'fastapi==0.94.0' \
+	    'starlette==0.26.1' 'pydantic==1.10.27' 'httpx==0.24.1' 'httpcore==0.15.0' 'anyio==3.7.1' \
+	    python-multipart 'pytest>=8' numpy Pillow tqdm
+	$(VENV)/webui/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
+	    $(VENV)/wheel/*.whl
 	@touch $@
 
 # The very wheel that users get, not an editable install.

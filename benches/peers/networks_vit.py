@@ -161,7 +161,9 @@ class Reassemble(nn.Module):
 
 
 class Pretrained(nn.Module):
-    def __init__(self, width: int, heads: int, depth: int, taps: tuple[int, ...], levels: tuple[int, ...]) -> None:
+    def __init__(
+        self, width: int, heads: int, depth: int, taps: tuple[int, ...], levels: tuple[int, ...]
+    ) -> None:
         super().__init__()
         self.model = Encoder(width, heads, depth, taps)
         for i in range(4 - len(taps), 4):
@@ -238,7 +240,9 @@ def main() -> None:
     error = ((got - y).abs().max() / y.std()).item()
     # The first round warms caches.
     a, b = np.median(ours[1:]), np.median(theirs[1:])
-    print(f"DPT {NAME} at {HEIGHT}x{WIDTH}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}")
+    print(
+        f"DPT {NAME} at {HEIGHT}x{WIDTH}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}"
+    )
     print(f"rilievo {a:.3f} s, torch {b:.3f} s, ratio {a / b:.2f}; best {min(ours):.3f} / {min(theirs):.3f}")
     print(f"largest difference {error:.1e} of the standard deviation")
 

@@ -7,7 +7,7 @@
 """
 
 try:
-    from rilievo import _native
+    from rilievo import _native as _native
 except ImportError as _error:
     from rilievo import _cuda
 

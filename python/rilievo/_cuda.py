@@ -49,7 +49,9 @@ def _libraries() -> Iterator[Path]:
     """CUDA's libraries in the packages called ``nvidia``; on Windows the folders they are in."""
     folders = [folder for entry in sys.path for folder in sorted(Path(entry or ".", "nvidia").glob("*"))]
     if sys.platform == "win32":
-        yield from (place for folder in folders for place in folder.glob("bin/**/") if any(place.glob("*.dll")))
+        yield from (
+            place for folder in folders for place in folder.glob("bin/**/") if any(place.glob("*.dll"))
+        )
         return
     for name in _LIBRARIES:
         found = (file for folder in folders for file in sorted(folder.glob(f"lib/lib{name}.so.*")))

@@ -127,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         _models_arguments(parser_of_action)
         if action is not _models:
             count = {_download: "+", _verify: "+", _import: "?"}.get(action)
-            text = "see `rilievo models`" + ("; left out, the file says it" if count == "?" else "")
-            parser_of_action.add_argument("name", nargs=count, metavar="NAME", help=text)
+            note = "see `rilievo models`" + ("; left out, the file says it" if count == "?" else "")
+            parser_of_action.add_argument("name", nargs=count, metavar="NAME", help=note)
         if action is _import:
             parser_of_action.add_argument("file", metavar="FILE", help="the checkpoint")
         if action is _download:

@@ -94,6 +94,8 @@ def _open_with_pillow(path: str, max_pixels: int) -> Image.Image:
                 f"{path}: {width}x{height} pixels are more than the {max_pixels} that are read; make it smaller"
             )
         image.load()
+    except Image.DecompressionBombError as error:
+        raise _native.RilievoError(f"{path}: {error}; make it smaller") from None
     except UnidentifiedImageError:
         raise _native.RilievoError(
             f"{path}: this is no picture in any format that can be read; convert it to PNG or JPEG"

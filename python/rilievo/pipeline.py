@@ -30,7 +30,7 @@ class Cancel(Protocol):
 
 # The network of the last call stays loaded, so that a batch loads it once; all of them if asked for.
 _loaded: dict[tuple[Any, ...], Any] = {}
-_keep = False
+_habits = {"keep": False}
 
 
 def unload_models() -> None:
@@ -47,8 +47,7 @@ def keep_models_loaded(keep: bool = True) -> None:
     Off at first: only the last one stays, and it goes before the next is read. Turning it off frees all
     but the last.
     """
-    global _keep
-    _keep = keep
+    _habits["keep"] = keep
     if not keep:
         for key in list(_loaded)[:-1]:
             del _loaded[key]
@@ -228,7 +227,7 @@ def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | N
     key = (choice, device, precision, tiling)
     network = _loaded.get(key)
     if network is None:
-        if not _keep:
+        if not _habits["keep"]:
             # The old one goes first: two networks at once may not fit.
             _loaded.clear()
         network = _native.Estimator(choice.id, choice.path, device, precision, tiling)

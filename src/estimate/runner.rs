@@ -308,7 +308,7 @@ mod tests {
                 multiple: 1,
                 rule: SizeRule::Stretch,
                 shrink: Shrink::Area,
-                enlarge: Enlarge::Cubic,
+                enlarge: Enlarge::OpenCvCubic,
             };
             &SPEC
         }

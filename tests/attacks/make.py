@@ -43,8 +43,10 @@ def text(value):
 
 
 def long(value):
-    return b"\x8a\x09" + value.to_bytes(9, "little", signed=True) if abs(value) >= 1 << 63 else (
-        b"\x8a\x08" + value.to_bytes(8, "little", signed=True)
+    return (
+        b"\x8a\x09" + value.to_bytes(9, "little", signed=True)
+        if abs(value) >= 1 << 63
+        else (b"\x8a\x08" + value.to_bytes(8, "little", signed=True))
     )
 
 
@@ -53,7 +55,9 @@ def numbers(values):
 
 
 def persistent(key, kind="FloatStorage", count=4):
-    return b"(" + text("storage") + f"ctorch\n{kind}\n".encode() + text(key) + text("cpu") + long(count) + b"tQ"
+    return (
+        b"(" + text("storage") + f"ctorch\n{kind}\n".encode() + text(key) + text("cpu") + long(count) + b"tQ"
+    )
 
 
 def tensor(key="0", offset=0, shape=(2, 2), strides=(2, 1), storage=None):
@@ -119,13 +123,22 @@ def zips():
     save("runs_text_protocol.pt", torch_file(b"cos\nsystem\n(S'" + COMMAND.encode() + b"'\ntR."))
     save("sets_attributes.pt", torch_file(b"\x80\x02ctorch\nFloatStorage\n}(" + text("a") + b"Nub."))
     save("is_a_module.pt", torch_file(b"\x80\x02ctorch.nn.modules.linear\nLinear\n)\x81}b."))
-    save("after_the_dict.pt", torch_file(state_dict(w=tensor())[:-1] + pickle.dumps(Runs(os.system, COMMAND), 2)[2:]))
+    save(
+        "after_the_dict.pt",
+        torch_file(state_dict(w=tensor())[:-1] + pickle.dumps(Runs(os.system, COMMAND), 2)[2:]),
+    )
     save("persistent_id_is_code.pt", torch_file(b"\x80\x02cos\nsystem\nQ."))
     save("persistent_id_is_text.pt", torch_file(b"\x80\x02" + text("storage") + b"Q."))
     save("persistent_id_by_line.pt", torch_file(b"\x80\x02Pstorage\n."))
 
-    save("bomb_deflated_storage.pt", torch_file(state_dict(w=tensor()), bytes(64 << 20), method=zipfile.ZIP_DEFLATED))
-    save("bomb_deflated_index.pt", torch_file(b"\x80\x02" + b"N" * (32 << 20) + b".", method=zipfile.ZIP_DEFLATED))
+    save(
+        "bomb_deflated_storage.pt",
+        torch_file(state_dict(w=tensor()), bytes(64 << 20), method=zipfile.ZIP_DEFLATED),
+    )
+    save(
+        "bomb_deflated_index.pt",
+        torch_file(b"\x80\x02" + b"N" * (32 << 20) + b".", method=zipfile.ZIP_DEFLATED),
+    )
     laughs = b"\x80\x02)" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(200)) + b"."
     save("bomb_laughs.pt", torch_file(laughs))
     save("contains_itself.pt", torch_file(b"\x80\x02]q\x00h\x00a}q\x01(" + text("a") + b"h\x01u."))
@@ -147,7 +160,10 @@ def zips():
     save("cut_in_the_storage.pt", sound[:200])
     save("no_index.pt", archive([("x/byteorder", b"little"), ("x/data/0", bytes(16))]))
     save("two_indexes.pt", archive([("x/data.pkl", state_dict(w=tensor())), ("y/data.pkl", b"\x80\x02}.")]))
-    save("big_endian.pt", archive([("x/data.pkl", state_dict(w=tensor())), ("x/byteorder", b"big"), ("x/data/0", bytes(16))]))
+    save(
+        "big_endian.pt",
+        archive([("x/data.pkl", state_dict(w=tensor())), ("x/byteorder", b"big"), ("x/data/0", bytes(16))]),
+    )
 
     for name, attack in {
         "past_the_storage": tensor(shape=(3, 2)),
@@ -172,7 +188,10 @@ def zips():
 # Before torch 1.6 -------------------------------------------------------------
 
 
-def legacy(data, keys=b"\x80\x02](X\x01\x00\x00\x000e.", storages=struct.pack("<q", 4) + bytes(16), little=b"\x88"):
+STORAGE = struct.pack("<q", 4) + bytes(16)
+
+
+def legacy(data, keys=b"\x80\x02](X\x01\x00\x00\x000e.", storages=STORAGE, little=b"\x88"):
     system = b"\x80\x02}(" + text("protocol_version") + b"M\xe9\x03" + text("little_endian") + little + b"u."
     return MAGIC + b"\x80\x02M\xe9\x03." + system + data + keys + storages
 
@@ -187,9 +206,15 @@ def legacies():
     save("legacy_negative_count.pt", legacy(sound, storages=struct.pack("<q", -1) + bytes(16)))
     save("legacy_small_storage.pt", legacy(sound, storages=struct.pack("<q", 3) + bytes(12)))
     save("legacy_unknown_key.pt", legacy(sound, keys=b"\x80\x02](" + text("9") + b"e."))
-    save("legacy_key_twice.pt", legacy(sound, keys=b"\x80\x02](" + text("0") * 2 + b"e.", storages=(struct.pack("<q", 4) + bytes(16)) * 2))
+    save(
+        "legacy_key_twice.pt",
+        legacy(sound, keys=b"\x80\x02](" + text("0") * 2 + b"e.", storages=STORAGE * 2),
+    )
     save("legacy_key_is_a_number.pt", legacy(sound, keys=b"\x80\x02](K\x00e."))
-    save("legacy_two_kinds.pt", legacy(state_dict(w=tensor(), v=tensor(storage=persistent("0", "DoubleStorage")))))
+    save(
+        "legacy_two_kinds.pt",
+        legacy(state_dict(w=tensor(), v=tensor(storage=persistent("0", "DoubleStorage")))),
+    )
     save("legacy_big_endian.pt", legacy(sound, little=b"\x89"))
     save("legacy_no_system.pt", MAGIC + b"\x80\x02M\xe9\x03.\x80\x02N.")
     save("legacy_other_version.pt", MAGIC + b"\x80\x02M\xe8\x03.")
@@ -239,7 +264,9 @@ def safes():
         "deep_header": safetensors(b'{"w":' + b"[" * 100_000),
         "header_no_text": safetensors(b'{"\xff\xfe":0}'),
         "header_cut": safetensors({"w": entry()})[:30],
-        "key_twice": safetensors(b'{"w":' + json.dumps(entry()).encode() + b',"w":' + json.dumps(entry(0, 0, (0,))).encode() + b"}"),
+        "key_twice": safetensors(
+            b'{"w":' + json.dumps(entry()).encode() + b',"w":' + json.dumps(entry(0, 0, (0,))).encode() + b"}"
+        ),
     }.items():
         save(f"{name}.safetensors", data)
 

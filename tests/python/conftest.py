@@ -33,5 +33,12 @@ def _no_models_of_this_machine(
     empty = str(tmp_path_factory.getbasetemp() / "no-models")
     for name in ("XDG_DATA_HOME", "LOCALAPPDATA", "RILIEVO_MODELS", "HF_HOME", "TORCH_HOME", "U2NET_HOME"):
         monkeypatch.setenv(name, empty)
-    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "RILIEVO_OFFLINE"):
+    for name in (
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_TOKEN",
+        "HF_ENDPOINT",
+        "HF_HUB_OFFLINE",
+        "RILIEVO_OFFLINE",
+    ):
         monkeypatch.delenv(name, raising=False)

@@ -134,7 +134,7 @@ def test_the_references_route_says_what_it_ignores(client):
         ({"depth_input_images": ["#"]}, 422, "depth_input_images[0]"),
         ({"depth_input_images": [PHOTO_64], "options": {"clipdepth_far": 2}}, 422, "clipdepth_far"),
         ({"depth_input_images": [PHOTO_64], "options": {"model_type": "midas_v9"}}, 422, "midas_v9"),
-        ({"depth_input_images": [PHOTO_64], "options": []}, 200, ""),
+        ({"depth_input_images": [PHOTO_64], "options": None}, 200, ""),
         ({"depth_input_images": [PHOTO_64], "options": [1]}, 422, "options"),
     ],
 )

@@ -7,7 +7,6 @@ import importlib
 import sys
 
 import pytest
-
 from rilievo import _cuda
 
 MISSING = ImportError("libcublas.so.13: cannot open shared object file: No such file or directory")
@@ -18,7 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the loader work
 @pytest.fixture
 def opened(tmp_path, monkeypatch):
     """The libraries that are opened, of a package ``nvidia`` that has three of them."""
-    for name in ("cuda_runtime/lib/libcudart.so.13", "cublas/lib/libcublas.so.13", "cublas/lib/libcublasLt.so.13"):
+    for name in (
+        "cuda_runtime/lib/libcudart.so.13",
+        "cublas/lib/libcublas.so.13",
+        "cublas/lib/libcublasLt.so.13",
+    ):
         path = tmp_path / "nvidia" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

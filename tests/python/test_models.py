@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 import rilievo
 from rilievo import models
 from rilievo.cli import main

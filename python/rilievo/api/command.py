@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
-    parser.add_argument("--port", type=int, default=7870, help="port to listen on (default: 7870)")
+    parser.add_argument(
+        "--port", type=int, default=7870, help="port to listen on; 0: any free one (default: 7870)"
+    )
     parser.add_argument(
         "--api-auth",
         metavar="USER:PASSWORD",
@@ -82,8 +84,8 @@ def run(chosen: argparse.Namespace) -> int:
         models.look_in(chosen.models_dir)
     if chosen.workers < 1:
         raise ValueError(f"--workers is {chosen.workers}; it must be above 0")
-    if not 0 < chosen.port < 65536:
-        raise ValueError(f"--port is {chosen.port}; it must be from 1 to 65535")
+    if not 0 <= chosen.port < 65536:
+        raise ValueError(f"--port is {chosen.port}; it must be from 0 (any free one) to 65535")
     serve(
         Settings(
             host=chosen.host,

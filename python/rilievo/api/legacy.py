@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 import rilievo
-from rilievo.api import responses
+from rilievo.api import responses, schema
 from rilievo.api.errors import ApiError
 from rilievo.api.jobs import Job, Result
 from rilievo.api.requests import check_model
@@ -41,6 +41,7 @@ class Legacy:
     def add_to(self, router: Router) -> None:
         text = {"type": "string"}
         texts = {"type": "array", "items": text}
+        pictures = {"type": "array", "items": schema.picture(paths=False), "minItems": 1}
         router.add(
             "GET", "/depth/version", self.version, "The API version", _object(version=text), failed=failed
         )
@@ -66,8 +67,8 @@ class Legacy:
                         "schema": {
                             "type": "object",
                             "properties": {
-                                "depth_input_images": {**texts, "minItems": 1},
-                                "options": {"type": "object"},
+                                "depth_input_images": pictures,
+                                "options": schema.nullable({"type": "object"}),
                             },
                             "required": ["depth_input_images"],
                         }
@@ -107,7 +108,8 @@ class Legacy:
             )
 
     def _task(self, document: dict[str, object], job: Job, notes: list[str]) -> Task:
-        images, given = document.get("depth_input_images"), document.get("options") or {}
+        images, given = document.get("depth_input_images"), document.get("options")
+        given = {} if given is None else given
         if not isinstance(images, list) or not images:
             raise ApiError(
                 "invalid", "No images supplied: depth_input_images must be a list of pictures in base64"

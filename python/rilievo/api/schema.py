@@ -119,6 +119,7 @@ def picture(paths: bool) -> Schema:
     data: Schema = {
         "type": "string",
         "description": "a picture file in base64, with or without `data:image/...;base64,` before it",
+        "format": "byte",
         "minLength": 4,
     }
     if not paths:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import ipaddress
 import logging
 import socket
@@ -13,7 +15,6 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,7 +25,7 @@ from rilievo.api.service import Service
 
 log = logging.getLogger("rilievo.api")
 
-_LOCAL_NAMES = ["localhost", "127.0.0.1", "[::1]"]
+_LOCAL_NAMES = ["localhost", "127.0.0.1", "::1"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def application(settings: Settings) -> tuple[FastAPI, Service]:
         workers=settings.workers,
     )
     # The last one added is asked first.
-    app.add_middleware(_SameOrigin, allowed=frozenset(settings.origins))
+    names = frozenset([*_LOCAL_NAMES, settings.host]) if is_local(settings.host) else None
+    app.add_middleware(_Guard, origins=frozenset(settings.origins), names=names)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -81,41 +83,54 @@ def application(settings: Settings) -> tuple[FastAPI, Service]:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["Content-Disposition", "Location", "Retry-After"],
         )
-    if is_local(settings.host):
-        # A name that an attacker points at 127.0.0.1 is another name.
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*_LOCAL_NAMES, settings.host])
     return app, service
 
 
-class _SameOrigin:
+class _Guard:
     """Refuses what a browser sends on behalf of a page from elsewhere.
 
     CORS alone keeps such a page from reading answers, not from making the
-    server work.
+    server work. ``names`` are those this server goes by: a name that somebody
+    else points at this machine is another.
     """
 
-    def __init__(self, app: ASGIApp, allowed: frozenset[str]):
+    def __init__(self, app: ASGIApp, origins: frozenset[str], names: frozenset[str] | None):
         self.app = app
-        self.allowed = allowed
+        self.origins = origins
+        self.names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._welcome(dict(scope["headers"])):
-            refusal = JSONResponse(
-                {
-                    "detail": "this page is from another origin than the server; "
-                    "the operator can allow it with --cors-origin"
-                },
-                403,
-            )
-            await refusal(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+        reason = self._reason(scope) if scope["type"] == "http" else None
+        if reason is None:
+            await self.app(scope, receive, send)
+        else:
+            await JSONResponse({"detail": reason}, 403)(scope, receive, send)
 
-    def _welcome(self, headers: dict[bytes, bytes]) -> bool:
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        if not origin or origin in self.allowed or "*" in self.allowed:
-            return True
-        return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+    def _reason(self, scope: Scope) -> str | None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        if self.names is not None and _host_name(host) not in self.names:
+            return f"this server does not go by the name {host!r}; use localhost"
+        origin = headers.get(b"origin")
+        if origin is None or origin in self.origins or "*" in self.origins or _place(origin) == host:
+            return None
+        return (
+            f"this page is from {origin}, not from this server; the operator can allow it with --cors-origin"
+        )
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def _host_name(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 class _Server(uvicorn.Server):
@@ -133,12 +148,8 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Runs until interrupted; what computes then is cancelled, and nothing remains on disk."""
     app, service = application(settings)
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    log.info("rilievo %s: http://%s:%d/depth/v2", rilievo.__version__, shown, settings.port)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -146,7 +157,27 @@ def serve(settings: Settings) -> None:
         # Waiting requests, and some that only ask.
         limit_concurrency=settings.limits.max_queue + 256,
     )
+    listening = _listen(settings)
+    port = listening.getsockname()[1]
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    log.info("rilievo %s: http://%s:%d/depth/v2", rilievo.__version__, shown, port)
     try:
-        _Server(config, service).run()
+        # An interrupt has been answered by a graceful end when it arrives here.
+        with contextlib.suppress(KeyboardInterrupt):
+            _Server(config, service).run(sockets=[listening])
     finally:
         service.close()
+        listening.close()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ValueError(f"port {settings.port} is taken; choose another with --port") from None
+        raise ValueError(
+            f"cannot listen on {settings.host}, port {settings.port} ({error.strerror}); "
+            "choose another with --host and --port"
+        ) from None
