@@ -29,6 +29,7 @@ fn dense_prediction_transformers() {
     ] {
         let config = Config {
             hidden: 32,
+            grid: 4,
             ..tiny::config(backbone)
         };
         let network = Dpt::load(&pseudo::checkpoint(name), &config, &Device::Cpu, DType::F32);
@@ -62,7 +63,7 @@ fn zoedepth_networks() {
         ("transformers_zoedepth_nk", Variant::Nk),
     ] {
         let (_, mut config) = tiny_zoedepth(variant);
-        config.core.hidden = 32;
+        (config.core.hidden, config.core.grid) = (32, 4);
         // Widths that the library does not let anybody choose.
         (config.seed_hidden, config.projector_hidden) = (256, 128);
         if variant == Variant::Nk {
