@@ -21,7 +21,7 @@ help: ## list the targets
 run: $(VENV)/.installed ## build, then turn a photo into depth, heat map, normal map, stereo and mesh (PHOTO=... OUT=...)
 	@$(BIN)/rilievo run "$(PHOTO)" -o "$(OUT)" --combine --output-depth-both --heatmap --normalmap --stereo --mesh
 
-test: lint test-rust test-python ## everything: lint, cargo tests, pytest
+test: lint test-rust test-python test-hosts ## everything: lint, cargo tests, pytest, the WebUI extension and its panel
 
 test-rust: ## the Rust tests
 	cargo test --release
@@ -30,11 +30,15 @@ test-python: $(VENV)/.installed $(VENV)/.tools $(VENV)/webui/.installed ## the P
 	$(PY) -m pytest
 	$(VENV)/webui/$(notdir $(BIN))/python -m pytest tests/python/test_api.py
 
+test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel in Chromium under Gradio 3 and 4
+	for version in 3 4; do .build/gradio-$$version/$(notdir $(BIN))/python -W ignore -m pytest -p no:cacheprovider tests/hosts || exit 1; done
+	$(PY) -m pytest tests/browser
+
 lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
-	$(BIN)/ruff check python tests benches models
-	$(BIN)/ruff format --check python tests benches models
+	$(BIN)/ruff check python tests benches models scripts install.py
+	$(BIN)/ruff format --check python tests benches models scripts install.py
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)
@@ -56,7 +60,7 @@ $(VENV)/.maturin: $(PY)
 
 $(VENV)/.tools: $(PY) pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check 'pytest>=8' 'ruff>=0.8' 'mypy>=1.11' types-tqdm \
-	    'fastapi>=0.94' 'uvicorn>=0.20' 'python-multipart>=0.0.6' 'httpx>=0.24' 'schemathesis>=4'
+	    'fastapi>=0.94' 'uvicorn>=0.20' 'python-multipart>=0.0.6' 'httpx>=0.24' 'schemathesis>=4' 'playwright>=1.49'
 	@touch $@
 
 # The HTTP packages that AUTOMATIC1111's WebUI 1.10 pins: pydantic 1 and the FastAPI of its time.
@@ -67,6 +71,20 @@ $(VENV)/webui/.installed: $(VENV)/.installed
 	    python-multipart 'pytest>=8' numpy Pillow tqdm
 	$(VENV)/webui/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps \
 	    $(VENV)/wheel/*.whl
+	@touch $@
+
+# The versions of Gradio that the hosts bring, each in an environment of its own.
+.PHONY: .build/gradio
+.SECONDARY:
+.build/gradio: .build/gradio-3/.installed .build/gradio-4/.installed
+
+.build/gradio-%/.packages: tests/browser/gradio-%.txt
+	$(PYTHON) -m venv .build/gradio-$*
+	.build/gradio-$*/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.build/gradio-%/.installed: .build/gradio-%/.packages $(VENV)/.installed
+	.build/gradio-$*/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(VENV)/wheel/*.whl
 	@touch $@
 
 # The very wheel that users get, not an editable install.

@@ -16,7 +16,15 @@ except ImportError as _error:
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
-from rilievo.functions import heat_map, normal_map, point_cloud, simple_mesh, stereo_eyes, stereo_images
+from rilievo.functions import (
+    depth_mask,
+    heat_map,
+    normal_map,
+    point_cloud,
+    simple_mesh,
+    stereo_eyes,
+    stereo_images,
+)
 from rilievo.options import Options
 from rilievo.outputs import Output
 from rilievo.pipeline import (
@@ -38,6 +46,7 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "depth_mask",
     "devices",
     "estimate_depth",
     "generate",

@@ -19,33 +19,9 @@ from typing import Any, NoReturn
 
 import rilievo
 from rilievo.api import command
+from rilievo.folders import pictures_in
 from rilievo.options import DEFAULTS, Options, Row, rows
 
-EXTENSIONS = frozenset(
-    [
-        "png",
-        "jpg",
-        "jpeg",
-        "jfif",
-        "webp",
-        "tif",
-        "tiff",
-        "bmp",
-        "gif",
-        "ppm",
-        "pgm",
-        "pbm",
-        "pnm",
-        "qoi",
-        "tga",
-        "exr",
-        "hdr",
-        "heic",
-        "heif",
-        "avif",
-        "jp2",
-    ]
-)
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
 _BAR_FORMAT = "{desc} |{bar:24}| {percentage:3.0f}%"
 
@@ -98,6 +74,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     run.add_argument("-q", "--quiet", action="store_true", help="no progress, only the paths")
     _add_options(run)
+
+    panel = commands.add_parser(
+        "ui",
+        help="the panel in a browser (needs the extra: pip install 'rilievo[ui]')",
+        description="Serve the panel, for a browser on this machine.",
+    )
+    panel.add_argument(
+        "-o", "--output", default="outputs", metavar="DIR", help="where results go (default: outputs)"
+    )
+    panel.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="default: this machine only")
+    panel.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
+    panel.add_argument("--models-dir", metavar="DIR", help="look for models here first")
+    panel.add_argument("--browser", action="store_true", help="open the browser")
+    panel.set_defaults(command=_ui)
 
     devices = commands.add_parser(
         "devices",
@@ -256,7 +246,7 @@ def _inputs(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]
     failures: list[tuple[str, str]] = []
     for pattern in patterns:
         if os.path.isdir(pattern):
-            found = sorted(path for path in Path(pattern).iterdir() if _is_picture(path))
+            found = pictures_in(pattern)
             if not found:
                 failures.append((pattern, "there is no picture in this folder"))
             paths += found
@@ -270,10 +260,6 @@ def _inputs(patterns: Sequence[str]) -> tuple[list[Path], list[tuple[str, str]]]
                 )
             paths += found
     return list(dict.fromkeys(paths)), failures
-
-
-def _is_picture(path: Path) -> bool:
-    return path.is_file() and not path.name.startswith(".") and path.suffix[1:].lower() in EXTENSIONS
 
 
 def _from_folder(path: Path, patterns: Sequence[str]) -> bool:
@@ -381,6 +367,14 @@ def _sentence(path: str, reason: str) -> str:
     return reason if path in reason else f"{path}: {reason}"
 
 
+def _ui(chosen: argparse.Namespace) -> int:
+    from rilievo.hosts import standalone
+
+    _use_folder(chosen)
+    standalone.ui(host=chosen.host, port=chosen.port, output=chosen.output, open_browser=chosen.browser)
+    return 0
+
+
 def _models_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models-dir", metavar="DIR", default=argparse.SUPPRESS, help="look for models here first"
@@ -445,7 +439,9 @@ def _verify(chosen: argparse.Namespace) -> int:
     for name in chosen.name:
         found = rilievo.models.verify(name)
         note = (
-            f"{name}: checksum right" if found else f"{name}: there, but no checksum is known to compare with"
+            f"{name}: checksum right"
+            if found
+            else f"{name}: whole and fitting; no checksum is known to compare with"
         )
         _say(chosen, {"model": name, "sha256": found}, note)
     return 0

@@ -142,6 +142,34 @@ def simple_mesh(
     )
 
 
+def depth_mask(
+    depth: DepthMap | ImageLike,
+    *,
+    far: float = 0.5,
+    near: float = 1.0,
+    feather: float = 0.05,
+    invert: bool = False,
+) -> Any:
+    """A mask of a range of depth, uint8 ``[H, W]``: 255 inside, 0 outside.
+
+    ``far`` and ``near`` are nearness, 0 the farthest point and 1 the nearest;
+    outside of them the mask fades to 0 over ``feather``. ``invert`` selects
+    everything but the range.
+
+    Raises :class:`ValueError` unless ``0 <= far <= near <= 1`` and ``feather >= 0``.
+    """
+    if not 0 <= far <= near <= 1:
+        raise ValueError(f"far is {far:g} and near {near:g}; they must be 0 to 1, and far not above near")
+    if not feather >= 0:
+        raise ValueError(f"feather is {feather:g}; it must not be below 0")
+    if not isinstance(depth, DepthMap):
+        depth = DepthMap.from_image(depth)
+    nearness = depth.nearness()
+    beyond = np.maximum(far - nearness, nearness - near)
+    inside = np.clip(1.0 - beyond / feather, 0.0, 1.0) if feather > 0 else (beyond <= 0).astype(np.float32)
+    return np.rint((1.0 - inside if invert else inside) * 255.0).astype(np.uint8)
+
+
 def point_cloud(
     depth: DepthMap,
     image: ImageLike | None = None,

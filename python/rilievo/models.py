@@ -56,6 +56,8 @@ def look_in(folder: os.PathLike[str] | str) -> None:
 def table() -> list[dict[str, Any]]:
     """Every network: the catalog's row, and whether and where it is installed."""
     found: list[dict[str, Any]] = _native.models(folders())
+    for row in found:
+        row["path"] = _text(row["path"])
     return found
 
 
@@ -73,7 +75,7 @@ def choice(options: Options | None = None) -> Choice:
         id_ = _native.identify(path) if automatic else _native.find_model(wanted)
         return Choice(id_, path, f"model: {id_}, from {path}")
     id_, file = _native.resolve_model(wanted, folders())
-    return Choice(id_, file, _line(id_, automatic))
+    return Choice(id_, _text(file), _line(id_, automatic))
 
 
 def download(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str:
@@ -90,7 +92,8 @@ def download(name: str, *, progress: Progress = None, cancel: Cancel | None = No
 def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str | None:
     """The SHA-256 of a network's file if it is the known one, ``None`` if none is known.
 
-    Raises :class:`rilievo.RilievoError` when it is another.
+    Without a known one the file is opened and its tensors compared with the
+    network's. Raises :class:`rilievo.RilievoError` when either does not fit.
     """
     found: str | None = _native.verify_model(name, folders(), progress, cancel)
     return found
@@ -111,6 +114,10 @@ def adopt(
     path = os.path.expanduser(os.fspath(file))
     id_, target = _native.import_model(name, folders(), path, progress, cancel)
     return id_, os.fspath(target)
+
+
+def _text(path: os.PathLike[str] | str | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _line(id_: str, automatic: bool) -> str:

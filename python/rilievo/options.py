@@ -31,7 +31,9 @@ class Row:
     ``type`` is flag, whole, number, text, choice, several or path: a file of
     the machine rilievo runs on, which a surface that serves strangers does not
     offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
-    legal unless ``check`` says otherwise.
+    legal unless ``check`` says otherwise. ``shown_if`` names the flag without
+    which the option does nothing (``!flag``: with which), so that panels can
+    hide it.
     """
 
     type: str
@@ -43,6 +45,7 @@ class Row:
     high: float | None = None
     step: float | None = None
     alias: str | None = None
+    shown_if: str | None = None
     check: Limit | None = None
 
 
@@ -137,6 +140,7 @@ class Options:
         step=64,
         check=_side,
         help="network input width in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     net_height: int | None = _row(
         None,
@@ -148,6 +152,7 @@ class Options:
         step=64,
         check=_side,
         help="network input height in pixels; default: the model's own",
+        shown_if="!net_size_match",
     )
     tiling_mode: bool = _row(
         False,
@@ -173,6 +178,7 @@ class Options:
         "Invert (black = near, white = far)",
         alias="--invert",
         help="invert the written depth map; nothing else sees it",
+        shown_if="do_output_depth",
     )
     output_depth_combine: bool = _row(
         False,
@@ -181,6 +187,7 @@ class Options:
         "Combine input and depth into one picture",
         alias="--combine",
         help="write picture and depth as one 8-bit picture instead of the depth map alone",
+        shown_if="do_output_depth",
     )
     output_depth_combine_axis: str = _row(
         "Horizontal",
@@ -189,6 +196,7 @@ class Options:
         "Combine axis",
         choices=("Vertical", "Horizontal"),
         help="depth below the picture, or to its right",
+        shown_if="output_depth_combine",
     )
     output_depth_both: bool = _row(
         False,
@@ -196,6 +204,7 @@ class Options:
         "depth",
         "Keep the depth map beside the combined picture",
         help="with --combine: write the 16-bit depth map too",
+        shown_if="output_depth_combine",
     )
     do_output_depth_prediction: bool = _row(
         False,
@@ -214,9 +223,19 @@ class Options:
         "Clip mode",
         choices=("Range", "Outliers"),
         help="Range: cut at fractions of the range; Outliers: at fractions of the pixels",
+        shown_if="clipdepth",
     )
     clipdepth_far: float = _row(
-        0.0, "number", "depth", "Far clip", low=0, high=1, step=0.001, check=_unit, help="lower bound, 0 to 1"
+        0.0,
+        "number",
+        "depth",
+        "Far clip",
+        low=0,
+        high=1,
+        step=0.001,
+        check=_unit,
+        help="lower bound, 0 to 1",
+        shown_if="clipdepth",
     )
     clipdepth_near: float = _row(
         1.0,
@@ -228,6 +247,7 @@ class Options:
         step=0.001,
         check=_unit,
         help="upper bound, 0 to 1",
+        shown_if="clipdepth",
     )
 
     gen_stereo: bool = _row(
@@ -245,6 +265,7 @@ class Options:
         "Output",
         choices=STEREO_MODES,
         help="layouts to write, separated by commas",
+        shown_if="gen_stereo",
     )
     stereo_divergence: float = _row(
         2.5,
@@ -255,6 +276,7 @@ class Options:
         high=15.005,
         step=0.01,
         help="largest shift between the eyes in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_separation: float = _row(
         0.0,
@@ -265,6 +287,7 @@ class Options:
         high=5,
         step=0.01,
         help="constant shift in percent of the width",
+        shown_if="gen_stereo",
     )
     stereo_fill_algo: str = _row(
         "polylines_sharp",
@@ -273,6 +296,7 @@ class Options:
         "Gap fill technique",
         choices=STEREO_FILLS,
         help="how areas only one eye sees are filled",
+        shown_if="gen_stereo",
     )
     stereo_offset_exponent: float = _row(
         1.0,
@@ -284,6 +308,7 @@ class Options:
         step=1,
         check=_positive,
         help="shift = nearness to this power",
+        shown_if="gen_stereo",
     )
     stereo_balance: float = _row(
         0.0,
@@ -295,6 +320,7 @@ class Options:
         step=0.05,
         check=_balance,
         help="-1: only the right eye moves; 1: only the left one",
+        shown_if="gen_stereo",
     )
 
     stereo_convergence: float = _row(
@@ -307,13 +333,19 @@ class Options:
         step=0.01,
         check=_unit,
         help="which nearness lies in the plane of the screen: 0 the farthest point, 1 the nearest",
+        shown_if="gen_stereo",
     )
 
     gen_normalmap: bool = _row(
         False, "flag", "normal", "Generate NormalMap", alias="--normalmap", help="write a normal map"
     )
     normalmap_pre_blur: bool = _row(
-        False, "flag", "normal", "Smooth before calculating normals", help="Gaussian blur of the depth first"
+        False,
+        "flag",
+        "normal",
+        "Smooth before calculating normals",
+        help="Gaussian blur of the depth first",
+        shown_if="gen_normalmap",
     )
     normalmap_pre_blur_kernel: int = _row(
         3,
@@ -325,9 +357,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_pre_blur",
     )
     normalmap_sobel: bool = _row(
-        True, "flag", "normal", "Sobel gradient", help="Sobel instead of plain central differences"
+        True,
+        "flag",
+        "normal",
+        "Sobel gradient",
+        help="Sobel instead of plain central differences",
+        shown_if="gen_normalmap",
     )
     normalmap_sobel_kernel: int = _row(
         3,
@@ -339,9 +377,15 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size of the Sobel gradient",
+        shown_if="normalmap_sobel",
     )
     normalmap_post_blur: bool = _row(
-        False, "flag", "normal", "Smooth after calculating normals", help="Gaussian blur of the normals"
+        False,
+        "flag",
+        "normal",
+        "Smooth after calculating normals",
+        help="Gaussian blur of the normals",
+        shown_if="gen_normalmap",
     )
     normalmap_post_blur_kernel: int = _row(
         3,
@@ -353,8 +397,11 @@ class Options:
         step=2,
         check=_odd_kernel,
         help="kernel size (and sigma) of that blur",
+        shown_if="normalmap_post_blur",
     )
-    normalmap_invert: bool = _row(False, "flag", "normal", "Invert normals", help="invert before calculating")
+    normalmap_invert: bool = _row(
+        False, "flag", "normal", "Invert normals", help="invert before calculating", shown_if="gen_normalmap"
+    )
 
     gen_heatmap: bool = _row(
         False, "flag", "heatmap", "Generate HeatMap", alias="--heatmap", help="write a coloured depth map"
@@ -369,10 +416,20 @@ class Options:
         help="write a 3D mesh of the picture",
     )
     simple_mesh_occlude: bool = _row(
-        True, "flag", "mesh", "Remove occluded edges", help="leave out triangles that span a depth edge"
+        True,
+        "flag",
+        "mesh",
+        "Remove occluded edges",
+        help="leave out triangles that span a depth edge",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_spherical: bool = _row(
-        False, "flag", "mesh", "Equirectangular projection", help="for 360 degree panoramas"
+        False,
+        "flag",
+        "mesh",
+        "Equirectangular projection",
+        help="for 360 degree panoramas",
+        shown_if="gen_simple_mesh",
     )
     simple_mesh_fov: float = _row(
         55.0,
@@ -384,6 +441,7 @@ class Options:
         step=1,
         check=_fov,
         help="of the camera that took the picture, in degrees",
+        shown_if="gen_simple_mesh",
     )
     mesh_maxsize: int = _row(
         2048,
@@ -395,6 +453,7 @@ class Options:
         step=64,
         check=_side,
         help="larger pictures are meshed at this size",
+        shown_if="gen_simple_mesh",
     )
     mesh_format: str = _row(
         "glb",
@@ -403,6 +462,7 @@ class Options:
         "Mesh format",
         choices=("glb", "obj", "ply"),
         help="glb: textured and upright; obj: vertex colours as the reference; ply: binary",
+        shown_if="gen_simple_mesh",
     )
 
     def __post_init__(self) -> None:

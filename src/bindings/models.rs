@@ -72,7 +72,8 @@ fn download_model(
     watched(py, progress, cancel, |monitor| store.download(entry, monitor))
 }
 
-/// Holds a network's file against its known checksum; `None` if none is known.
+/// Holds a network's file against its known checksum; `None` if none is known, and then against
+/// the network.
 #[pyfunction]
 #[pyo3(signature = (name, folders, progress = None, cancel = None))]
 fn verify_model(
@@ -84,7 +85,13 @@ fn verify_model(
 ) -> PyResult<Option<String>> {
     let entry = catalog::find(name)?;
     let store = store(folders);
-    watched(py, progress, cancel, |monitor| store.verify(entry, monitor))
+    watched(py, progress, cancel, |monitor| {
+        let found = store.verify(entry, monitor)?;
+        if let (None, Some(file)) = (&found, store.locate(entry)) {
+            networks::check(entry, &file)?;
+        }
+        Ok(found)
+    })
 }
 
 /// Copies a checkpoint into the first folder; returns the network's id and where it lies then.
@@ -103,7 +110,7 @@ fn import_model(
     let store = store(folders);
     watched(py, progress, cancel, |monitor| {
         let entry = match named {
-            Some(entry) => entry,
+            Some(entry) => networks::check(entry, &file).map(|()| entry)?,
             None => networks::identify(&file)?,
         };
         Ok((entry.id.as_str(), store.import(entry, &file, monitor)?))

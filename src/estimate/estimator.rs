@@ -56,7 +56,7 @@ impl Estimator {
         let file = file.map(Path::to_owned);
         let load =
             move |device: &Device, dtype| networks::load(entry, file.as_deref(), device, dtype, tiling);
-        let runner = Runner::new(Box::new(load), device.open()?, precision)?;
+        let runner = Runner::new(Box::new(load), device.open()?, precision, entry.half)?;
         Ok(Self {
             entry,
             runner,

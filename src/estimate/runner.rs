@@ -98,13 +98,18 @@ struct Traits {
 }
 
 impl Runner {
-    /// Loads a network on `device`, or wherever it fits.
-    pub fn new(load: Box<Load>, device: Device, precision: Precision) -> Result<Self> {
+    /// Loads a network on `device`, or wherever it fits. `half`: whether half
+    /// precision is fine enough for it.
+    pub fn new(load: Box<Load>, device: Device, precision: Precision, half: bool) -> Result<Self> {
+        let precision = match precision {
+            Precision::Auto if !half => Precision::F32,
+            chosen => chosen,
+        };
         let way = Way {
             dtype: precision.on(&device)?,
             most: usize::MAX,
             may_leave: !device.is_cpu(),
-            may_halve: true,
+            may_halve: half,
             steps: 0,
             device,
         };
@@ -476,7 +481,7 @@ mod tests {
     #[test]
     fn a_full_machine_is_an_error() {
         let load = |_: &Device, _: DType| -> Result<Box<dyn DepthNetwork>> { Err(full()) };
-        let Err(error) = Runner::new(Box::new(load), Device::Cpu, Precision::Auto) else {
+        let Err(error) = Runner::new(Box::new(load), Device::Cpu, Precision::Auto, true) else {
             panic!("there is no room");
         };
         assert!(matches!(error, Error::OutOfMemory(_)), "{error:?}");

@@ -247,6 +247,20 @@ pub fn identify(file: &Path) -> Result<&'static Entry> {
     }
 }
 
+/// Holds a file against the network of `entry`: a checkpoint that is whole and has tensors like
+/// that network's, which are not read.
+///
+/// # Errors
+/// [`Error::Checkpoint`] saying what it looks like instead; what
+/// [`Checkpoint::open`] says of a damaged file.
+pub fn check(entry: &Entry, file: &Path) -> Result<()> {
+    let checkpoint = Checkpoint::open(file)?;
+    match fitting(&checkpoint).iter().any(|found| found.id == entry.id) {
+        true => Ok(()),
+        false => Err(misfit(entry, file, &checkpoint, "its tensors are others")),
+    }
+}
+
 /// The entries whose network has tensors like these.
 fn fitting(checkpoint: &Checkpoint) -> Vec<&'static Entry> {
     catalog::entries()

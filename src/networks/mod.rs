@@ -22,7 +22,7 @@ pub mod zoedepth;
 
 use candle_core::Tensor;
 
-pub use self::load::{Inpainting, identify, load, load_background, load_inpainting, load_merge};
+pub use self::load::{Inpainting, check, identify, load, load_background, load_inpainting, load_merge};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Monitor, Result};
 

@@ -68,11 +68,18 @@ pub struct Entry {
     /// Whether its prediction is refined with the picture by default.
     #[serde(default)]
     pub refine: bool,
+    /// Whether half precision is fine enough for it: where not, automatic precision is single.
+    #[serde(default = "yes")]
+    pub half: bool,
     /// The subfolder of a WebUI's `models` folder that the reference keeps it in.
     pub folder: Option<String>,
     /// Checkpoints that hold it; none for an embedded network.
     #[serde(default)]
     pub files: Vec<File>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One checkpoint file of an [`Entry`].

@@ -93,6 +93,34 @@ def test_so_does_what_torch_and_rembg_have(tmp_path, monkeypatch):
     assert models.choice(rilievo.Options(model_type="midas_v21")).path == str(file)
 
 
+def test_json_tells_where_a_file_lies(tmp_path, capsys):
+    file = put(tmp_path / FILE)
+    folder = ["--models-dir", str(tmp_path), "--json"]
+    assert main(["models", "where", SMALL, *folder]) == 0
+    assert json.loads(capsys.readouterr().out) == {"model": SMALL, "path": str(file)}
+    assert main(["models", *folder]) == 0
+    rows = {row["id"]: row["path"] for row in json.loads(capsys.readouterr().out)}
+    assert rows[SMALL] == str(file)
+    assert rows["pocket"] is None
+
+
+def test_what_is_no_checkpoint_is_neither_adopted_nor_called_whole(tmp_path, capsys):
+    file, folder = put(tmp_path / "somewhere.pth"), tmp_path / "models"
+    assert main(["models", "import", SMALL, str(file), "--models-dir", str(folder)]) == 2
+    assert "somewhere.pth" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []
+    put(folder / FILE)
+    assert main(["models", "verify", SMALL, "--models-dir", str(folder)]) == 2
+    assert FILE in capsys.readouterr().err
+
+
+def test_a_file_of_another_network_is_refused_by_what_it_looks_like(tmp_path, capsys):
+    other = Path(__file__).parents[1] / "golden" / "weights" / "flat.pth"
+    for arguments in ([SMALL, str(other)], [str(other)]):
+        assert main(["models", "import", *arguments, "--models-dir", str(tmp_path / "m")]) == 2
+        assert "flat.pth" in capsys.readouterr().err
+
+
 def test_a_missing_network_is_a_sentence(capsys):
     assert main(["models", "where", SMALL]) == 2
     error = capsys.readouterr().err

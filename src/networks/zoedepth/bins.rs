@@ -86,8 +86,10 @@ impl Seed {
         }
         let widths = (y.relu()? + EPS)?;
         let widths = widths.broadcast_div(&widths.sum_keepdim(1)?)?;
+        // Stock sums run along the last axis, and on a GPU along no other.
+        let ends = widths.transpose(1, 3)?.contiguous()?.cumsum(3)?.transpose(1, 3)?;
         // A bin's centre is the end of the bin less half of its width.
-        Ok((widths.cumsum(1)? - (widths * 0.5)?)?)
+        Ok((ends - (widths * 0.5)?)?)
     }
 }
 

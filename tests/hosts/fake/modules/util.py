@@ -1,0 +1,4 @@
+"""``modules.util``."""
+
+opened = []
+open_folder = opened.append
