@@ -65,7 +65,7 @@ def option(name: str, row: Row) -> Schema:
         if row.choices:
             schema["enum"] = list(row.choices)
     if name == "model_type":
-        text += ". Known: " + ", ".join(entry["id"] for entry in models.table())
+        text += ". Known: " + ", ".join(entry["id"] for entry in models.depth_networks())
     default = DEFAULTS[name]
     if default is None:
         schema = nullable(schema)

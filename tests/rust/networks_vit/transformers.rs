@@ -68,6 +68,7 @@ fn zoedepth_networks() {
         (config.seed_hidden, config.projector_hidden) = (256, 128);
         if variant == Variant::Nk {
             config.embedding = 128;
+            config.attractors = [16; 4];
             (config.seed_hidden, config.projector_hidden) = (64, 64);
         }
         let network = ZoeDepth::load(&pseudo::checkpoint(name), &config, &Device::Cpu, DType::F32);
