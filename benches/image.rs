@@ -89,7 +89,7 @@ fn depth(c: &mut Criterion) {
             pre_blur: Some(31),
             sobel: Some(31),
             post_blur: Some(31),
-            invert: false,
+            ..Default::default()
         };
         b.iter(|| normal_map(black_box(depth.view()), options))
     });

@@ -2,7 +2,9 @@
 
 Prints a Markdown table. All contenders do the same work to the same result and
 take turns in one run, two threads each where they have threads; a ratio is the
-median of the peer's times over the median of rilievo's.
+median of the peer's times over the median of rilievo's. For busy machines there
+are also the fastest rounds (in brackets) and the ratio of the processor time of
+all threads, which the load of others hardly touches.
 
     pip install opencv-python-headless matplotlib
     python benches/peers/normals.py [--rounds 15] [--threads 2]
@@ -131,25 +133,41 @@ def contests(width, height, folder):
 
 
 def timed(work):
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return (time.perf_counter() - start, time.process_time() - start_cpu), result
 
 
 def main():
     print(
         f"{arguments.threads} threads, {arguments.rounds} rounds, OpenCV {cv2.__version__}, numpy {np.__version__}\n"
     )
-    print("| work | size | rilievo, ms | peer, ms | peer | ratio |")
-    print("|---|---|---|---|---|---|")
+    if hasattr(os, "getloadavg"):
+        print(f"load average {os.getloadavg()[0]:.1f}\n")
+    fastest: dict[tuple[str, int], float] = {}
+    print("| work | size | rilievo, ms (fastest) | peer, ms (fastest) | peer | ratio | processor time |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for width, height in ((1920, 1080), (3840, 2160)):
             for name, peer, ours, theirs, same in contests(width, height, Path(folder)):
                 if not same(timed(ours)[1], timed(theirs)[1]):
                     sys.exit(f"{name}: the results differ")
                 pairs = [(timed(ours)[0], timed(theirs)[0]) for _ in range(arguments.rounds)]
-                a, b = (statistics.median(times) * 1e3 for times in zip(*pairs))
-                print(f"| {name} | {width}x{height} | {a:.1f} | {b:.1f} | {peer} | {b / a:.1f} |", flush=True)
+                a, b = (statistics.median(wall for wall, _ in times) * 1e3 for times in zip(*pairs))
+                (fast_a, cpu_a), (fast_b, cpu_b) = (
+                    (min(wall for wall, _ in times) * 1e3, min(cpu for _, cpu in times))
+                    for times in zip(*pairs)
+                )
+                fastest[name, width] = fast_a
+                print(
+                    f"| {name} | {width}x{height} | {a:.1f} ({fast_a:.1f}) | {b:.1f} ({fast_b:.1f}) | {peer} "
+                    f"| {b / a:.1f} ({fast_b / fast_a:.1f}) | {cpu_b / cpu_a:.1f} |",
+                    flush=True,
+                )
+    print()
+    for (name, width), time_large in fastest.items():
+        if width == 3840:
+            print(f"{name}: 3840x2160 takes {time_large / fastest[name, 1920]:.2f}x of 1920x1080")
 
 
 main()

@@ -17,10 +17,13 @@ from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
 from rilievo.functions import (
+    camera_normal_map,
     depth_mask,
     heat_map,
     normal_map,
     point_cloud,
+    read_mesh,
+    save_depth,
     simple_mesh,
     stereo_eyes,
     stereo_images,
@@ -46,6 +49,7 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "camera_normal_map",
     "depth_mask",
     "devices",
     "estimate_depth",
@@ -55,6 +59,8 @@ __all__ = [
     "models",
     "normal_map",
     "point_cloud",
+    "read_mesh",
+    "save_depth",
     "simple_mesh",
     "stereo_eyes",
     "stereo_images",

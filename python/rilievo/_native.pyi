@@ -336,8 +336,11 @@ def normal_map(
     sobel: int | None = 3,
     post_blur: int | None = None,
     invert: bool = False,
+    green: str = "opengl",
 ) -> NDArray[np.uint8]:
     """The reference's normal map, RGB ``[H, W, 3]``: red right, green up, blue towards the viewer.
+
+    ``green`` is ``"directx"`` for green downwards.
 
     ``pre_blur`` and ``post_blur`` are sizes and sigmas of Gaussian blurs of the depth and of the normals, ``sobel``
     the size of the gradient's kernel, ``None`` for central differences. Sizes are odd, 1 to 31; the gain of large
@@ -345,16 +348,18 @@ def normal_map(
     """
 
 def camera_normal_map(
-    depth: NDArray[np.float32],
+    depth: _Depth,
     *,
     kind: _Kind = "metric",
     fov: float = 55.0,
-    green: Literal["up", "down"] = "up",
+    intrinsics: tuple[float, float, float, float] | None = None,
+    green: str = "opengl",
 ) -> NDArray[np.uint8]:
     """Camera-space normals of the surface in space, RGB ``[H, W, 3]``, true to its angles.
 
-    ``fov`` is the horizontal field of view in degrees; ``green`` up is OpenGL's, down DirectX's. A map that is not
-    metric is scaled as for meshes (:func:`mesh_depth`).
+    ``fov`` is the horizontal field of view in degrees, ``intrinsics`` (fx, fy, cx, cy in pixels) takes its place;
+    ``green`` grows upwards for OpenGL, downwards for DirectX. A map that is not metric is scaled as for meshes
+    (:func:`mesh_depth`).
     """
 
 def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:

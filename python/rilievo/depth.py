@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
@@ -49,6 +49,27 @@ class DepthMap:
         raw = pictures.load_depth(image)
         width, height = size or (raw.shape[1], raw.shape[0])
         return cls(_native.custom_depth(np.ascontiguousarray(raw), width, height), "inverse")
+
+    @classmethod
+    def from_numbers(cls, numbers: pictures.ImageLike, kind: str, *, scale: float = 1.0) -> DepthMap:
+        """Numbers that mean ``kind``: a file (EXR, TIFF, 16-bit PNG, NPY), a PIL image or an array.
+
+        They are multiplied by ``scale``: 0.001 makes metres of a PNG in
+        millimetres. Where a ``metric`` map is 0 or below, nothing was
+        measured; it is NaN there, and so is no part of meshes and clouds.
+        """
+        values = np.asarray(pictures.load_depth(numbers), np.float32) * np.float32(scale)
+        if kind == "metric":
+            values[~(np.isfinite(values) & (values > 0))] = np.nan
+        return cls(values, cast("Kind", kind))
+
+    def filled(self) -> DepthMap:
+        """The map itself if all is finite; else a copy that is as far as can be where it is not."""
+        known = np.isfinite(self.values)
+        if known.all() or not known.any():
+            return self
+        farthest = self.values[known].min() if self.kind == "inverse" else self.values[known].max()
+        return DepthMap(np.where(known, self.values, farthest), self.kind)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +23,37 @@ def normal_map(
     sobel: int | None = 3,
     post_blur: int | None = None,
     invert: bool = False,
+    green: str = "opengl",
 ) -> Any:
     """A normal map, uint8 ``[H, W, 3]``, as the reference makes it.
 
     ``pre_blur`` and ``post_blur`` are kernel sizes (and sigmas) of Gaussian
     blurs of the depth and of the normals, ``sobel`` the kernel size of the
-    gradient, ``None`` for central differences; all odd, 1 to 31.
+    gradient, ``None`` for central differences; all odd, 1 to 31. ``green``
+    grows upwards (``"opengl"``) or downwards (``"directx"``).
     """
     return _native.normal_map(
-        _u16(depth_u16), pre_blur=pre_blur, sobel=sobel, post_blur=post_blur, invert=invert
+        _u16(depth_u16), pre_blur=pre_blur, sobel=sobel, post_blur=post_blur, invert=invert, green=green
+    )
+
+
+def camera_normal_map(
+    depth: DepthMap | ImageLike,
+    *,
+    fov: float = 55.0,
+    intrinsics: tuple[float, float, float, float] | None = None,
+    green: str = "opengl",
+) -> Any:
+    """A normal map of the surface in space, uint8 ``[H, W, 3]``, true to its angles.
+
+    The camera has the horizontal field of view ``fov`` in degrees, or is
+    ``intrinsics`` (fx, fy, cx, cy in pixels). ``green`` grows upwards
+    (``"opengl"``: Blender, Unity) or downwards (``"directx"``: Unreal).
+    """
+    if not isinstance(depth, DepthMap):
+        depth = DepthMap.from_image(depth)
+    return _native.camera_normal_map(
+        depth.values, kind=depth.kind, fov=fov, intrinsics=intrinsics, green=green
     )
 
 
@@ -50,20 +73,23 @@ def stereo_images(
     offset_exponent: float = 1.0,
     fill: str = "polylines_sharp",
     convergence: float = 0.0,
+    alpha: bool = False,
     progress: Progress = None,
     cancel: Cancel | None = None,
 ) -> dict[str, Any]:
-    """Stereo pictures by mode name, uint8 ``[H', W', 3]``.
+    """Stereo pictures by mode name, uint8 ``[H', W', 3]``, or 4 with ``alpha``.
 
     ``divergence`` and ``separation`` are percent of the picture's width,
     ``balance`` goes from -1 (only the right eye moves) to 1 (only the left).
     ``convergence`` is the nearness that lies in the plane of the screen.
-    ``rilievo.options.STEREO_MODES`` and ``STEREO_FILLS`` list what there is.
+    ``alpha`` keeps the picture's transparency, which moves with the colours
+    (anaglyphs have none). ``rilievo.options.STEREO_MODES`` and
+    ``STEREO_FILLS`` list what there is.
     """
-    rgb = pictures.load_rgb(image)
+    picture = pictures.load_rgba(image) if alpha else pictures.load_rgb(image)
     results = _native.stereo_images(
-        rgb,
-        _u16(depth, size=(rgb.shape[1], rgb.shape[0])),
+        picture,
+        _u16(depth, size=(picture.shape[1], picture.shape[0])),
         list(modes),
         divergence=divergence,
         separation=separation,
@@ -87,17 +113,18 @@ def stereo_eyes(
     offset_exponent: float = 1.0,
     fill: str = "polylines_sharp",
     convergence: float = 0.0,
+    alpha: bool = False,
     progress: Progress = None,
     cancel: Cancel | None = None,
 ) -> tuple[Any, Any, Any, Any]:
-    """The left and the right eye, uint8 ``[H, W, 3]``, and the masks of what the fill made up in each.
+    """Left and right eye, uint8 ``[H, W, 3]`` (4 with ``alpha``), and masks of what the fill made up in each.
 
     Arguments as for :func:`stereo_images`; masks are bool ``[H, W]``.
     """
-    rgb = pictures.load_rgb(image)
+    picture = pictures.load_rgba(image) if alpha else pictures.load_rgb(image)
     return _native.stereo_eyes(
-        rgb,
-        _u16(depth, size=(rgb.shape[1], rgb.shape[0])),
+        picture,
+        _u16(depth, size=(picture.shape[1], picture.shape[0])),
         divergence=divergence,
         separation=separation,
         balance=balance,
@@ -116,6 +143,7 @@ def simple_mesh(
     occlude: bool = True,
     spherical: bool = False,
     fov: float = 55.0,
+    intrinsics: tuple[float, float, float, float] | None = None,
     max_size: int = 2048,
     progress: Progress = None,
     cancel: Cancel | None = None,
@@ -124,7 +152,7 @@ def simple_mesh(
 
     ``occlude`` leaves out triangles across depth edges, ``spherical`` takes an
     equirectangular panorama, ``fov`` is the horizontal field of view in
-    degrees. Pictures with a side above ``max_size`` are meshed at that size.
+    degrees, ``intrinsics`` (fx, fy, cx, cy in pixels) are more exact. Pictures with a side above ``max_size`` are meshed at that size.
     """
     rgb = pictures.load_rgb(image)
     if not isinstance(depth, DepthMap):
@@ -136,6 +164,7 @@ def simple_mesh(
         occlude=occlude,
         spherical=spherical,
         fov=fov,
+        intrinsics=intrinsics,
         max_size=max_size,
         progress=progress,
         cancel=cancel,
@@ -174,6 +203,7 @@ def point_cloud(
     depth: DepthMap,
     image: ImageLike | None = None,
     *,
+    spherical: bool = False,
     fov: float = 55.0,
     intrinsics: tuple[float, float, float, float] | None = None,
     edge_rtol: float | None = None,
@@ -184,7 +214,8 @@ def point_cloud(
     """A cloud of points, coloured by a picture of the same size; save it as ``.ply``.
 
     The camera has the horizontal field of view ``fov`` in degrees, or is
-    ``intrinsics`` (fx, fy, cx, cy in pixels). ``edge_rtol`` (0.04, say) leaves
+    ``intrinsics`` (fx, fy, cx, cy in pixels), or took a panorama
+    (``spherical``). ``edge_rtol`` (0.04, say) leaves
     out flying pixels at depth edges, ``voxel`` keeps one point for every cube
     of that side.
     """
@@ -192,6 +223,7 @@ def point_cloud(
         depth.values,
         None if image is None else pictures.load_rgb(image),
         kind=depth.kind,
+        spherical=spherical,
         fov=fov,
         intrinsics=intrinsics,
         edge_rtol=edge_rtol,
@@ -199,6 +231,24 @@ def point_cloud(
         progress=progress,
         cancel=cancel,
     )
+
+
+def read_mesh(path: str | os.PathLike[str]) -> _native.Mesh:
+    """A mesh or a cloud of points from an OBJ or PLY of this program or the reference; without texture."""
+    return _native.read_mesh(path)
+
+
+def save_depth(
+    path: str | os.PathLike[str], depth: DepthMap | Any, *, png_scale: float | None = None
+) -> None:
+    """Writes depth as numbers: ``.exr``, ``.npy``, ``.tiff`` (float, or uint16 as it is) or 16-bit ``.png``.
+
+    ``depth`` is a :class:`DepthMap`, or a float or uint16 array ``[H, W]``.
+    Floats in a PNG are multiplied by ``png_scale`` (1000: metres to
+    millimetres), or stretched over 0..65535 without it. The file appears
+    whole or not at all.
+    """
+    _native.save_depth(path, depth.values if isinstance(depth, DepthMap) else depth, png_scale=png_scale)
 
 
 def _u16(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> Any:

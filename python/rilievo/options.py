@@ -81,7 +81,23 @@ _unit = Limit("a number from 0 to 1", 0, 1)
 _side = Limit("a number of pixels from 32 to 8192", 32, 8192)
 _balance = Limit("a number from -1 to 1", -1, 1)
 _positive = Limit("a number above 0", above=0)
+_tolerance = Limit("a number above 0, or 0 for none", least=0)
 _fov = Limit("an angle from 1 to 170 degrees", 1, 170)
+
+
+class _Intrinsics(Limit):
+    """Four numbers in a text."""
+
+    def __call__(self, value: Any) -> str | None:
+        try:
+            fx, fy, *centre = (float(part) for part in value.split(","))
+        except ValueError:
+            return self.wanted
+        good = len(centre) == 2 and fx > 0 and fy > 0 and all(map(math.isfinite, (fx, fy, *centre)))
+        return None if good else self.wanted
+
+
+_intrinsics = _Intrinsics("four numbers FX,FY,CX,CY in pixels, FX and FY above 0")
 
 
 @dataclass
@@ -213,6 +229,39 @@ class Options:
         "Output the raw prediction",
         help="also give the network's own numbers (float32, signed so that near is large)",
     )
+    output_depth_values: bool = _row(
+        False,
+        "flag",
+        "depth",
+        "Output depth values",
+        alias="--depth-values",
+        help="also write the depth's own numbers to a file of floats: metres where they are metric",
+    )
+    depth_values_format: str = _row(
+        "exr",
+        "choice",
+        "depth",
+        "Format of depth values",
+        choices=("exr", "npy", "tiff", "png"),
+        help="png: millimetres in 16 bits, relative depth stretched",
+        shown_if="output_depth_values",
+    )
+    depth_map_kind: str = _row(
+        "picture",
+        "choice",
+        "depth",
+        "A given depth map holds",
+        choices=("picture", "inverse", "depth", "metric"),
+        help="picture: grey, near is bright; inverse: numbers, near is large; depth: near is small; metric: metres",
+    )
+    depth_map_scale: float = _row(
+        1.0,
+        "number",
+        "depth",
+        "Scale of a given depth map",
+        check=_positive,
+        help="its numbers are multiplied by this; 0.001 makes metres of millimetres; not for picture",
+    )
     clipdepth: bool = _row(
         False, "flag", "depth", "Clip and renormalize depth", help="cut the depth range of fresh predictions"
     )
@@ -335,6 +384,14 @@ class Options:
         help="which nearness lies in the plane of the screen: 0 the farthest point, 1 the nearest",
         shown_if="gen_stereo",
     )
+    stereo_alpha: bool = _row(
+        False,
+        "flag",
+        "stereo",
+        "Keep transparency",
+        help="the picture's transparency moves with its colours; anaglyphs have none",
+        shown_if="gen_stereo",
+    )
 
     gen_normalmap: bool = _row(
         False, "flag", "normal", "Generate NormalMap", alias="--normalmap", help="write a normal map"
@@ -402,6 +459,23 @@ class Options:
     normalmap_invert: bool = _row(
         False, "flag", "normal", "Invert normals", help="invert before calculating", shown_if="gen_normalmap"
     )
+    normalmap_green: str = _row(
+        "opengl",
+        "choice",
+        "normal",
+        "Green channel",
+        choices=("opengl", "directx"),
+        help="green grows upwards for OpenGL, Blender and Unity, downwards for DirectX and Unreal",
+        shown_if="gen_normalmap",
+    )
+    gen_camera_normalmap: bool = _row(
+        False,
+        "flag",
+        "normal",
+        "Generate camera-space NormalMap",
+        alias="--camera-normalmap",
+        help="write a normal map of the surface in space, true to its angles; uses the camera of the mesh",
+    )
 
     gen_heatmap: bool = _row(
         False, "flag", "heatmap", "Generate HeatMap", alias="--heatmap", help="write a coloured depth map"
@@ -443,6 +517,14 @@ class Options:
         help="of the camera that took the picture, in degrees",
         shown_if="gen_simple_mesh",
     )
+    camera_intrinsics: str | None = _row(
+        None,
+        "text",
+        "mesh",
+        "Camera intrinsics",
+        check=_intrinsics,
+        help="FX,FY,CX,CY of the camera in pixels, instead of the field of view",
+    )
     mesh_maxsize: int = _row(
         2048,
         "whole",
@@ -460,9 +542,51 @@ class Options:
         "choice",
         "mesh",
         "Mesh format",
-        choices=("glb", "obj", "ply"),
-        help="glb: textured and upright; obj: vertex colours as the reference; ply: binary",
+        choices=("glb", "obj", "obj-textured", "ply"),
+        help="glb: textured and upright; obj: vertex colours as the reference; obj-textured: with a material "
+        "and a picture; ply: binary",
         shown_if="gen_simple_mesh",
+    )
+    mesh_axes: str = _row(
+        "auto",
+        "choice",
+        "mesh",
+        "Mesh axes",
+        choices=("auto", "gltf", "blender", "opencv", "pytorch3d"),
+        help="where x, y and z point in OBJ and PLY; auto: as the reference in obj, else gltf (right, up, back)",
+        shown_if="gen_simple_mesh",
+    )
+    gen_point_cloud: bool = _row(
+        False,
+        "flag",
+        "mesh",
+        "Generate point cloud",
+        alias="--point-cloud",
+        help="write coloured points as binary PLY",
+    )
+    point_cloud_edges: float = _row(
+        0.04,
+        "number",
+        "mesh",
+        "Remove flying pixels",
+        low=0,
+        high=0.5,
+        step=0.01,
+        check=_tolerance,
+        help="leave out points beside which depth jumps by more than this share; 0 keeps all",
+        shown_if="gen_point_cloud",
+    )
+    point_cloud_voxel: float = _row(
+        0.0,
+        "number",
+        "mesh",
+        "Thin out to cubes of",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_tolerance,
+        help="one point for every cube of this edge length, in units of depth; 0 keeps all",
+        shown_if="gen_point_cloud",
     )
 
     def __post_init__(self) -> None:
@@ -472,6 +596,14 @@ class Options:
             raise ValueError(
                 f"clipdepth_far ({self.clipdepth_far:g}) lies above clipdepth_near ({self.clipdepth_near:g}): "
                 "nothing would be left; swap them, or use output_depth_invert to turn the map around"
+            )
+        if self.simple_mesh_spherical and self.camera_intrinsics is not None:
+            raise ValueError(
+                "camera_intrinsics describe a pinhole camera, but simple_mesh_spherical is on; give one of the two"
+            )
+        if self.mesh_format == "glb" and self.gen_simple_mesh and self.mesh_axes not in ("auto", "gltf"):
+            raise ValueError(
+                f"mesh_axes is {self.mesh_axes!r}, but glTF fixes its axes; use mesh_format obj or ply, or leave it auto"
             )
 
     @classmethod
@@ -498,6 +630,14 @@ class Options:
     def changed(self) -> dict[str, Any]:
         """The options that differ from their defaults."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value != DEFAULTS[name]}
+
+    @property
+    def intrinsics(self) -> tuple[float, float, float, float] | None:
+        """The camera as (fx, fy, cx, cy) in pixels, or ``None`` if only its field of view is known."""
+        if self.camera_intrinsics is None:
+            return None
+        fx, fy, cx, cy = map(float, self.camera_intrinsics.split(","))
+        return (fx, fy, cx, cy)
 
     @property
     def net_size(self) -> tuple[int, int] | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rilievo import _native
 from rilievo.options import STEREO_MODES
 
 if TYPE_CHECKING:
@@ -17,16 +18,23 @@ class Output:
     """One result of one picture.
 
     ``index`` counts the pictures from 0. ``kind`` is ``depth_prediction``
-    (float32 ``[H, W]``, near = large), ``depth`` (uint16 ``[H, W]``),
-    ``concat_depth``, ``normalmap`` or a stereo mode (uint8 ``[H, W, 3]``),
-    ``heatmap`` (uint8 ``[H, W, 4]``) or ``simple_mesh`` (a
-    :class:`rilievo.Mesh`, to be saved as ``format``).
+    (float32 ``[H, W]``, near = large), ``depth_values`` (float ``[H, W]``, to
+    be saved as ``format``), ``depth`` (uint16 ``[H, W]``), ``concat_depth``,
+    ``normalmap``, ``camera_normalmap`` or a stereo mode (uint8 ``[H, W, 3]``),
+    ``heatmap`` (uint8 ``[H, W, 4]``), ``simple_mesh`` or ``point_cloud`` (a
+    :class:`rilievo.Mesh`, to be saved as ``format`` with ``save_options``).
     """
 
     index: int
     kind: str
     payload: Any
     format: str | None = None
+    save_options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is something to look at: not a mesh, nor a file of numbers."""
+        return not isinstance(self.payload, _native.Mesh) and self.kind != "depth_values"
 
     @property
     def image(self) -> Image.Image:
@@ -36,7 +44,7 @@ class Output:
         """
         from PIL import Image
 
-        if self.kind == "simple_mesh":
+        if isinstance(self.payload, _native.Mesh):
             raise TypeError("a mesh is not a picture; use .payload.save(path)")
         return Image.fromarray(self.payload)
 
@@ -54,12 +62,15 @@ _DEPTH = ("png", "npy", "exr", "tiff")
 
 KINDS: dict[str, Kind] = {
     "depth_prediction": Kind(("npy", "exr", "tiff"), {"do_output_depth_prediction": True}),
+    "depth_values": Kind(("exr", "npy", "tiff", "png"), {"output_depth_values": True}),
     "depth": Kind(_DEPTH, {"do_output_depth": True}),
     "concat_depth": Kind(_PICTURE, {"do_output_depth": True, "output_depth_combine": True}),
     **{mode: Kind(_PICTURE, {"gen_stereo": True}) for mode in STEREO_MODES},
     "normalmap": Kind(_PICTURE, {"gen_normalmap": True}),
+    "camera_normalmap": Kind(_PICTURE, {"gen_camera_normalmap": True}),
     "heatmap": Kind(("png", "webp"), {"gen_heatmap": True}),
     "simple_mesh": Kind(("glb", "obj", "ply"), {"gen_simple_mesh": True}),
+    "point_cloud": Kind(("ply", "glb", "obj"), {"gen_point_cloud": True}),
 }
 
 

@@ -42,6 +42,35 @@ def load_rgb(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     raise ValueError(f"a {type(image).__name__} is no picture; give a path, a PIL image or a numpy array")
 
 
+def load_rgba(image: ImageLike) -> Array:
+    """The picture with its transparency, uint8 ``[H, W, 4]``; ``[H, W, 3]`` if it has none.
+
+    Takes and raises what :func:`load_rgb` does.
+    """
+    rgb = load_rgb(image)
+    opacity = _opacity(image)
+    return rgb if opacity is None else np.dstack([rgb, opacity])
+
+
+def _opacity(image: ImageLike) -> Array | None:
+    if isinstance(image, (str, os.PathLike)):
+        path, most = os.fspath(image), _max_pixels()
+        try:
+            return _native.read_picture(path, max_pixels=most)[1]
+        except _native.UnknownFormat:
+            return _opacity(_open_with_pillow(path, most))
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] not in (2, 4):
+            return None
+        return _from_array(image[..., -1])[..., 0]
+    if image.mode not in ("LA", "PA", "RGBA", "La", "RGBa") and "transparency" not in image.info:
+        return None
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image) or image
+    return np.asarray(image.convert("RGBA"))[..., 3]
+
+
 def load_depth(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     """A depth picture as it is stored, one channel, no bit lost.
 
@@ -51,6 +80,8 @@ def load_depth(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     """
     if isinstance(image, (str, os.PathLike)):
         path, most = os.fspath(image), max_pixels or _max_pixels()
+        if path.lower().endswith(".npy"):
+            return _from_npy(path, most)
         try:
             return _native.read_depth(path, max_pixels=most)
         except _native.UnknownFormat:
@@ -64,6 +95,20 @@ def load_depth(image: ImageLike, *, max_pixels: int | None = None) -> Array:
         image = image.convert("L")
     values = np.asarray(image)
     return values if values.ndim == 2 else values[..., 0]
+
+
+def _from_npy(path: str, max_pixels: int) -> Array:
+    try:
+        # Mapped, an array that is larger than its file is refused before memory is set aside.
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise _native.RilievoError(f"{path}: this is no array that numpy saved ({error})") from None
+    if values.ndim != 2 or not 0 < values.size <= max_pixels:
+        raise _native.RilievoError(
+            f"{path}: an array of shape {values.shape} is no depth map; it must be [H, W], at most "
+            f"{max_pixels} pixels"
+        )
+    return np.array(values)
 
 
 def _max_pixels() -> int:

@@ -123,12 +123,14 @@ def generate(
     ``depth_maps`` gives a picture its own depth instead of a network's: one
     entry a picture, ``None`` for those without. A depth picture or array keeps
     its scale (8-bit v is v / 256) and is resized to fit; a :class:`DepthMap`
-    is stretched and clipped like a fresh prediction. ``option_values`` are fields of
+    is stretched and clipped like a fresh prediction, and so are files and
+    arrays of numbers that ``depth_map_kind`` says are no picture. ``option_values`` are fields of
     :class:`Options`, and change those of ``options``.
 
-    The outputs of a picture come in the order: ``depth_prediction``, ``depth``
-    or ``concat_depth``, one per stereo mode, ``normalmap``, ``heatmap``,
-    ``simple_mesh``.
+    The outputs of a picture come in the order: ``depth_prediction``,
+    ``depth_values``, ``depth`` or ``concat_depth``, one per stereo mode,
+    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``simple_mesh``,
+    ``point_cloud``.
 
     Clipping never applies to depth pictures, and inverting only to the written
     depth map, as in the reference.
@@ -147,27 +149,27 @@ def _generate(
     items: Sequence[Any], maps: Sequence[Any], options: Options, progress: Progress, cancel: Cancel | None
 ) -> Iterator[Output]:
     for index, (image, custom) in enumerate(zip(items, maps)):
-        for kind, payload in _outputs(image, custom, options, progress, cancel):
-            yield Output(index, kind, payload, options.mesh_format if kind == "simple_mesh" else None)
+        for parts in _outputs(image, custom, options, progress, cancel):
+            yield Output(index, *parts)
 
 
 def _outputs(
     image: Any, custom: Any, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[Any, ...]]:
+    """Kind and payload, and where it is not saved as a picture also the format and the options of that."""
     rgb = pictures.load_rgb(image)
-    height, width = rgb.shape[:2]
     if custom is None:
-        custom = _estimate(rgb, options, progress, cancel)
-    if isinstance(custom, DepthMap):
-        depth = _of_size(custom, (width, height))
-        clip = options.clipdepth_mode if options.clipdepth else None
-        depth_u16 = depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
+        depth = _estimate(rgb, options, progress, cancel)
+        depth_u16 = _stretched(depth, options)
     else:
-        depth = DepthMap.from_image(custom, size=(width, height))
-        depth_u16 = depth.to_u16(normalize=False)
+        depth, depth_u16 = _given(custom, (rgb.shape[1], rgb.shape[0]), options)
 
     if options.do_output_depth_prediction:
         yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
+    if options.output_depth_values:
+        # Metres in a PNG become millimetres, as depth cameras store them.
+        scale = {"png_scale": 1000.0} if depth.kind == "metric" else {}
+        yield "depth_values", depth.values, options.depth_values_format, scale
     if options.do_output_depth:
         written = 65535 - depth_u16 if options.output_depth_invert else depth_u16
         if not options.output_depth_combine or options.output_depth_both:
@@ -179,7 +181,7 @@ def _outputs(
             )
     if options.gen_stereo:
         yield from _native.stereo_images(
-            rgb,
+            pictures.load_rgba(image) if options.stereo_alpha else rgb,
             depth_u16,
             options.stereo_modes,
             divergence=options.stereo_divergence,
@@ -200,25 +202,57 @@ def _outputs(
                 sobel=options.normalmap_sobel_kernel if options.normalmap_sobel else None,
                 post_blur=options.normalmap_post_blur_kernel if options.normalmap_post_blur else None,
                 invert=options.normalmap_invert,
+                green=options.normalmap_green,
+            ),
+        )
+    if options.gen_camera_normalmap:
+        yield (
+            "camera_normalmap",
+            _native.camera_normal_map(
+                depth.values,
+                kind=depth.kind,
+                fov=options.simple_mesh_fov,
+                intrinsics=options.intrinsics,
+                green=options.normalmap_green,
             ),
         )
     if options.gen_heatmap:
         yield "heatmap", _native.heat_map(depth_u16)
+    yield from _solids(rgb, depth, options, progress, cancel)
+
+
+def _solids(
+    rgb: Any, depth: DepthMap, options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[tuple[Any, ...]]:
+    axes = {} if options.mesh_axes == "auto" else {"axes": options.mesh_axes}
     if options.gen_simple_mesh:
-        yield (
-            "simple_mesh",
-            _native.simple_mesh(
-                rgb,
-                depth.values,
-                kind=depth.kind,
-                occlude=options.simple_mesh_occlude,
-                spherical=options.simple_mesh_spherical,
-                fov=options.simple_mesh_fov,
-                max_size=options.mesh_maxsize,
-                progress=progress,
-                cancel=cancel,
-            ),
+        mesh = _native.simple_mesh(
+            rgb,
+            depth.values,
+            kind=depth.kind,
+            occlude=options.simple_mesh_occlude,
+            spherical=options.simple_mesh_spherical,
+            fov=options.simple_mesh_fov,
+            intrinsics=options.intrinsics,
+            max_size=options.mesh_maxsize,
+            progress=progress,
+            cancel=cancel,
         )
+        yield "simple_mesh", mesh, options.mesh_format, axes
+    if options.gen_point_cloud:
+        cloud = _native.point_cloud(
+            depth.values,
+            rgb,
+            kind=depth.kind,
+            spherical=options.simple_mesh_spherical,
+            fov=options.simple_mesh_fov,
+            intrinsics=options.intrinsics,
+            edge_rtol=options.point_cloud_edges or None,
+            voxel=options.point_cloud_voxel or None,
+            progress=progress,
+            cancel=cancel,
+        )
+        yield "point_cloud", cloud, "ply", axes
 
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
@@ -243,13 +277,25 @@ def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | N
     return DepthMap(values, kind)
 
 
-def _of_size(depth: DepthMap, size: tuple[int, int]) -> DepthMap:
+def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
+    """The depth that came with a picture, and its 16-bit map."""
+    if not isinstance(custom, DepthMap) and options.depth_map_kind == "picture":
+        depth = DepthMap.from_image(custom, size=size)
+        return depth, depth.to_u16(normalize=False)
+    if not isinstance(custom, DepthMap):
+        custom = DepthMap.from_numbers(custom, options.depth_map_kind, scale=options.depth_map_scale)
+    depth = custom
     if depth.size != size:
         raise ValueError(
             f"the depth map is {depth.size[0]}x{depth.size[1]} but the picture {size[0]}x{size[1]}; "
             "give one of the picture's size, or a depth picture, which is resized"
         )
-    return depth
+    return depth, _stretched(depth.filled(), options)
+
+
+def _stretched(depth: DepthMap, options: Options) -> Any:
+    clip = options.clipdepth_mode if options.clipdepth else None
+    return depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
 
 
 def _list_of(images: Any) -> list[Any]:

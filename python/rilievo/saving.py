@@ -3,7 +3,8 @@
 A file is written under a temporary name in its own folder and then moved into
 place; an existing file is never overwritten. All outputs of one picture share
 a number: ``photo-0000.png`` (the depth map), ``photo-0000-normalmap.png``,
-``photo-0000-left-right.png``, ``photo-0000-simple.glb``.
+``photo-0000-left-right.png``, ``photo-0000-simple.glb``. What belongs to a file
+(the material and the picture of an OBJ) lies beside it under its name.
 """
 
 from __future__ import annotations
@@ -29,7 +30,17 @@ PICTURE_QUALITY = 92
 
 def suffix(kind: str) -> str:
     """What the file name of an output of this kind ends in."""
-    return {"depth": "", "simple_mesh": "-simple"}.get(kind, f"-{kind}")
+    return {
+        "depth": "",
+        "depth_values": "-values",
+        "simple_mesh": "-simple",
+        "point_cloud": "-points",
+    }.get(kind, f"-{kind}")
+
+
+def extension(format: str) -> str:
+    """What the name of a file in this format ends in."""
+    return "obj" if format == "obj-textured" else format
 
 
 def write(
@@ -39,14 +50,28 @@ def write(
 
     ``text`` becomes text chunks of a PNG, ``quality`` is for JPEG and WebP.
     """
-    if output.kind == "simple_mesh":
-        output.payload.save(path)
+    if isinstance(output.payload, _native.Mesh):
+        _write_mesh(output, path)
+    elif output.kind == "depth_values":
+        scale = output.save_options.get("png_scale") if path.suffix == ".png" else None
+        _native.save_depth(path, output.payload, png_scale=scale)
     elif path.suffix == ".png":
         _native.write_png(path, output.payload, text)
     elif output.kind in ("depth", "depth_prediction"):
         _native.save_depth(path, output.payload)
     else:
         output.image.save(path, quality=quality)
+
+
+def _write_mesh(output: Output, path: Path) -> None:
+    if path.suffix == ".glb":
+        # glTF has axes of its own.
+        output.payload.save(path)
+        return
+    format = output.format if output.format == "obj-textured" else None
+    # OBJ has the reference's axes; readers of PLY expect those of glTF.
+    usual = "gltf" if path.suffix == ".ply" else None
+    output.payload.save(path, format, axes=output.save_options.get("axes") or usual)
 
 
 class Saver:
@@ -91,8 +116,8 @@ class Saver:
         return path
 
     def _extension(self, output: Output) -> str:
-        if output.kind == "simple_mesh":
-            return str(output.format)
+        if output.format is not None:
+            return extension(output.format)
         if output.kind == "depth_prediction":
             return "npy"
         return (
@@ -123,12 +148,16 @@ class Saver:
 
 @contextlib.contextmanager
 def _whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes ``path`` if the block ends well, and vanishes if not."""
+    """A temporary path that becomes ``path`` if the block ends well, and vanishes if not.
+
+    What the block puts beside it comes along, first: whoever finds ``path`` finds what it names.
+    """
     folder = tempfile.mkdtemp(prefix=".rilievo-", dir=path.parent)
     temporary = Path(folder, path.name)
     try:
         yield temporary
-        _publish(temporary, path)
+        for name in sorted(os.listdir(folder), key=lambda name: name == path.name):
+            _publish(temporary.with_name(name), path.with_name(name))
     finally:
         for name in os.listdir(folder):
             os.unlink(os.path.join(folder, name))

@@ -1,14 +1,16 @@
 //! Python doors of the room `surface`: normal maps and heat maps.
 
 use numpy::{IntoPyArray, PyArray3, PyReadonlyArray2};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::surface::{Depth, named};
 use crate::depth::{DepthKind, DepthMap};
 use crate::surface::{self, Green, Intrinsics, NormalMapOptions};
 
 #[pyfunction]
-#[pyo3(signature = (depth_u16, *, pre_blur = None, sobel = Some(3), post_blur = None, invert = false))]
+#[pyo3(signature = (
+    depth_u16, *, pre_blur = None, sobel = Some(3), post_blur = None, invert = false, green = "opengl",
+))]
 fn normal_map<'py>(
     py: Python<'py>,
     depth_u16: PyReadonlyArray2<'py, u16>,
@@ -16,12 +18,14 @@ fn normal_map<'py>(
     sobel: Option<usize>,
     post_blur: Option<usize>,
     invert: bool,
+    green: &str,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
     let options = NormalMapOptions {
         pre_blur,
         sobel,
         post_blur,
         invert,
+        green: named("green", green, &Green::NAMED)?,
     };
     let depth = depth_u16.as_array();
     Ok(py
@@ -39,29 +43,25 @@ fn heat_map<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (depth, *, kind = "metric", fov = 55.0, green = "up"))]
+#[pyo3(signature = (depth, *, kind = "metric", fov = 55.0, intrinsics = None, green = "opengl"))]
 fn camera_normal_map<'py>(
     py: Python<'py>,
-    depth: PyReadonlyArray2<'py, f32>,
+    depth: Depth<'py>,
     kind: &str,
     fov: f64,
+    intrinsics: Option<(f64, f64, f64, f64)>,
     green: &str,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
     let kind = DepthKind::named(kind)?;
-    let green = match green {
-        "up" => Green::Up,
-        "down" => Green::Down,
-        _ => {
-            return Err(PyValueError::new_err(format!(
-                "green: {green:?} is unknown; it can be \"up\" (OpenGL) or \"down\" (DirectX)"
-            )));
-        }
-    };
-    let depth = depth.as_array();
+    let green = named("green", green, &Green::NAMED)?;
+    let map = DepthMap::new(depth.to_f32(), kind);
     let normals = py.detach(|| {
-        let (height, width) = depth.dim();
-        let camera = Intrinsics::from_fov(width, height, fov)?;
-        let distance = surface::mesh_depth(&DepthMap::new(depth.to_owned(), kind))?;
+        let (height, width) = map.values().dim();
+        let camera = match intrinsics {
+            Some((fx, fy, cx, cy)) => Intrinsics { fx, fy, cx, cy },
+            None => Intrinsics::from_fov(width, height, fov)?,
+        };
+        let distance = surface::mesh_depth(&map)?;
         surface::camera_normal_map(distance.view(), camera, green)
     })?;
     Ok(normals.into_pyarray(py))

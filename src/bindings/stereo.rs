@@ -63,17 +63,9 @@ fn stereo_images<'py>(
         convergence: convergence.unwrap_or(0.0),
         holes: false,
     };
-    options.validate()?;
-    if modes.is_empty() {
-        return Ok(Vec::new());
-    }
     let (image, depth) = (image.as_array(), depth.view());
     let pictures = watched(py, progress, cancel, |monitor| {
-        let eyes = depth.eyes(image, &options, monitor)?;
-        modes
-            .iter()
-            .map(|&mode| stereo::compose(&eyes, mode))
-            .collect::<Result<Vec<_>>>()
+        depth.pictures(image, &options, &modes, monitor)
     })?;
     Ok(modes
         .iter()
@@ -178,6 +170,21 @@ impl DepthView<'_> {
             Self::F32(depth) => stereo::eyes(image, depth, options, monitor),
             Self::F64(depth) => stereo::eyes(image, depth, options, monitor),
             Self::U8(depth) => stereo::eyes(image, depth, options, monitor),
+        }
+    }
+
+    fn pictures(
+        self,
+        image: ArrayView3<u8>,
+        options: &StereoOptions,
+        modes: &[Mode],
+        monitor: &Monitor,
+    ) -> Result<Vec<Array3<u8>>> {
+        match self {
+            Self::U16(depth) => stereo::pictures(image, depth, options, modes, monitor),
+            Self::F32(depth) => stereo::pictures(image, depth, options, modes, monitor),
+            Self::F64(depth) => stereo::pictures(image, depth, options, modes, monitor),
+            Self::U8(depth) => stereo::pictures(image, depth, options, modes, monitor),
         }
     }
 }

@@ -292,7 +292,7 @@ impl Picture<'_> {
 
 /// Depth, float32 or float64 `[H, W]`.
 #[derive(FromPyObject)]
-enum Depth<'py> {
+pub(super) enum Depth<'py> {
     #[pyo3(transparent, annotation = "float32 array [H, W]")]
     F32(PyReadonlyArray2<'py, f32>),
     #[pyo3(transparent, annotation = "float64 array [H, W]")]
@@ -300,7 +300,7 @@ enum Depth<'py> {
 }
 
 impl Depth<'_> {
-    fn to_f32(&self) -> ndarray::Array2<f32> {
+    pub(super) fn to_f32(&self) -> ndarray::Array2<f32> {
         match self {
             Self::F32(depth) => depth.as_array().to_owned(),
             Self::F64(depth) => depth.as_array().mapv(|value| value as f32),
@@ -313,7 +313,7 @@ fn named_axes(name: &str) -> PyResult<Axes> {
 }
 
 /// The value of this name in a table.
-fn named<T: Copy>(argument: &str, name: &str, table: &[(&str, T)]) -> PyResult<T> {
+pub(super) fn named<T: Copy>(argument: &str, name: &str, table: &[(&str, T)]) -> PyResult<T> {
     let found = table.iter().find(|entry| entry.0 == name);
     found.map(|entry| entry.1).ok_or_else(|| {
         let names: Vec<_> = table.iter().map(|entry| format!("{:?}", entry.0)).collect();

@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 pub mod filter;
 pub(crate) mod map;
+pub(crate) mod memory;
 mod picture;
 mod plane;
 pub mod resize;

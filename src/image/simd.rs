@@ -1,7 +1,7 @@
 //! One source, several instruction sets: a kernel written once in plain Rust
-//! is compiled a second time for AVX2 and chosen at run time.
+//! is compiled again for AVX2 and AVX-512 and chosen at run time.
 //!
-//! Fused multiply-add stays off on purpose: without it both versions do the
+//! Fused multiply-add stays off on purpose: without it all versions do the
 //! same roundings in the same order, so every machine gives the same bytes.
 
 /// A computation worth compiling for wider registers.
@@ -17,6 +17,14 @@ pub(crate) trait Kernel {
 /// Runs `kernel` in the widest version this machine has.
 pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+    {
+        // SAFETY: the machine was just asked and has these parts of AVX-512.
+        return unsafe { run_avx512(kernel) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the machine was just asked and has AVX2.
         return unsafe { run_avx2(kernel) };
@@ -25,7 +33,26 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512vl,avx512dq,avx512bw")]
+fn run_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run()
+}
+
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
+}
+
+/// The length of the longest prefix of `0..count` for which `holds`, looked at
+/// in blocks so that the compiler compares several at once.
+#[inline(always)]
+pub(crate) fn leading(count: usize, holds: impl Fn(usize) -> bool) -> usize {
+    const BLOCK: usize = 16;
+    let mut at = 0;
+    while at + BLOCK <= count && (at..at + BLOCK).fold(true, |all, x| all & holds(x)) {
+        at += BLOCK;
+    }
+    let rest = at..count.min(at + BLOCK);
+    at + rest.clone().position(|x| !holds(x)).unwrap_or(rest.len())
 }

@@ -1,22 +1,26 @@
 //! Two eyes become one picture.
 
-use ndarray::{Array3, Axis, Slice, concatenate};
+use ndarray::{Array2, Array3, Axis, Ix3, Slice};
+use rayon::prelude::*;
 
 use super::anaglyph::{self, Recipe};
 use super::{Eyes, Mode};
 use crate::image::Size;
+use crate::image::memory::zeroed;
 use crate::image::resize::opencv_area;
+use crate::image::size::array;
 use crate::{Error, Result};
 
 /// One picture of both eyes.
 ///
-/// Anaglyphs are RGB whatever the eyes are (alpha is dropped); all other modes
-/// keep the channels. Full modes are twice as wide or as high as an eye; half
+/// Anaglyphs and masks are RGB whatever the eyes are (alpha is dropped); all
+/// other modes keep the channels. Full modes are twice as wide or as high as an eye; half
 /// modes squeeze an eye of `n` columns or rows to `n / 2` (at least one) by
 /// averaging areas.
 ///
 /// # Errors
 /// [`Error::Invalid`] for an anaglyph of eyes with fewer than three channels,
+/// for a mask of eyes that were drawn without [`holes`](super::StereoOptions::holes),
 /// and for eyes of different shapes.
 pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
     let Eyes { left, right, .. } = eyes;
@@ -28,9 +32,6 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
         )));
     }
     let (rows, columns) = (Axis(0), Axis(1));
-    let beside = |axis, first: &Array3<u8>, second: &Array3<u8>| {
-        concatenate(axis, &[first.view(), second.view()]).map_err(|error| Error::invalid(error.to_string()))
-    };
     let interlaced = |axis| {
         let mut out = left.as_standard_layout().into_owned();
         let odd = Slice::new(1, None, 2);
@@ -46,6 +47,12 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
             )));
         }
         Ok(anaglyph::mix(left, right, recipe))
+    };
+    let mask = |holes: &Option<Array2<bool>>| match holes {
+        Some(holes) => Ok(white_where(holes)),
+        None => Err(Error::invalid(format!(
+            "the stereo mode {mode} needs the masks of the openings; draw the eyes with them"
+        ))),
     };
     let half = |axis, first: &Array3<u8>, second: &Array3<u8>| {
         beside(axis, &halve(axis, first)?, &halve(axis, second)?)
@@ -70,7 +77,40 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
         Mode::DuboisAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_RED_CYAN)),
         Mode::GreenMagentaAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_GREEN_MAGENTA)),
         Mode::AmberBlueAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_AMBER_BLUE)),
+        Mode::LeftHoles => mask(&eyes.left_holes),
+        Mode::RightHoles => mask(&eyes.right_holes),
     }
+}
+
+/// Two pictures of one shape above (axis 0) or beside each other.
+fn beside(axis: Axis, first: &Array3<u8>, second: &Array3<u8>) -> Result<Array3<u8>> {
+    let (height, width, channels) = first.dim();
+    let mut out = zeroed(2 * first.len());
+    // Whole pictures follow each other, or their rows take turns.
+    let (piece, shape) = match axis {
+        Axis(0) => (first.len(), (2 * height, width, channels)),
+        _ => (width * channels, (height, 2 * width, channels)),
+    };
+    let (first, second) = (first.as_standard_layout(), second.as_standard_layout());
+    out.par_chunks_mut(2 * piece)
+        .zip(first.as_slice().unwrap_or_default().par_chunks(piece))
+        .zip(second.as_slice().unwrap_or_default().par_chunks(piece))
+        .with_min_len(16)
+        .for_each(|((out, first), second)| {
+            let (left, right) = out.split_at_mut(piece);
+            left.copy_from_slice(first);
+            right.copy_from_slice(second);
+        });
+    array(Ix3(shape.0, shape.1, shape.2), out)
+}
+
+/// A mask as a picture in black and white.
+fn white_where(mask: &Array2<bool>) -> Array3<u8> {
+    let (height, width) = mask.dim();
+    Array3::from_shape_fn(
+        (height, width, 3),
+        |(y, x, _)| if mask[[y, x]] { u8::MAX } else { 0 },
+    )
 }
 
 /// Squeezes a picture to half its columns or rows (at least one).

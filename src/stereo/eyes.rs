@@ -1,12 +1,14 @@
 //! A picture and its depth become two eyes.
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, CowArray};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, CowArray, Ix2, Ix3};
 use rayon::prelude::*;
 
 use super::nearness::{DepthSample, Nearness};
 use super::options::StereoOptions;
 use super::rows::{RowPainter, Seen};
-use super::{Fill, inpaint};
+use super::{Fill, Mode, ModeKind, compose, inpaint};
+use crate::image::memory::zeroed;
+use crate::image::size::array;
 use crate::{Error, Monitor, Result};
 
 /// What the two eyes see.
@@ -50,6 +52,81 @@ pub fn eyes<D: DepthSample>(
     options: &StereoOptions,
     monitor: &Monitor,
 ) -> Result<Eyes> {
+    let (_, width) = check(image, depth, options)?;
+    let [mut left, mut right] = [(); 2].map(|()| Canvas::new(image.dim(), options.holes));
+    let eyes = [left.rows(width), right.rows(width)].map(Some);
+    draw(image, depth, options, eyes, monitor)?;
+    let (left, left_holes) = left.into_arrays(image.dim())?;
+    let (right, right_holes) = right.into_arrays(image.dim())?;
+    Ok(Eyes {
+        left,
+        right,
+        left_holes,
+        right_holes,
+    })
+}
+
+/// Draws both eyes of a picture and puts them together in all these ways, in
+/// order. The same as [`eyes`] and then [`compose`], but a single mode that
+/// shows whole eyes is drawn in place, and an eye that it does not show not at
+/// all.
+///
+/// # Errors
+/// As [`eyes`] and [`compose`].
+pub fn pictures<D: DepthSample>(
+    image: ArrayView3<u8>,
+    depth: ArrayView2<D>,
+    options: &StereoOptions,
+    modes: &[Mode],
+    monitor: &Monitor,
+) -> Result<Vec<Array3<u8>>> {
+    let (height, width) = check(image, depth, options)?;
+    let channels = image.dim().2;
+    // Size of the whole in eyes, and which eye comes first.
+    let (across, down, left_first) = match modes {
+        [] => return Ok(Vec::new()),
+        [Mode::LeftOnly] => (1, 1, true),
+        [Mode::OnlyRight] => (1, 1, false),
+        [Mode::LeftRight] => (2, 1, true),
+        [Mode::RightLeft] => (2, 1, false),
+        [Mode::TopBottom] => (1, 2, true),
+        [Mode::BottomTop] => (1, 2, false),
+        _ => {
+            let holes = modes.iter().any(|mode| mode.kind() == ModeKind::Mask);
+            let eyes = eyes(image, depth, &StereoOptions { holes, ..*options }, monitor)?;
+            return modes.iter().map(|&mode| compose(&eyes, mode)).collect();
+        }
+    };
+    let shape = (down * height, across * width, channels);
+    let mut whole = Canvas::new(shape, false);
+    let mut rows = whole.rows(width).into_iter();
+    let (first, second) = match (across, down) {
+        (1, 1) => (Some(rows.collect()), None),
+        (1, _) => (Some(rows.by_ref().take(height).collect()), Some(rows.collect())),
+        _ => {
+            let mut turns: [Vec<_>; 2] = [Vec::with_capacity(height), Vec::with_capacity(height)];
+            for (turn, row) in rows.enumerate() {
+                turns[turn % 2].push(row);
+            }
+            let [first, second] = turns;
+            (Some(first), Some(second))
+        }
+    };
+    let eyes = if left_first {
+        [first, second]
+    } else {
+        [second, first]
+    };
+    draw(image, depth, options, eyes, monitor)?;
+    Ok(vec![whole.into_arrays(shape)?.0])
+}
+
+/// Rows and columns of a picture that can be drawn.
+fn check<D: DepthSample>(
+    image: ArrayView3<u8>,
+    depth: ArrayView2<D>,
+    options: &StereoOptions,
+) -> Result<(usize, usize)> {
     options.validate()?;
     let (height, width, channels) = image.dim();
     if height == 0 || width == 0 {
@@ -68,67 +145,86 @@ pub fn eyes<D: DepthSample>(
             "the depth is {columns}x{rows} but the picture is {width}x{height}; resize one to the other first"
         )));
     }
-    match channels {
-        1 => draw::<1, D>(image, depth, options, monitor),
-        2 => draw::<2, D>(image, depth, options, monitor),
-        3 => draw::<3, D>(image, depth, options, monitor),
-        4 => draw::<4, D>(image, depth, options, monitor),
-        _ => Err(Error::invalid(format!(
+    if !(1..=4).contains(&channels) {
+        return Err(Error::invalid(format!(
             "the picture has {channels} channels; give one to four (grey, grey with alpha, RGB, RGBA)"
-        ))),
+        )));
     }
+    Ok((height, width))
 }
 
-/// An eye in the making.
-pub(super) struct Eye<const C: usize> {
-    pub pixels: Vec<[u8; C]>,
-    pub holes: Option<Vec<bool>>,
+/// What eyes are drawn on.
+struct Canvas {
+    pixels: Vec<u8>,
+    holes: Option<Vec<bool>>,
+    channels: usize,
 }
 
-impl<const C: usize> Eye<C> {
-    fn new(count: usize, holes: bool) -> Self {
+/// A row of an eye, channels one after the other, and which of its pixels are
+/// holes if that is wanted.
+pub(super) struct Row<'a> {
+    pub pixels: &'a mut [u8],
+    pub holes: Option<&'a mut [bool]>,
+}
+
+impl Canvas {
+    fn new((height, width, channels): (usize, usize, usize), holes: bool) -> Self {
         Self {
-            pixels: vec![[0; C]; count],
-            holes: holes.then(|| vec![false; count]),
+            pixels: zeroed(height * width * channels),
+            holes: holes.then(|| zeroed(height * width)),
+            channels,
         }
     }
 
-    /// The rows `from..to` to write to.
-    fn rows(&mut self, width: usize, from: usize, to: usize) -> Vec<Seen<'_, C>> {
-        let part = from * width..to * width;
-        let mut holes = self
-            .holes
-            .as_mut()
-            .map(|holes| holes[part.clone()].chunks_mut(width));
-        let pixels = self.pixels[part].chunks_mut(width);
+    /// Pieces of `width` pixels, one after the other.
+    fn rows(&mut self, width: usize) -> Vec<Row<'_>> {
+        let mut holes = self.holes.as_mut().map(|holes| holes.chunks_mut(width));
+        let pixels = self.pixels.chunks_mut(width * self.channels);
         pixels
-            .map(|pixels| Seen {
+            .map(|pixels| Row {
                 pixels,
                 holes: holes.as_mut().and_then(Iterator::next),
             })
             .collect()
     }
 
-    fn into_arrays(self, shape: (usize, usize)) -> Result<(Array3<u8>, Option<Array2<bool>>)> {
-        let wrong = |error: ndarray::ShapeError| Error::invalid(error.to_string());
-        let (height, width) = shape;
-        let pixels =
-            Array3::from_shape_vec((height, width, C), self.pixels.into_flattened()).map_err(wrong)?;
-        let holes = self
-            .holes
-            .map(|holes| Array2::from_shape_vec(shape, holes))
-            .transpose()
-            .map_err(wrong)?;
-        Ok((pixels, holes))
+    fn into_arrays(
+        self,
+        (height, width, channels): (usize, usize, usize),
+    ) -> Result<(Array3<u8>, Option<Array2<bool>>)> {
+        let holes = self.holes.map(|holes| array(Ix2(height, width), holes));
+        Ok((
+            array(Ix3(height, width, channels), self.pixels)?,
+            holes.transpose()?,
+        ))
     }
 }
 
-fn draw<const C: usize, D: DepthSample>(
+/// The rows of the left and of the right eye; none of an eye that nobody looks at.
+pub(super) type EyeRows<'a> = [Option<Vec<Row<'a>>>; 2];
+
+fn draw<D: DepthSample>(
     image: ArrayView3<u8>,
     depth: ArrayView2<D>,
     options: &StereoOptions,
+    eyes: EyeRows,
     monitor: &Monitor,
-) -> Result<Eyes> {
+) -> Result<()> {
+    match image.dim().2 {
+        1 => draw_channels::<1, D>(image, depth, options, eyes, monitor),
+        2 => draw_channels::<2, D>(image, depth, options, eyes, monitor),
+        3 => draw_channels::<3, D>(image, depth, options, eyes, monitor),
+        _ => draw_channels::<4, D>(image, depth, options, eyes, monitor),
+    }
+}
+
+fn draw_channels<const C: usize, D: DepthSample>(
+    image: ArrayView3<u8>,
+    depth: ArrayView2<D>,
+    options: &StereoOptions,
+    eyes: EyeRows,
+    monitor: &Monitor,
+) -> Result<()> {
     let (height, width, _) = image.dim();
     let image = if image.is_standard_layout() {
         CowArray::from(image)
@@ -137,39 +233,38 @@ fn draw<const C: usize, D: DepthSample>(
     };
     let pixels = image.as_slice().unwrap_or_default().as_chunks::<C>().0;
     let nearness = Nearness::new(depth, options.offset_exponent)?;
-    let [mut left, mut right] = [(); 2].map(|()| Eye::<C>::new(width * height, options.holes));
     if options.fill == Fill::Inpaint {
-        inpaint::draw(pixels, &nearness, options, [&mut left, &mut right], monitor)?;
-    } else {
-        let shifts = options.shifts(width);
-        let band = (PIXELS_PER_REPORT / width).max(ROWS_PER_TASK);
-        for start in (0..height).step_by(band) {
-            let end = (start + band).min(height);
-            left.rows(width, start, end)
-                .into_par_iter()
-                .zip(right.rows(width, start, end))
-                .enumerate()
-                .with_min_len(ROWS_PER_TASK)
-                .for_each_init(RowPainter::default, |painter, (y, (left, right))| {
-                    let y = start + y;
-                    let row = &pixels[y * width..][..width];
-                    painter.load(row, |out| nearness.row(y, out));
-                    for (eye, shift) in [left, right].into_iter().zip(shifts) {
-                        match shift {
-                            Some(shift) => painter.paint(row, shift, options.fill, eye),
-                            None => eye.pixels.copy_from_slice(row),
-                        }
-                    }
-                });
-            monitor.report("stereo", end as u64, height as u64)?;
-        }
+        return inpaint::draw(pixels, &nearness, options, eyes, monitor);
     }
-    let (left, left_holes) = left.into_arrays((height, width))?;
-    let (right, right_holes) = right.into_arrays((height, width))?;
-    Ok(Eyes {
-        left,
-        right,
-        left_holes,
-        right_holes,
-    })
+    let shifts = options.shifts(width);
+    let [left, right] = eyes.map(|eye| eye.map(Vec::into_iter));
+    let (mut left, mut right) = (left, right);
+    let mut rows: Vec<[Option<Row>; 2]> = (0..height)
+        .map(|_| [&mut left, &mut right].map(|eye| eye.as_mut().and_then(Iterator::next)))
+        .collect();
+    let band = (PIXELS_PER_REPORT / width).max(ROWS_PER_TASK);
+    for (index, rows) in rows.chunks_mut(band).enumerate() {
+        let start = index * band;
+        rows.par_iter_mut()
+            .enumerate()
+            .with_min_len(ROWS_PER_TASK)
+            .for_each_init(RowPainter::default, |painter, (y, eyes)| {
+                let y = start + y;
+                let row = &pixels[y * width..][..width];
+                painter.load(row, |out| nearness.row(y, out));
+                for (eye, shift) in eyes.iter_mut().zip(shifts) {
+                    let Some(Row { pixels, holes }) = eye else {
+                        continue;
+                    };
+                    let pixels = pixels.as_chunks_mut().0;
+                    let holes = holes.as_deref_mut();
+                    match shift {
+                        Some(shift) => painter.paint(row, shift, options.fill, Seen { pixels, holes }),
+                        None => pixels.copy_from_slice(row),
+                    }
+                }
+            });
+        monitor.report("stereo", (start + rows.len()) as u64, height as u64)?;
+    }
+    Ok(())
 }

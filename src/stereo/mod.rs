@@ -30,7 +30,7 @@ mod scatter;
 mod warp;
 
 pub use compose::compose;
-pub use eyes::{Eyes, eyes};
+pub use eyes::{Eyes, eyes, pictures};
 pub use fill::Fill;
 pub use mode::{Mode, ModeKind};
 pub use nearness::DepthSample;

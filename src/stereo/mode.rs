@@ -18,6 +18,8 @@ pub enum ModeKind {
     Interlaced,
     /// Both eyes in one picture, told apart by coloured glasses.
     Anaglyph,
+    /// Where an eye shows what the fill made up: white there, black elsewhere.
+    Mask,
 }
 
 macro_rules! modes {
@@ -89,6 +91,8 @@ modes! {
     GreyAnaglyph = "grey-anaglyph", Anaglyph, "for red-cyan glasses, both eyes in grey";
     GreenMagentaAnaglyph = "green-magenta-anaglyph", Anaglyph, "for green-magenta glasses (Dubois)";
     AmberBlueAnaglyph = "amber-blue-anaglyph", Anaglyph, "for amber-blue glasses (Dubois)";
+    LeftHoles = "left-holes", Mask, "mask of what the fill made up in the left eye";
+    RightHoles = "right-holes", Mask, "mask of what the fill made up in the right eye";
 }
 
 impl fmt::Display for Mode {

@@ -18,6 +18,7 @@ pub(super) struct RowPainter {
     /// The row's channels, split when a fill first asks for them.
     colours: [Vec<f64>; 4],
     is_split: bool,
+    shifts: Vec<i32>,
     landed: Vec<bool>,
     polylines: polylines::Scratch,
     warped: WarpedRow,
@@ -42,7 +43,10 @@ impl RowPainter {
 
     fn scatter<const C: usize>(&mut self, row: &[[u8; C]], shift: Shift, fill: Fill, seen: Seen<C>) {
         self.landed.resize(row.len(), false);
-        scatter::scatter(&self.nearness, row, shift, seen.pixels, &mut self.landed);
+        self.shifts.resize(row.len(), 0);
+        scatter::whole_shifts(&self.nearness, shift, &mut self.shifts);
+        let leftward = shift.divergence < 0.0;
+        scatter::scatter(&self.shifts, leftward, row, seen.pixels, &mut self.landed);
         match fill {
             Fill::Naive => scatter::repeat_nearest(shift, seen.pixels, &self.landed),
             Fill::NaiveInterpolating => scatter::interpolate(seen.pixels, &self.landed),

@@ -1,33 +1,85 @@
 //! The whole-pixel fills: `none`, `naive` and `naive_interpolating`.
 
 use super::options::Shift;
+use crate::image::simd::{self, Kernel, leading};
 
-/// Moves every pixel of a row by its shift, cut off to whole pixels toward
-/// zero. Nearer pixels come later and cover what is there. Fills `out` and
-/// `landed` completely: what nothing landed on is black and `false`.
-pub(super) fn scatter<const C: usize>(
-    nearness: &[f64],
-    row: &[[u8; C]],
+/// Runs shorter than this are moved pixel by pixel.
+const LONG_RUN: usize = 8;
+
+/// By how many whole pixels every pixel of a row moves: its shift, cut off
+/// toward zero.
+pub(super) fn whole_shifts(nearness: &[f64], shift: Shift, out: &mut [i32]) {
+    simd::run(WholeShifts { nearness, shift, out });
+}
+
+struct WholeShifts<'a> {
+    nearness: &'a [f64],
     shift: Shift,
+    out: &'a mut [i32],
+}
+
+impl Kernel for WholeShifts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, nearness) in self.out.iter_mut().zip(self.nearness) {
+            let shift = nearness * self.shift.divergence + self.shift.separation;
+            // SAFETY: nearness is between 0 and 1, the sum at most three times the width of
+            // a picture, and that is below 2^28.
+            *out = unsafe { shift.to_int_unchecked() };
+        }
+    }
+}
+
+/// Moves every pixel of a row by its [shift](whole_shifts). Nearer pixels come
+/// later and cover what is there. Fills `out` and `landed` completely: what
+/// nothing landed on is black and `false`.
+pub(super) fn scatter<const C: usize>(
+    shifts: &[i32],
+    leftward: bool,
+    row: &[[u8; C]],
     out: &mut [[u8; C]],
     landed: &mut [bool],
 ) {
     out.fill([0; C]);
     landed.fill(false);
-    let pixels = row.iter().zip(nearness).enumerate();
-    let land = |(x, (pixel, nearness)): (usize, (&[u8; C], &f64))| {
-        let to = x as i64 + (nearness * shift.divergence + shift.separation) as i64;
-        if let Ok(to) = usize::try_from(to)
-            && let (Some(out), Some(landed)) = (out.get_mut(to), landed.get_mut(to))
-        {
-            *out = *pixel;
-            *landed = true;
+    let width = row.len() as i64;
+    let mut land = |from: usize, run: &[i32]| {
+        // The part of the run that comes to lie inside the row.
+        let shift = i64::from(run[0]);
+        let first = (-shift).max(from as i64);
+        let end = (width - shift).min((from + run.len()) as i64);
+        if first >= end {
+            return;
+        }
+        let (first, end) = (first as usize, end as usize);
+        let to = (first as i64 + shift) as usize;
+        let (source, target) = (&row[first..end], to..to + (end - first));
+        if source.len() < LONG_RUN {
+            let target = out[target.clone()].iter_mut().zip(&mut landed[target]);
+            for ((out, landed), pixel) in target.zip(source) {
+                *out = *pixel;
+                *landed = true;
+            }
+        } else {
+            out[target.clone()].copy_from_slice(source);
+            landed[target].fill(true);
         }
     };
-    if shift.divergence < 0.0 {
-        pixels.for_each(land);
+    let runs = shifts.chunk_by(|a, b| a == b);
+    if leftward {
+        let mut from = 0;
+        for run in runs {
+            land(from, run);
+            from += run.len();
+        }
     } else {
-        pixels.rev().for_each(land);
+        let mut end = shifts.len();
+        for run in runs.rev() {
+            end -= run.len();
+            land(end, run);
+        }
     }
 }
 
@@ -57,10 +109,9 @@ pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], 
 fn openings(landed: &[bool]) -> impl Iterator<Item = (usize, usize)> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let from = at + landed.get(at..)?.iter().position(|&landed| !landed)?;
-        let length = landed.get(from..)?.iter().position(|&landed| landed);
-        at = length.map_or(landed.len(), |length| from + length);
-        Some((from, at))
+        let from = at + leading(landed.len() - at, |x| landed[at + x]);
+        at = from + leading(landed.len() - from, |x| !landed[from + x]);
+        (from < at).then_some((from, at))
     })
 }
 
@@ -70,11 +121,11 @@ fn openings(landed: &[bool]) -> impl Iterator<Item = (usize, usize)> + '_ {
 pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &[bool]) {
     let is_black = |pixel: &[u8; C]| *pixel == [0; C];
     let mut x = 0;
-    while let Some(next) = landed
-        .get(x..)
-        .and_then(|rest| rest.iter().position(|&landed| !landed))
-    {
-        x += next;
+    loop {
+        x += leading(landed.len() - x, |next| landed[x + next]);
+        if x == landed.len() {
+            return;
+        }
         if !out.get(x).is_some_and(is_black) {
             x += 1;
             continue;

@@ -19,6 +19,11 @@ pub enum Green {
     Down,
 }
 
+impl Green {
+    /// Both with their names in the Python API.
+    pub const NAMED: [(&'static str, Self); 2] = [("opengl", Self::Up), ("directx", Self::Down)];
+}
+
 /// The camera-space normals of the surface that `distance` (`[H, W]`, along
 /// the optical axis, near = small) shows to `camera`; RGB `[H, W, 3]`.
 ///

@@ -3,8 +3,9 @@
 
 use ndarray::{Array3, ArrayView2, Ix3};
 
-use crate::image::filter::convolve::{Kernel, Separable};
-use crate::image::filter::gradient::{Central, Gradient, Sobel};
+use super::camera_normals::Green;
+use crate::image::filter::convolve::{Kernel, Real, Separable};
+use crate::image::filter::gradient::{Central, Gradient, LargeSobel, Sobel};
 use crate::image::filter::kernel;
 use crate::image::filter::lines::{Lines, collect};
 use crate::image::size::{Raster, array, checked_len};
@@ -29,24 +30,27 @@ pub struct NormalMapOptions {
     pub post_blur: Option<usize>,
     /// Turns hills into holes.
     pub invert: bool,
+    /// What green stands for.
+    pub green: Green,
 }
 
 impl Default for NormalMapOptions {
-    /// Sobel of size 3, no blur.
+    /// Sobel of size 3, no blur, green up.
     fn default() -> Self {
         Self {
             pre_blur: None,
             sobel: Some(3),
             post_blur: None,
             invert: false,
+            green: Green::Up,
         }
     }
 }
 
 /// The normal map of a 16-bit depth map (`[H, W]`, near = bright), `[H, W, 3]`.
 ///
-/// The height is depth / 256 in pixels; red grows to the right, green upwards,
-/// blue towards the viewer, byte = trunc((n + 1) * 128) with 1 giving 255. A
+/// The height is depth / 256 in pixels; red grows to the right, green upwards
+/// (as the reference has it) or downwards, blue towards the viewer, byte = trunc((n + 1) * 128) with 1 giving 255. A
 /// flat map is (128, 128, 255) everywhere. Borders are reflected. All in f64,
 /// to the last bit as the reference (OpenCV and numpy) has it, apart from
 /// blurred ones, where one byte in some thousands may differ by 1.
@@ -85,7 +89,7 @@ fn check_kernel(name: &str, size: Option<usize>) -> Result<()> {
 }
 
 /// A Gaussian as wide as its kernel; size 1 changes nothing.
-fn blur(size: Option<usize>) -> Result<Option<Kernel<f64>>> {
+fn blur<T: Real>(size: Option<usize>) -> Result<Option<Kernel<T>>> {
     match size {
         None | Some(1) => Ok(None),
         Some(size) => Ok(Some(Kernel::even(&kernel::gaussian(size, size as f64)?))),
@@ -110,9 +114,13 @@ fn with_gradient<L: Lines<Value = f64>>(
 ) -> Result<()> {
     match options.sobel {
         None => with_post_blur(|| Central::new(make()), options, bytes),
-        Some(size) => {
+        Some(size) if size <= 3 => {
             let (derive, smooth) = kernel::sobel(size)?;
             with_post_blur(|| Sobel::new(make(), &derive, &smooth), options, bytes)
+        }
+        Some(size) => {
+            let smooth = kernel::binomial(size - 1);
+            with_post_blur(|| LargeSobel::new(make(), &smooth), options, bytes)
         }
     }
 }
@@ -124,9 +132,10 @@ fn with_post_blur<G: Gradient<Value = f64>>(
 ) -> Result<()> {
     let overlap = options.pre_blur.unwrap_or(1) + options.sobel.unwrap_or(3) + options.post_blur.unwrap_or(1);
     match blur(options.post_blur)? {
-        None => collect(bytes, overlap, || Bytes::new(Normals::new(make()))),
+        None => collect(bytes, overlap, || Bytes::new(Normals::new(make(), options.green))),
         Some(blur) => collect(bytes, overlap, || {
-            let blurred = Separable::of_planes(Normals::new(make()), 3, blur.clone(), blur.clone());
+            let normals = Single::new(Normals::new(make(), options.green));
+            let blurred = Separable::of_planes(normals, 3, blur.clone(), blur.clone());
             Bytes::new(Normalised(blurred))
         }),
     }
@@ -159,11 +168,19 @@ impl Lines for Height<'_> {
 }
 
 /// Lines of unit normals: all x, then all y, then all z.
-struct Normals<G>(G);
+struct Normals<G> {
+    gradient: G,
+    /// 1 if green grows downwards, as the lines do; else -1.
+    down: f64,
+}
 
 impl<G: Gradient<Value = f64>> Normals<G> {
-    fn new(gradient: G) -> Self {
-        Self(gradient)
+    fn new(gradient: G, green: Green) -> Self {
+        let down = match green {
+            Green::Up => -1.0,
+            Green::Down => 1.0,
+        };
+        Self { gradient, down }
     }
 }
 
@@ -171,21 +188,55 @@ impl<G: Gradient<Value = f64>> Lines for Normals<G> {
     type Value = f64;
 
     fn height(&self) -> usize {
-        self.0.height()
+        self.gradient.height()
     }
     fn width(&self) -> usize {
-        3 * self.0.width()
+        3 * self.gradient.width()
     }
     #[inline(always)]
     fn line(&mut self, y: usize, output: &mut [f64]) {
-        let (across, rest) = output.split_at_mut(self.0.width());
-        let (down, toward) = rest.split_at_mut(self.0.width());
-        self.0.line(y, across, down);
+        let (across, rest) = output.split_at_mut(self.gradient.width());
+        let (down, toward) = rest.split_at_mut(self.gradient.width());
+        self.gradient.line(y, across, down);
         for ((x, y), z) in across.iter_mut().zip(down).zip(toward) {
             let length = (*x * *x + *y * *y + 1.0).sqrt();
             *x /= length;
-            *y = -*y / length;
+            *y = self.down * *y / length;
             *z = 1.0 / length;
+        }
+    }
+}
+
+/// Lines in single precision: plenty for a blur of what becomes bytes, and
+/// twice as fast.
+struct Single<L> {
+    source: L,
+    line: Vec<f64>,
+}
+
+impl<L: Lines<Value = f64>> Single<L> {
+    fn new(source: L) -> Self {
+        Self {
+            line: vec![0.0; source.width()],
+            source,
+        }
+    }
+}
+
+impl<L: Lines<Value = f64>> Lines for Single<L> {
+    type Value = f32;
+
+    fn height(&self) -> usize {
+        self.source.height()
+    }
+    fn width(&self) -> usize {
+        self.source.width()
+    }
+    #[inline(always)]
+    fn line(&mut self, y: usize, output: &mut [f32]) {
+        self.source.line(y, &mut self.line);
+        for (value, &double) in output.iter_mut().zip(&self.line) {
+            *value = double as f32;
         }
     }
 }
@@ -193,8 +244,8 @@ impl<G: Gradient<Value = f64>> Lines for Normals<G> {
 /// Lines of vectors as lines of unit vectors.
 struct Normalised<L>(L);
 
-impl<L: Lines<Value = f64>> Lines for Normalised<L> {
-    type Value = f64;
+impl<L: Lines<Value = f32>> Lines for Normalised<L> {
+    type Value = f32;
 
     fn height(&self) -> usize {
         self.0.height()
@@ -203,7 +254,7 @@ impl<L: Lines<Value = f64>> Lines for Normalised<L> {
         self.0.width()
     }
     #[inline(always)]
-    fn line(&mut self, y: usize, output: &mut [f64]) {
+    fn line(&mut self, y: usize, output: &mut [f32]) {
         self.0.line(y, output);
         let width = output.len() / 3;
         let (xs, rest) = output.split_at_mut(width);
@@ -218,23 +269,23 @@ impl<L: Lines<Value = f64>> Lines for Normalised<L> {
 }
 
 /// Lines of unit vectors as lines of RGB bytes.
-struct Bytes<L> {
+struct Bytes<L: Lines> {
     normals: L,
-    line: Vec<f64>,
+    line: Vec<L::Value>,
     planes: Vec<u8>,
 }
 
-impl<L: Lines<Value = f64>> Bytes<L> {
+impl<L: Lines<Value: Into<f64>>> Bytes<L> {
     fn new(normals: L) -> Self {
         Self {
-            line: vec![0.0; normals.width()],
+            line: vec![L::Value::default(); normals.width()],
             planes: vec![0; normals.width()],
             normals,
         }
     }
 }
 
-impl<L: Lines<Value = f64>> Lines for Bytes<L> {
+impl<L: Lines<Value: Into<f64>>> Lines for Bytes<L> {
     type Value = u8;
 
     fn height(&self) -> usize {
@@ -247,7 +298,7 @@ impl<L: Lines<Value = f64>> Lines for Bytes<L> {
     fn line(&mut self, y: usize, output: &mut [u8]) {
         self.normals.line(y, &mut self.line);
         for (byte, &value) in self.planes.iter_mut().zip(&self.line) {
-            *byte = ((value + 1.0) / 2.0 * 256.0).clamp(0.0, 255.9) as u8;
+            *byte = ((value.into() + 1.0) / 2.0 * 256.0).clamp(0.0, 255.9) as u8;
         }
         let (red, rest) = self.planes.split_at(output.len() / 3);
         let (green, blue) = rest.split_at(output.len() / 3);

@@ -192,7 +192,7 @@ def test_jpeg_settings_get_8_bit_pictures_and_16_bit_files(host: Any, tmp_path: 
     host.shared.opts.samples_format = "jpg"
     processed = DepthScript().run(host.processing.make(tmp_path), *values(gen_normalmap=True))
     assert processed.images[4].mode == "L"
-    names = sorted(path.suffix for path in tmp_path.iterdir())
+    names = sorted(path.suffix for path in tmp_path.iterdir() if path.is_file())
     assert names == [".jpg", ".jpg", ".png", ".png"]
 
 

@@ -589,7 +589,7 @@ def test_the_description_is_made_from_the_option_table(client):
     assert set(options) == set(rows()) - {"weights"}
     assert options["clipdepth_far"]["maximum"] == 1
     assert options["normalmap_sobel_kernel"]["not"] == {"multipleOf": 2}
-    assert options["mesh_format"]["enum"] == ["glb", "obj", "ply"]
+    assert options["mesh_format"]["enum"] == ["glb", "obj", "obj-textured", "ply"]
     assert "depth:exr" in body["properties"]["outputs"]["items"]["enum"]
     assert set(document["paths"]) == set(client.get("/openapi.json").json()["paths"])
 

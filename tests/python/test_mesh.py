@@ -7,7 +7,9 @@ import json
 import shutil
 import struct
 import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +244,33 @@ def test_glb_is_valid(tmp_path: Path) -> None:
     paths[0].write_bytes(broken)
     reports = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
     assert reports[0]["issues"]["numErrors"] > 0
+
+
+KILLED = """
+import sys
+import numpy as np
+from rilievo import _native
+rows, columns = np.mgrid[:1500, :1500]
+depth = (2 + np.sin(rows / 200) * np.cos(columns / 200)).astype(np.float32)
+mesh = _native.simple_mesh(np.zeros((1500, 1500, 3), np.uint8), depth, kind="metric")
+print("made", flush=True)
+while True:
+    mesh.save(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("name", ["mesh.obj", "mesh.glb"])
+def test_a_killed_writer_leaves_no_half_file(tmp_path: Path, name: str) -> None:
+    """SIGKILL in the middle of a write: under the name is what was there before."""
+    path = tmp_path / name
+    path.write_bytes(b"what was there before")
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "made\n"
+        deadline = time.monotonic() + 30
+        while not any(part.stat().st_size > 1_000_000 for part in tmp_path.glob(".*.part")):
+            assert time.monotonic() < deadline
+        process.kill()
+    assert path.read_bytes() == b"what was there before"

@@ -104,7 +104,7 @@ def plane(normal, width=160, height=90, fov=60.0):
 def test_planes_have_their_own_normal(normal):
     picture = _native.camera_normal_map(plane(normal), fov=60.0)
     assert np.abs(vectors(picture) - normal).max() < 0.006
-    directx = _native.camera_normal_map(plane(normal), fov=60.0, green="down")
+    directx = _native.camera_normal_map(plane(normal), fov=60.0, green="directx")
     assert np.array_equal(directx[..., [0, 2]], picture[..., [0, 2]])
     assert (directx[..., 1].astype(int) + picture[..., 1] >= 254).all()
 
@@ -129,6 +129,6 @@ def test_camera_normals_say_what_is_wrong():
     depth = np.ones((4, 4), np.float32)
     with pytest.raises(ValueError, match="fov"):
         _native.camera_normal_map(depth, fov=180.0)
-    with pytest.raises(ValueError, match="DirectX"):
+    with pytest.raises(ValueError, match="directx"):
         _native.camera_normal_map(depth, green="left")
     assert (_native.camera_normal_map(depth, kind="inverse") == [128, 128, 255]).all()

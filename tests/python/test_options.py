@@ -84,7 +84,7 @@ def test_unknown_names_are_refused_or_dropped():
         ("stereo_balance", -1.01, "from -1 to 1"),
         ("stereo_offset_exponent", 0, "above 0"),
         ("stereo_modes", 7, "list of names"),
-        ("mesh_format", "stl", "glb, obj, ply"),
+        ("mesh_format", "stl", "glb, obj, obj-textured, ply"),
         ("gen_stereo", None, "true or false"),
     ],
 )

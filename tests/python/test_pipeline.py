@@ -299,3 +299,212 @@ def test_networks_stay_loaded_only_if_asked_for(small):
     assert len(pipeline._loaded) == 1
     rilievo.unload_models()
     assert not pipeline._loaded
+
+
+def run_alone(path: Path, **options: object) -> dict[str, Path]:
+    """The files that one picture becomes, by kind."""
+    saver = rilievo.Saver(path)
+    stem = saver.start("a")
+    depth_map = options.pop("depth_map", None)
+    picture = options.pop("picture")
+    maps = None if depth_map is None else [depth_map]
+    return {
+        output.kind: saver.save(output, stem)
+        for output in rilievo.generate(picture, depth_maps=maps, do_output_depth=False, **options)
+    }
+
+
+def test_every_mesh_and_cloud_lands_on_disk(small, tmp_path):
+    for kind, names in {
+        "glb": ["a-0000-simple.glb"],
+        "obj": ["a-0000-simple.obj"],
+        "obj-textured": ["a-0000-simple-texture.png", "a-0000-simple.mtl", "a-0000-simple.obj"],
+        "ply": ["a-0000-simple.ply"],
+    }.items():
+        files = run_alone(tmp_path / kind, picture=small, gen_simple_mesh=True, mesh_format=kind)
+        assert sorted(path.name for path in (tmp_path / kind).iterdir()) == names
+        assert files["simple_mesh"].name == names[-1]
+    assert b"mtllib a-0000-simple.mtl" in (tmp_path / "obj-textured/a-0000-simple.obj").read_bytes()[:200]
+
+
+def test_axes_of_meshes_and_clouds(small, tmp_path):
+    depth = rilievo.DepthMap(np.full((64, 96), 2, np.float32), "metric")
+    more = {"picture": small, "depth_map": depth, "gen_simple_mesh": True, "gen_point_cloud": True}
+    for number, (options, mesh_axes, cloud_axes) in enumerate(
+        [
+            ({"mesh_format": "obj"}, "pytorch3d", "gltf"),
+            ({"mesh_format": "ply"}, "gltf", "gltf"),
+            ({"mesh_format": "ply", "mesh_axes": "blender"}, "blender", "blender"),
+            ({"mesh_format": "obj", "mesh_axes": "opencv"}, "opencv", "opencv"),
+        ]
+    ):
+        files = run_alone(tmp_path / str(number), **more, **options)
+        assert rilievo.read_mesh(files["simple_mesh"]).axes == mesh_axes
+        cloud = rilievo.read_mesh(files["point_cloud"])
+        assert cloud.axes == cloud_axes
+        # The first point is the picture's top left one.
+        direction = {"gltf": (-1, 1, -1), "blender": (-1, 1, 1), "opencv": (-1, -1, 1)}[cloud_axes]
+        assert tuple(np.sign(cloud.vertices[0])) == direction
+
+
+def test_metres_and_intrinsics_make_a_measured_cloud(small, tmp_path):
+    millimetres = np.full((64, 96), 2500, np.uint16)
+    millimetres[:, :5] = 0  # nothing measured there
+    Image.fromarray(millimetres).save(tmp_path / "depth.png")
+    common = {"picture": small, "gen_point_cloud": True, "camera_intrinsics": "80,90,47.5,31.5"}
+    files = run_alone(
+        tmp_path / "out",
+        depth_map=tmp_path / "depth.png",
+        depth_map_kind="metric",
+        depth_map_scale=0.001,
+        output_depth_values=True,
+        depth_values_format="png",
+        mesh_axes="opencv",
+        **common,
+    )
+    cloud = rilievo.read_mesh(files["point_cloud"])
+    rows, columns = np.mgrid[:64, 5:96]
+    expected = np.stack([(columns - 47.5) / 80, (rows - 31.5) / 90, np.ones_like(rows)], -1) * 2.5
+    np.testing.assert_allclose(cloud.vertices, expected.reshape(-1, 3), rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(cloud.colors, np.asarray(small)[:, 5:].reshape(-1, 3))
+    # Written and read again, the millimetres are the same.
+    np.testing.assert_array_equal(np.asarray(Image.open(files["depth_values"])), millimetres)
+    for extension in ("npy", "exr", "tiff"):
+        path = tmp_path / f"depth.{extension}"
+        rilievo.save_depth(path, (millimetres / 1000).astype(np.float32))
+        again = run_alone(
+            tmp_path / extension, depth_map=path, depth_map_kind="metric", mesh_axes="opencv", **common
+        )
+        np.testing.assert_allclose(
+            rilievo.read_mesh(again["point_cloud"]).vertices, cloud.vertices, rtol=1e-6
+        )
+
+
+def test_what_was_not_measured_is_far_in_pictures(small):
+    metres = np.full((64, 96), 3, np.float32)
+    metres[:, 50:] = 1
+    metres[10:20, 60:70] = 0
+    (output,) = rilievo.generate(small, depth_maps=[metres], depth_map_kind="metric")
+    assert (output.payload[10:20, 60:70] == 0).all()
+    assert output.payload[0, 60] == 65535
+
+
+def test_thinning_and_flying_pixels_are_options(small):
+    metres = np.full((64, 96), 3, np.float32)
+    metres[:, 48:] = 1
+
+    def count(**options):
+        (output,) = rilievo.generate(
+            small, depth_maps=[rilievo.DepthMap(metres, "metric")], do_output_depth=False,
+            gen_point_cloud=True, **options
+        )  # fmt: skip
+        return len(output.payload.vertices)
+
+    assert count(point_cloud_edges=0) == 64 * 96
+    assert count() == 64 * 94
+    assert 100 < count(point_cloud_voxel=0.1) < 64 * 48
+
+
+def test_depth_values_are_the_networks_own(small, tmp_path):
+    depth = rilievo.DepthMap(np.linspace(1, 7, 64 * 96, dtype=np.float32).reshape(64, 96), "metric")
+    for extension, read in {
+        "npy": np.load,
+        "tiff": lambda path: np.asarray(Image.open(path)),
+        "exr": lambda path: rilievo.DepthMap.from_numbers(path, "metric").values,
+        "png": lambda path: np.asarray(Image.open(path)) / 1000,
+    }.items():
+        files = run_alone(
+            tmp_path / extension,
+            picture=small,
+            depth_map=depth,
+            output_depth_values=True,
+            depth_values_format=extension,
+        )
+        assert files["depth_values"].name == f"a-0000-values.{extension}"
+        np.testing.assert_allclose(
+            read(files["depth_values"]), depth.values, atol=0.0005 if extension == "png" else 0
+        )
+
+
+def test_camera_normals_and_their_green(small):
+    depth = rilievo.DepthMap(np.linspace(1, 2, 64, dtype=np.float32)[:, None].repeat(96, 1), "metric")
+    made = {
+        green: {
+            output.kind: output.payload
+            for output in rilievo.generate(
+                small,
+                depth_maps=[depth],
+                do_output_depth=False,
+                gen_normalmap=True,
+                gen_camera_normalmap=True,
+                normalmap_green=green,
+            )
+        }
+        for green in ("opengl", "directx")
+    }
+    for kind in ("normalmap", "camera_normalmap"):
+        up, down = made["opengl"][kind].astype(int), made["directx"][kind].astype(int)
+        # Near is above: the surface looks down.
+        assert (up[5:-5, 5:-5, 1] < 120).all(), kind
+        assert (down[5:-5, 5:-5, 1] > 135).all(), kind
+        np.testing.assert_array_equal(up[..., [0, 2]], down[..., [0, 2]])
+    np.testing.assert_array_equal(
+        rilievo.camera_normal_map(depth, green="directx"), made["directx"]["camera_normalmap"]
+    )
+
+
+def test_hole_masks_and_single_eyes_are_modes(small):
+    depth = np.zeros((64, 96), np.uint16)
+    depth[20:40, 30:60] = 60000
+    outputs = {
+        output.kind: output
+        for output in rilievo.generate(
+            small,
+            depth_maps=[depth],
+            gen_stereo=True,
+            stereo_divergence=10,
+            stereo_modes=["left-only", "only-right", "left-holes", "right-holes"],
+        )
+    }
+    *_, left, right = rilievo.stereo_eyes(small, depth, divergence=10)
+    for kind, holes in (("left-holes", left), ("right-holes", right)):
+        assert holes.any()
+        np.testing.assert_array_equal(outputs[kind].payload, np.dstack([holes] * 3) * np.uint8(255))
+
+
+def test_transparency_moves_along_if_asked(small, tmp_path):
+    alpha = np.zeros((64, 96), np.uint8)
+    alpha[20:40, 30:60] = 255
+    rgba = np.dstack([np.asarray(small), alpha])
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    depth = (alpha > 0).astype(np.uint16) * 60000
+    asked = {
+        "gen_stereo": True,
+        "stereo_modes": ["only-right", "red-cyan-anaglyph"],
+        "do_output_depth": False,
+    }
+    for picture in (rgba, Image.fromarray(rgba), tmp_path / "a.png"):
+        eye, anaglyph = rilievo.generate(picture, depth_maps=[depth], stereo_alpha=True, **asked)
+        assert eye.payload.shape == (64, 96, 4)
+        # 2.5 % of 96 pixels, half of it this eye's: one pixel and a bit to the left.
+        assert (eye.payload[30, 29, 3], eye.payload[30, 57, 3]) == (255, 255)
+        assert eye.payload[30, 59, 3] < 255
+        assert anaglyph.payload.shape == (64, 96, 3)
+        opaque, _ = rilievo.generate(picture, depth_maps=[depth], **asked)
+        assert opaque.payload.shape == (64, 96, 3)
+    np.testing.assert_array_equal(
+        rilievo.stereo_images(rgba, depth, modes=["only-right"], alpha=True)["only-right"], eye.payload
+    )
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "0,1,2,3", "a,b,c,d", "1,1,nan,1", "1,2,3,4,5"])
+def test_impossible_intrinsics_are_named(text):
+    with pytest.raises(ValueError, match="camera_intrinsics"):
+        rilievo.Options(camera_intrinsics=text)
+
+
+def test_options_that_do_not_go_together():
+    with pytest.raises(ValueError, match="simple_mesh_spherical"):
+        rilievo.Options(camera_intrinsics="1,1,1,1", simple_mesh_spherical=True)
+    with pytest.raises(ValueError, match="mesh_axes"):
+        rilievo.Options(gen_simple_mesh=True, mesh_axes="blender")

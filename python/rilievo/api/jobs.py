@@ -144,7 +144,7 @@ class Job:
 
 
 def _shape(output: Output) -> dict[str, int]:
-    if output.kind == "simple_mesh":
+    if output.kind in ("simple_mesh", "point_cloud"):
         return {"vertices": len(output.payload.vertices), "faces": len(output.payload.faces)}
     return {"width": output.payload.shape[1], "height": output.payload.shape[0]}
 

@@ -23,6 +23,8 @@ from rilievo.api.work import Task
 FOLLOWS = "v0.4.8"
 _NOT_RETURNED = {
     "gen_simple_mesh": "meshes are not given back by this route; /depth/v2/generate does",
+    "gen_point_cloud": "point clouds are not given back by this route; /depth/v2/generate does",
+    "output_depth_values": "depth values are not given back by this route; /depth/v2/generate does",
     "do_output_depth_prediction": "raw predictions are not given back by this route; /depth/v2/generate does",
 }
 

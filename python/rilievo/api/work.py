@@ -57,8 +57,8 @@ def run(task: Task, job: Job, limits: Limits) -> None:
         )
         for output in outputs:
             kind = KINDS[output.kind]
-            usual = output.format or kind.formats[0]
-            job.keep(dataclasses.replace(output, index=index), task.formats.get(output.kind, usual), text)
+            format = task.formats.get(output.kind) or output.format or kind.formats[0]
+            job.keep(dataclasses.replace(output, index=index, format=format), format, text)
 
 
 def check_net_size(width: int, height: int, limits: Limits) -> None:

@@ -186,7 +186,7 @@ class _Work:
             view = scratch_folder() / f"{path.stem}.glb"
             lighter(output.payload).save(view, texture="jpeg")
             results.mesh = str(view)
-        elif len(results.previews) < MOST_SHOWN:
+        elif output.is_picture and len(results.previews) < MOST_SHOWN:
             several = len(self.batch.items) > 1
             results.previews.append(
                 (preview(output), f"{item.name}: {output.kind}" if several else output.kind)
@@ -199,8 +199,11 @@ def _add_time(results: Results, what: str, since: float) -> float:
     return now
 
 
+_SPACE = ("depth_values", "camera_normalmap", "point_cloud")
+
+
 def _what(output: Output) -> str:
-    known = {"depth", "concat_depth", "normalmap", "heatmap", "simple_mesh"}
+    known = {"depth", "concat_depth", "normalmap", "heatmap", "simple_mesh", *_SPACE}
     return output.kind if output.kind in known else "stereo"
 
 

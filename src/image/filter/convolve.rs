@@ -30,7 +30,8 @@ impl Real for f64 {
 /// A kernel whose two sides are equal, or equal but for the sign.
 #[derive(Clone)]
 pub(crate) struct Kernel<T> {
-    center: T,
+    /// The weight of the centre; none if it is 0, or if the centre lies between two places.
+    center: Option<T>,
     /// The weights right of the centre, from the inside out.
     sides: Vec<T>,
     odd: bool,
@@ -47,11 +48,26 @@ impl<T: Real> Kernel<T> {
         Self::new(weights, true)
     }
 
+    /// A kernel of an even number of weights, symmetric about the middle between two places.
+    pub(crate) fn between(weights: &[f64]) -> Self {
+        Self {
+            center: None,
+            sides: Self::rounded(&weights[weights.len() / 2..]),
+            odd: false,
+        }
+    }
+
     fn new(weights: &[f64], odd: bool) -> Self {
         let right = &weights[weights.len() / 2..];
-        let center = right.first().map_or(T::default(), |&weight| T::nearest(weight));
-        let sides = right.iter().skip(1).map(|&weight| T::nearest(weight)).collect();
-        Self { center, sides, odd }
+        Self {
+            center: right.first().filter(|_| !odd).map(|&weight| T::nearest(weight)),
+            sides: Self::rounded(right.get(1..).unwrap_or_default()),
+            odd,
+        }
+    }
+
+    fn rounded(weights: &[f64]) -> Vec<T> {
+        weights.iter().map(|&weight| T::nearest(weight)).collect()
     }
 
     /// How far it reaches to each side.
@@ -59,7 +75,8 @@ impl<T: Real> Kernel<T> {
         self.sides.len()
     }
 
-    /// The weighted sum of lines, where `line(j)` is the one at distance `j` from the centre.
+    /// The weighted sum of lines, where `line(j)` is the one at distance `j` from the centre;
+    /// of a kernel [`between`](Self::between) places the `j`-th one to the right or left of it.
     #[inline(always)]
     pub(crate) fn apply<'a>(&self, output: &mut [T], line: impl Fn(isize) -> &'a [T])
     where
@@ -101,9 +118,11 @@ impl<T: Real> Kernel<T> {
     {
         let at = |distance| line(distance)[start..].first_chunk::<N>();
         let mut sums = [T::default(); N];
-        if let (false, Some(center)) = (self.odd, at(0)) {
+        if let Some(weight) = self.center
+            && let Some(center) = at(0)
+        {
             for (sum, &value) in sums.iter_mut().zip(center) {
-                *sum = self.center * value;
+                *sum = weight * value;
             }
         }
         for (distance, &weight) in (1..).zip(&self.sides) {

@@ -40,9 +40,13 @@ pub(crate) fn sobel(size: usize) -> Result<(Vec<f64>, Vec<f64>)> {
     if size == 1 {
         return Ok((vec![-1.0, 0.0, 1.0], vec![1.0]));
     }
-    let smooth = (1..size).fold(vec![1.0], |row, _| times(&row, 1.0));
-    let derive = times(&(2..size).fold(vec![1.0], |row, _| times(&row, 1.0)), -1.0);
-    Ok((derive.into_iter().map(|value| -value).collect(), smooth))
+    let derive = times(&binomial(size - 1), -1.0);
+    Ok((derive.into_iter().map(|value| -value).collect(), binomial(size)))
+}
+
+/// A row of Pascal's triangle, `size` numbers, at least one.
+pub(crate) fn binomial(size: usize) -> Vec<f64> {
+    (1..size).fold(vec![1.0], |row, _| times(&row, 1.0))
 }
 
 /// The polynomial `row` times (1 + `second` x).

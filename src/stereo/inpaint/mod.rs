@@ -8,7 +8,7 @@ use level::{Level, SEEN};
 use patches::Sources;
 use rayon::prelude::*;
 
-use super::eyes::Eye;
+use super::eyes::{EyeRows, Row};
 use super::nearness::{DepthSample, Nearness};
 use super::options::{Shift, StereoOptions};
 use super::warp::WarpedRow;
@@ -27,7 +27,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
     pixels: &[[u8; C]],
     nearness: &Nearness<D>,
     options: &StereoOptions,
-    eyes: [&mut Eye<C>; 2],
+    eyes: EyeRows,
     monitor: &Monitor,
 ) -> Result<()> {
     let (height, width) = nearness.dim();
@@ -45,9 +45,14 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
     sharpen(&mut plane, width, (1.5 / pixels_apart) as f32);
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
+        let Some(mut rows) = eye else { continue };
         match shift {
-            Some(shift) => draw_eye(pixels, &plane, width, shift, eye),
-            None => eye.pixels.copy_from_slice(pixels),
+            Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows),
+            None => {
+                for (row, pixels) in rows.iter_mut().zip(pixels.chunks(width)) {
+                    row.pixels.copy_from_slice(pixels.as_flattened());
+                }
+            }
         }
     }
     Ok(())
@@ -58,9 +63,8 @@ fn draw_eye<const C: usize>(
     nearness: &[f32],
     width: usize,
     shift: Shift,
-    eye: &mut Eye<C>,
+    rows: &mut [Row],
 ) {
-    let Eye { pixels: out, holes } = eye;
     let height = nearness.len() / width;
     let mut level = Level {
         width,
@@ -90,15 +94,22 @@ fn draw_eye<const C: usize>(
                 }
             },
         );
-    if let Some(holes) = holes {
-        for (hole, &n) in holes.iter_mut().zip(&level.nearness) {
+    for (row, nearness) in rows.iter_mut().zip(level.nearness.chunks(width)) {
+        for (hole, &n) in row
+            .holes
+            .iter_mut()
+            .flat_map(|holes| holes.iter_mut())
+            .zip(nearness)
+        {
             *hole = n < 0.0;
         }
     }
     level.find_backgrounds();
     complete(&mut level);
-    for (out, colour) in out.iter_mut().zip(&level.colours) {
-        out.copy_from_slice(&colour[..C]);
+    for (row, colours) in rows.iter_mut().zip(level.colours.chunks(width)) {
+        for (out, colour) in row.pixels.chunks_exact_mut(C).zip(colours) {
+            out.copy_from_slice(&colour[..C]);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::HALF_WIDTH;
 use super::pen::{HALF, along, mix, piece};
-use crate::image::simd::{self, Kernel};
+use crate::image::simd::{self, Kernel, leading};
 
 /// How many of the joints between neighbouring pixels, from the first on, run
 /// to the right.
@@ -202,17 +202,4 @@ fn to_byte(sum: f64) -> u8 {
 #[inline(always)]
 pub(super) fn half_width<const SHARP: bool>() -> f64 {
     if SHARP { HALF_WIDTH } else { 0.0 }
-}
-
-/// The length of the longest prefix of `0..count` for which `holds`, looked at
-/// in blocks so that the compiler compares several at once.
-#[inline(always)]
-fn leading(count: usize, holds: impl Fn(usize) -> bool) -> usize {
-    const BLOCK: usize = 16;
-    let mut at = 0;
-    while at + BLOCK <= count && (at..at + BLOCK).fold(true, |all, x| all & holds(x)) {
-        at += BLOCK;
-    }
-    let rest = at..count.min(at + BLOCK);
-    at + rest.clone().position(|x| !holds(x)).unwrap_or(rest.len())
 }

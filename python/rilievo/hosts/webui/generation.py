@@ -188,6 +188,13 @@ def _text_of(processed: Any, place: int, count: int) -> str:
     return str(processed.images[place].info.get("parameters", processed.info))
 
 
+_NAMES = {
+    "simple_mesh": "mesh was",
+    "point_cloud": "point cloud was",
+    "depth_values": "depth values were",
+}
+
+
 class _Made:
     """Takes the outputs of one picture to the gallery, the API and the disk."""
 
@@ -201,11 +208,11 @@ class _Made:
         from modules.shared import opts
 
         path = self.saver.save(output) if self.saver else None
-        if output.kind == "simple_mesh":
+        if not output.is_picture:
             where = (
                 f"saved as {path.name} beside the pictures" if path else "not saved, because pictures are not"
             )
-            self.processed.comments += f"\nDepthMap: the mesh was {where}"
+            self.processed.comments += f"\nDepthMap: the {_NAMES[output.kind]} {where}"
             return
         image: Any = output.image
         if image.mode == "I;16" and not saving.sixteen_bits_survive():

@@ -16,7 +16,7 @@ import numpy as np
 import rilievo
 from rilievo import _native
 from rilievo.outputs import Output
-from rilievo.saving import suffix
+from rilievo.saving import extension, suffix, write
 
 
 class HostSaver(rilievo.Saver):
@@ -128,14 +128,14 @@ class GenerationSaver:
 
     def save(self, output: Output) -> Path:
         """Writes one output; an older file of this name is replaced, as the host does."""
-        name = f"{self.stem}-{'simple' if output.kind == 'simple_mesh' else output.kind}"
+        name = f"{self.stem}-{output.kind}"
         if _is_host_picture(output):
             return host_picture(
                 output, self.folder, name, text=self.text, processing=self.processing, existing=None
             )
-        if output.kind == "simple_mesh":
-            path = self.folder / f"{name}.{output.format}"
-            output.payload.save(path)
+        if not output.is_picture:
+            path = self.folder / f"{self.stem}{suffix(output.kind)}.{extension(output.format or '')}"
+            write(output, path)
         else:
             path = self.folder / f"{name}.png"
             _native.write_png(path, output.payload, {"parameters": self.text} if self.text else None)
