@@ -152,6 +152,7 @@ class Torch:
         sys.path.insert(0, str(ROOT / "models" / "pocket"))
         import network
 
+        self.predict = network.mirrored
         torch.set_num_threads(chosen.threads)
         cv2.setNumThreads(chosen.threads)
         self.photo = load(chosen.photo)
@@ -167,13 +168,13 @@ class Torch:
 
         clock, times = Clock(), {}
         height, width = self.photo.shape[:2]
-        scale = (208 * 160 / (height * width)) ** 0.5
+        scale = (288 * 224 / (height * width)) ** 0.5
         size = [max(1, round(side * scale / 32)) * 32 for side in (width, height)]
         x = (cv2.resize(self.photo, size, interpolation=cv2.INTER_AREA).astype(np.float32) - 127) / 128
         x = torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None]
         times["preprocess"] = clock()
         with torch.inference_mode():
-            prediction = self.plain(x)[0].numpy()
+            prediction = self.predict(self.plain, x)[0].numpy()
         times["network"] = clock()
         values = cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR)
         times["upsample, plain"] = clock()
@@ -185,7 +186,7 @@ class Torch:
         x = x.to(memory_format=torch.channels_last)
         with torch.inference_mode():
             clock()
-            self.tuned(x)
+            self.predict(self.tuned, x)
             times["network, tuned"] = clock()
         return times
 

@@ -5,8 +5,8 @@
 PAIRS holds `index.json` and, per item, `<id>.jpg` and `<id>.png`: 16-bit depth
 or disparity in `metres_or_px_per_count`, 0 where unknown. The pairs are for
 measuring only: none was trained on, and none is part of this repository.
-FOLDER holds `.npz` files with `rgb` (8-bit) and `inverse` (exact inverse depth,
-0 for the sky).
+FOLDER holds shards as `train/render` writes them; the table of the model card is of
+the one that `pocket-render shards --count 1 --size 768x576 --seed 77000078` makes.
 
 Rows: the installed rilievo without and with the guided step, the checkpoint in
 PyTorch if one is given (its scores must be those of rilievo without the guided
@@ -67,10 +67,11 @@ def pairs(folder: Path) -> Iterator[Pair]:
 
 
 def renders(folder: Path) -> Iterator[Pair]:
-    for file in sorted(folder.glob("*.npz")):
-        with np.load(file) as data:
-            inverse = data["inverse"].astype(np.float32)
-            yield Pair("render", data["rgb"], inverse, np.ones(inverse.shape, bool), None)
+    for file in sorted(folder.glob("*.rgb.npy")):
+        depths = np.load(str(file).replace(".rgb.", ".inv.")).astype(np.float32)
+        # The renderer makes two pictures of every scene.
+        for rgb, inverse in zip(np.load(file)[::2], depths[::2]):
+            yield Pair("render", rgb, inverse, np.ones(inverse.shape, bool), None)
 
 
 def ordinal(prediction: np.ndarray, pair: Pair, rng: np.random.Generator, count: int = 4000) -> float:
@@ -187,7 +188,7 @@ def torch_predictor(checkpoint: Path, net_size: tuple[int, int]) -> Predictor:
         size = tuple(max(1, round(side * scale / 32)) * 32 for side in (width, height))
         x = (cv2.resize(rgb, size, interpolation=cv2.INTER_AREA).astype(np.float32) - 127) / 128
         with torch.no_grad():
-            prediction = pocket(torch.from_numpy(x).permute(2, 0, 1)[None])[0].numpy()
+            prediction = network.mirrored(pocket, torch.from_numpy(x).permute(2, 0, 1)[None])[0].numpy()
         return cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR)
 
     return predict
@@ -197,7 +198,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--net-size", type=int, nargs=2, default=(208, 160))
+    parser.add_argument("--net-size", type=int, nargs=2, default=(288, 224))
     parser.add_argument("--renders", type=Path)
     chosen = parser.parse_args()
     everything = list(pairs(chosen.pairs))

@@ -1,6 +1,6 @@
 """Turns a trained checkpoint of the pocket network into the file the wheel embeds.
 
-    python export.py CHECKPOINT.pt pocket.safetensors --version 0 --net-size 208 160
+    python export.py CHECKPOINT.pt pocket.safetensors --version 1 --net-size 288 224 --mirrored
 
 Batch normalisation is folded into the convolutions in double precision, so that
 statistics beyond the range of half precision (running variances above 65504
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from network import encoder_of
 from safetensors.numpy import save_file
 
 ENCODER_EPS = 1e-3
@@ -47,6 +48,9 @@ def main() -> None:
         metavar=("WIDTH", "HEIGHT"),
         help="default network size; its area counts, the picture's shape is kept",
     )
+    parser.add_argument(
+        "--mirrored", action="store_true", help="predict the mirrored picture as well and take the mean"
+    )
     arguments = parser.parse_args()
 
     state = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
@@ -54,8 +58,8 @@ def main() -> None:
     folded = convert(weights)
     config = {
         "version": arguments.version,
-        "licence": "MIT; the encoder started from EfficientNet-lite0 (Apache-2.0)",
-        **architecture(folded, arguments.net_size),
+        "licence": f"MIT; the encoder started from EfficientNet-{encoder_of(state)} (Apache-2.0)",
+        **architecture(folded, arguments.net_size, arguments.mirrored),
     }
     halves = {name: half(name, value) for name, value in folded.items()}
     # One entry only: the writer keeps no order among several, and the bytes must be reproducible.
@@ -112,7 +116,7 @@ def fold(weights: Tensors, conv: str, norm: str | None, eps: float) -> Tensors:
     return {"weight": weight, "bias": bias}
 
 
-def architecture(folded: Tensors, net_size: list[int]) -> dict:
+def architecture(folded: Tensors, net_size: list[int], mirrored: bool) -> dict:
     """The part of the metadata that follows from the tensors: what the network is made of, and how its input is made."""
     encoder = []
     channels, stage = None, -1
@@ -132,7 +136,7 @@ def architecture(folded: Tensors, net_size: list[int]) -> dict:
     # The last block before each halving, and the last of all, feed the decoder.
     taps = [block for block, (_, after) in enumerate(pairwise(encoder)) if after["stride"] == 2]
     return {
-        "input": {"mean": 127.0, "scale": 128.0, "net_size": net_size},
+        "input": {"mean": 127.0, "scale": 128.0, "net_size": net_size, "mirrored": mirrored},
         "stem": folded["stem.weight"].shape[0],
         "encoder": encoder,
         "taps": [*taps, len(encoder) - 1],

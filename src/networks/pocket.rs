@@ -59,6 +59,9 @@ pub struct Input {
     pub scale: f64,
     /// Default network size (width, height). Its area counts: the picture's shape is kept.
     pub net_size: (usize, usize),
+    /// Whether the mirrored picture is looked at too, and the mean of both predictions is the result.
+    #[serde(default)]
+    pub mirrored: bool,
 }
 
 /// An inverted residual block: widen (1x1), filter each channel, narrow (1x1).
@@ -252,13 +255,37 @@ impl Pocket {
 impl DepthNetwork for Pocket {
     /// The prediction is half as wide and high as the input.
     fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
-        let (_, _, height, width) = input.dims4()?;
+        let (pictures, _, height, width) = input.dims4()?;
         let multiple = self.preprocessing.multiple;
         if height == 0 || width == 0 || height % multiple != 0 || width % multiple != 0 {
             return Err(Error::invalid(format!(
                 "the pocket network takes pictures whose sides are multiples of {multiple}, not {width}x{height}"
             )));
         }
+        if !self.config.input.mirrored {
+            return self.predict(input, monitor);
+        }
+        let both = self.predict(&Tensor::cat(&[input, &input.flip(&[3])?], 0)?, monitor)?;
+        let mirrored = both.narrow(0, pictures, pictures)?.flip(&[2])?;
+        Ok(((both.narrow(0, 0, pictures)? + mirrored)? * 0.5)?)
+    }
+
+    fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
+    }
+
+    fn kind(&self) -> DepthKind {
+        DepthKind::Inverse
+    }
+
+    fn tiles(&self) -> bool {
+        self.tiling
+    }
+}
+
+impl Pocket {
+    /// What the network sees in every picture by itself.
+    fn predict(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
         let mut taps = Vec::with_capacity(self.decoder.len());
         let mut x = self.stem.forward(input)?;
         for (number, block) in self.encoder.iter().enumerate() {
@@ -282,20 +309,6 @@ impl DepthNetwork for Pocket {
         Ok(last.forward(&first.forward(&y)?)?.squeeze(1)?)
     }
 
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        DepthKind::Inverse
-    }
-
-    fn tiles(&self) -> bool {
-        self.tiling
-    }
-}
-
-impl Pocket {
     /// What the whole picture looks like, for every pixel of the coarsest level.
     fn context(&self, coarsest: &Tensor) -> Result<Tensor> {
         let mean = coarsest.mean_keepdim(3)?.mean_keepdim(2)?;

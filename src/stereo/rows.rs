@@ -1,7 +1,7 @@
 //! The fills that look at one row at a time.
 
 use super::options::Shift;
-use super::warp::WarpedRow;
+use super::warp::{TEAR, WarpedRow};
 use super::{Fill, polylines, scatter};
 use crate::image::simd::{self, Kernel};
 
@@ -71,7 +71,7 @@ impl RowPainter {
         let colours = std::array::from_fn(|c| self.colours[c].as_slice());
         polylines::draw_row::<SHARP, C>(&self.nearness, colours, shift, &mut self.polylines, seen.pixels);
         if let Some(holes) = seen.holes {
-            self.warped.warp(&self.nearness, shift);
+            self.warped.warp(&self.nearness, shift, TEAR);
             for (hole, nearness) in holes.iter_mut().zip(&self.warped.nearness) {
                 *hole = *nearness < 0.0;
             }

@@ -3,9 +3,9 @@
 
 use super::options::Shift;
 
-/// Neighbouring pixels that come to lie farther apart than this are not of one
-/// surface.
-const TEAR: f64 = 1.5;
+/// Where neighbouring pixels come to lie farther apart than this, the polylines
+/// fills show something made up.
+pub(super) const TEAR: f64 = 1.5;
 
 /// A row of an eye.
 #[derive(Default)]
@@ -22,15 +22,16 @@ pub(super) struct WarpedRow {
 pub(super) const OPENING: f32 = -1.0;
 
 impl WarpedRow {
-    /// Warps a row. Where surfaces cover each other the nearest one is seen.
-    pub fn warp(&mut self, nearness: &[f64], shift: Shift) {
+    /// Warps a row. Where surfaces cover each other the nearest one is seen;
+    /// neighbours that come to lie farther apart than `tear` are not of one surface.
+    pub fn warp(&mut self, nearness: &[f64], shift: Shift, tear: f64) {
         let width = nearness.len();
         self.columns.clear();
         self.columns.resize(width, OPENING);
         self.nearness.clear();
         self.nearness.resize(width, -1.0);
         let place = |x: usize| x as f64 + 0.5 + nearness[x] * shift.divergence + shift.separation;
-        let joined = |gap: f64| gap > 0.0 && gap <= TEAR;
+        let joined = |gap: f64| gap > 0.0 && gap <= tear;
         let mut next = place(0);
         let mut joined_before = false;
         for x in 0..width {

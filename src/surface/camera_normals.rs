@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::camera::Intrinsics;
 use crate::Result;
+use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
 
 /// One neighbour is left out if the depth changes this many times less towards the other one.
@@ -54,7 +55,7 @@ pub fn camera_normal_map(
         width: shape[1],
         camera,
     };
-    let mut bytes = vec![0; length];
+    let mut bytes = zeroed(length);
     bytes
         .par_chunks_mut(shape[1] * 3)
         .enumerate()

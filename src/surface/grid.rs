@@ -5,6 +5,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::depth_edges::depth_edges;
+use crate::image::memory::zeroed;
 
 /// Stands for a pixel that is no vertex.
 const NONE: u32 = u32::MAX;
@@ -102,7 +103,7 @@ impl Grid {
     /// The triangles, two a quad: (top left, bottom left, top right) and (bottom
     /// right, top right, bottom left).
     pub(super) fn faces(&self) -> Vec<[u32; 3]> {
-        let mut faces = vec![[0; 3]; (0..self.height).map(|row| self.counts(row).triangles).sum()];
+        let mut faces: Vec<[u32; 3]> = zeroed((0..self.height).map(|row| self.counts(row).triangles).sum());
         split(&mut faces, (0..self.height).map(|row| self.counts(row).triangles))
             .into_par_iter()
             .enumerate()

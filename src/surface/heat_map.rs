@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::inferno::INFERNO;
 use crate::depth::percentiles_u16;
+use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
 use crate::{Error, Result};
 
@@ -29,7 +30,7 @@ pub fn heat_map(depth: ArrayView2<'_, u16>) -> Result<Array3<u8>> {
     let colors: Vec<[u8; 4]> = (0..=u16::MAX).map(|depth| color(depth, low, high)).collect();
 
     let depth = depth.as_standard_layout();
-    let mut bytes = vec![0; length];
+    let mut bytes = zeroed(length);
     bytes
         .par_chunks_mut(CHUNK * 4)
         .zip(depth.as_slice().unwrap_or(&[]).par_chunks(CHUNK))

@@ -8,6 +8,7 @@ use crate::image::filter::convolve::{Kernel, Real, Separable};
 use crate::image::filter::gradient::{Central, Gradient, LargeSobel, Sobel};
 use crate::image::filter::kernel;
 use crate::image::filter::lines::{Lines, collect};
+use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
 use crate::{Error, Result};
 
@@ -74,7 +75,7 @@ pub fn normal_map(depth: ArrayView2<'_, u16>, options: NormalMapOptions) -> Resu
         // The reference's height is minus the depth, so that near is up.
         scale: if options.invert { 1.0 / 256.0 } else { -1.0 / 256.0 },
     };
-    let mut bytes = vec![0; depth.len() * 3];
+    let mut bytes = zeroed(depth.len() * 3);
     with_pre_blur(&height, options, &mut bytes)?;
     array(Ix3(shape[0], shape[1], 3), bytes)
 }

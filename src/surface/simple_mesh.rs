@@ -8,6 +8,7 @@ use super::mesh::{Mesh, check_count, rgb};
 use super::unproject::Unprojector;
 use super::weld::weld;
 use crate::image::Size;
+use crate::image::memory::zeroed;
 use crate::image::resize::opencv_area;
 use crate::{Error, Result};
 
@@ -153,16 +154,16 @@ where
             "depth: no value is finite, so there is nothing to build a mesh from",
         ));
     }
-    let mut vertices = vec![[0.0; 3]; grid.vertices()];
+    let mut vertices = zeroed(grid.vertices());
     grid.fill_vertices(&mut vertices, |row, column| {
         unprojector.point(row, column, depth[[row, column]].into())
     });
-    let mut colors = vec![[0; 3]; grid.vertices()];
+    let mut colors = zeroed(grid.vertices());
     grid.fill_vertices(&mut colors, |row, column| {
         [0, 1, 2].map(|channel| picture[[row, column, channel]])
     });
     let uv = options.textured.then(|| {
-        let mut uv = vec![[0.0; 2]; grid.vertices()];
+        let mut uv = zeroed(grid.vertices());
         let middle = |index: usize, count: usize| ((index as f64 + 0.5) / count as f64) as f32;
         grid.fill_vertices(&mut uv, |row, column| {
             [middle(column, width), middle(row, height)]

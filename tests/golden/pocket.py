@@ -20,6 +20,6 @@ checkpoint, photo = sys.argv[1:]
 picture = cv2.resize(cv2.imread(photo)[..., ::-1], (96, 64), interpolation=cv2.INTER_AREA)
 x = torch.from_numpy((picture.astype(np.float32) - 127) / 128).permute(2, 0, 1)[None]
 with torch.no_grad():
-    prediction = network.load(Path(checkpoint))(x)[0].numpy()
+    prediction = network.mirrored(network.load(Path(checkpoint)), x)[0].numpy()
 meta = np.frombuffer(json.dumps([]).encode(), np.uint8)
 np.savez_compressed(HERE / "pocket.npz", picture=picture, prediction=prediction, meta_json=meta)

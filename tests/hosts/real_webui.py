@@ -33,6 +33,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 # Pictures without a checkpoint: a grid first on request, then the pictures, through the host's own classes and hooks.
 PROBE = """
 import os
+import sys
 from PIL import Image
 from modules import images, processing, sd_models, shared
 
@@ -78,6 +79,9 @@ def generate(p):
     return res
 
 processing.process_images = generate
+if "modules.api.api" in sys.modules:
+    # Forge has loaded it by now, with a name of its own for it.
+    sys.modules["modules.api.api"].process_images = generate
 """
 
 
@@ -174,9 +178,18 @@ def over_http(url: str, check: Checks) -> None:
         check(f"scripts of {tab}", all(name in found[tab] for name in [*wanted, "depthmap with any script"]))
     options = ask(f"{url}/sdapi/v1/options")
     mine = sorted(key for key in options if key.startswith("depthmap_script_"))
-    check("settings are in the host's API", len(mine) == 5, ", ".join(mine))
+    if not any(key.startswith("forge_") for key in options):
+        # A built-in extension of Forge freezes the list before others can add to it.
+        check("settings are in the host's API", len(mine) == 5, ", ".join(mine))
+    # A shorter list would shift the arguments of all scripts behind: the host puts it in as it is.
+    known = ask(f"{url}/sdapi/v1/script-info")
+    count = next(len(row["args"]) for row in known if row["name"] == "depthmap" and not row["is_img2img"])
     request = {"prompt": "a cup", "seed": 5, "width": 96, "height": 64, "batch_size": 2, "save_images": True}
-    named = {**request, "script_name": "DepthMap", "script_args": [{"gen_normalmap": True}]}
+    named = {
+        **request,
+        "script_name": "DepthMap",
+        "script_args": [{"gen_normalmap": True}] + [None] * (count - 1),
+    }
     answer = ask(f"{url}/sdapi/v1/txt2img", named)
     got = pictures(answer)
     kinds = [f"{image.mode} {image.size[0]}x{image.size[1]}" for image in got]

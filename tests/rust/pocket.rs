@@ -24,7 +24,7 @@ fn the_embedded_file_is_the_one_that_was_scored() {
         .collect();
     assert_eq!(
         digest,
-        "e1c6a7213bcb59ba5577e61028a637f8c6f883016c98738e430c591ed486f341"
+        "320ec32dbc7c27bd7e4ae1a5a9f33142442ae8cd2452768dbf7f7f68445efd3b"
     );
     assert!(FILE.len() <= 8_000_000);
 }
@@ -107,6 +107,7 @@ fn other() -> Config {
             mean: 100.0,
             scale: 50.0,
             net_size: (64, 32),
+            mirrored: false,
         },
         stem: 6,
         encoder: vec![

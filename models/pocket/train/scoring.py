@@ -1,6 +1,6 @@
 """How good a network is: on real pairs (never trained on) and at the edges of held-out renders.
 
-    python scoring.py CHECKPOINT... [--pairs DIR] [--held-out DIR] [--areas N...]
+    python scoring.py CHECKPOINT... [--pairs DIR] [--held-out DIR] [--areas N...] [--flip]
 
 Prints a line a checkpoint and network area: AbsRel / delta < 1.25 / ordinal accuracy by group.
 """
@@ -8,6 +8,7 @@ Prints a line a checkpoint and network area: AbsRel / delta < 1.25 / ordinal acc
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import network as pocket  # noqa: E402
 
 GROUPS = {
     "nyu": "indoor",
@@ -29,8 +32,11 @@ GROUPS = {
 EDGE_RATIOS = (1.08, 1.12, 1.18, 1.25)
 
 
-def predict(network: nn.Module, picture: np.ndarray, area: int) -> np.ndarray:
-    """Inverse depth of `picture` (RGB bytes), at its size, from a network input of about `area` pixels."""
+def predict(network: pocket.Pocket, picture: np.ndarray, area: int, flip: bool = False) -> np.ndarray:
+    """Inverse depth of `picture` (RGB bytes), at its size, from a network input of about `area` pixels.
+
+    With `flip`, the mean of that and of what the mirrored picture gives.
+    """
     height, width = picture.shape[:2]
     scale = (area / (height * width)) ** 0.5
     size = tuple(max(64, round(side * scale / 32) * 32) for side in (width, height))
@@ -38,7 +44,7 @@ def predict(network: nn.Module, picture: np.ndarray, area: int) -> np.ndarray:
     device = next(network.parameters()).device
     x = torch.from_numpy((small.transpose(2, 0, 1)[None] - 127) / 128).to(device)
     with torch.no_grad():
-        y = network(x)[0].float().cpu().numpy()
+        y = (pocket.mirrored(network, x) if flip else network(x))[0].float().cpu().numpy()
     return cv2.resize(y, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
@@ -59,19 +65,28 @@ def ordinal(prediction: np.ndarray, truth: np.ndarray, valid: np.ndarray, rng: n
     return float(right[apart].mean()) if apart.any() else np.nan
 
 
-def real_pairs(network: nn.Module, folder: Path, area: int) -> dict[str, np.ndarray]:
-    """AbsRel, delta < 1.25 and ordinal accuracy by group, over the pairs that `folder`/index.json lists."""
-    rng = np.random.default_rng(0)
-    scores: dict[str, list[tuple[float, float, float]]] = {}
+@functools.lru_cache(maxsize=1)
+def load_pairs(folder: Path) -> list[tuple[dict, np.ndarray, np.ndarray, np.ndarray]]:
+    """What `folder`/index.json lists: item, picture, inverse depth, and where that is known."""
+    pairs = []
     for item in json.loads((folder / "index.json").read_text())["items"]:
-        picture = cv2.imread(str(folder / f"{item['id']}.jpg"))[..., ::-1]
+        picture = np.ascontiguousarray(cv2.imread(str(folder / f"{item['id']}.jpg"))[..., ::-1])
         raw = (
             cv2.imread(str(folder / f"{item['id']}.png"), -1).astype(np.float32)
             * item["metres_or_px_per_count"]
         )
         valid = raw > 0
         truth = np.where(valid, 1 / np.maximum(raw, 1e-6), 0) if item["kind"] == "depth" else raw
-        prediction = predict(network, np.ascontiguousarray(picture), area)
+        pairs.append((item, picture, truth, valid))
+    return pairs
+
+
+def real_pairs(network: pocket.Pocket, folder: Path, area: int, flip: bool = False) -> dict[str, np.ndarray]:
+    """AbsRel, delta < 1.25 and ordinal accuracy by group, over the pairs that `folder`/index.json lists."""
+    rng = np.random.default_rng(0)
+    scores: dict[str, list[tuple[float, float, float]]] = {}
+    for item, picture, truth, valid in load_pairs(folder):
+        prediction = predict(network, picture, area, flip)
         order = ordinal(prediction, truth, valid, rng)
         relative = delta = np.nan
         if item["source"] != "midd06":  # its disparities lack an offset: only their order means something
@@ -126,7 +141,7 @@ def boundary(prediction: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(scores)) if scores else np.nan
 
 
-def renders(network: nn.Module, folder: Path) -> tuple[float, float]:
+def renders(network: pocket.Pocket, folder: Path) -> tuple[float, float]:
     """Ordinal accuracy and boundary F-score over all shards of `folder`, at their own size."""
     rng = np.random.default_rng(0)
     orders, bounds = [], []
@@ -142,9 +157,6 @@ def renders(network: nn.Module, folder: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-    import network as pocket
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -152,6 +164,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--held-out", type=Path)
     parser.add_argument("--areas", type=int, nargs="+", default=[192 * 256, 256 * 256])
+    parser.add_argument("--flip", action="store_true", help="average with the mirrored picture's depth")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for checkpoint in arguments.checkpoints:
@@ -159,7 +172,8 @@ def main() -> None:
         if arguments.pairs:
             for area in arguments.areas:
                 print(
-                    f"{checkpoint.name} @{area}: {line(real_pairs(network, arguments.pairs, area))}",
+                    f"{checkpoint.name} @{area}: "
+                    f"{line(real_pairs(network, arguments.pairs, area, arguments.flip))}",
                     flush=True,
                 )
         if arguments.held_out:

@@ -4,7 +4,7 @@
 
 Every `.sh3f` file (a zip archive) is unpacked below OUT; OUT/models.tsv lists the models for `pocket-render
 --models OUT`, OUT/credits.tsv their authors and licences. Doors and windows are left out (they are holes in
-walls), and so are models of more than 30,000 faces.
+walls), and so are models of more than 9,000 faces.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ import re
 import sys
 import zipfile
 
-MOST_FACES = 30_000
+MOST_FACES = 9_000
 
 
 def entries(properties: str) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ made of these.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,6 @@ from rilievo.ui.host import Host
 LEFT_OUT = frozenset(
     ["do_output_depth_prediction", *(name for name, row in rows().items() if row.type == "path")]
 )
-GROUP_TITLES = {
-    "network": "Network",
-    "depth": "Depth map",
-    "stereo": "Stereo",
-    "normal": "Normal map",
-    "heatmap": "Heat map",
-    "mesh": "3D mesh",
-}
 # Shown under the model, behind "More".
 ADVANCED = ("precision", "refine")
 AUTO = "auto"
@@ -37,15 +29,15 @@ _DEVICES = ("GPU", "CPU")
 _SWITCH = ("auto", "on", "off")
 
 
-def names(host: Host, groups: Sequence[str] = tuple(GROUP_TITLES)) -> list[str]:
+def names(host: Host, without: Collection[str] = ()) -> list[str]:
     """The options a panel offers, in table order; it is also the order of a script's arguments."""
     settings = host.settings()
-    left_out = set(LEFT_OUT)
+    left_out = {*LEFT_OUT, *without}
     if not settings.heatmap:
         left_out.add("gen_heatmap")
     if settings.mesh_maxsize is not None:
         left_out.add("mesh_maxsize")
-    return [name for name, row in rows().items() if name not in left_out and row.group in groups]
+    return [name for name in rows() if name not in left_out]
 
 
 @dataclass
@@ -68,17 +60,17 @@ def build(
     host: Host,
     elem_id: Callable[[str], str],
     *,
-    groups: Sequence[str] = tuple(GROUP_TITLES),
+    without: Collection[str] = (),
     after_model: Callable[[Any], None] | None = None,
 ) -> Fields:
-    """The options of these groups as components inside the current block, with their visibility rules.
+    """The options, but for ``without``, as components inside the current block, with their visibility rules.
 
     ``after_model`` is called with the model's component right below it, to add
     what belongs there.
     """
     host.model_folders_ready()
     fields = Fields({}, host)
-    wanted = names(host, groups)
+    wanted = names(host, without)
     made: dict[str, Any] = {}
     table = rows()
     for group in dict.fromkeys(table[name].group for name in wanted):

@@ -22,7 +22,7 @@ def lighter(mesh: rilievo.Mesh, most: int = MOST_VERTICES) -> rilievo.Mesh:
     if uv is None or len(uv) <= most:
         return mesh
     step = math.ceil(math.sqrt(len(uv) / most))
-    column, row = _rank(uv[:, 0]), _rank(uv[:, 1])
+    column, row = _place(uv[:, 0]), _place(uv[:, 1])
     shape = (int(row.max()) // step + 1, int(column.max()) // step + 1)
     kept = np.flatnonzero((row % step == 0) & (column % step == 0))
     place = np.full(shape, -1, np.int64)
@@ -43,6 +43,8 @@ def lighter(mesh: rilievo.Mesh, most: int = MOST_VERTICES) -> rilievo.Mesh:
     )
 
 
-def _rank(values: Any) -> Any:
-    """For each value, how many different smaller ones there are."""
-    return np.unique(values, return_inverse=True)[1]
+def _place(values: Any) -> Any:
+    """Evenly spaced values as whole numbers from 0; a row or column that was cut out as a whole still counts."""
+    different = np.unique(values.astype(np.float64))
+    spacing = float(np.median(np.diff(different))) if len(different) > 1 else 1.0
+    return np.rint((values - different[0]) / spacing).astype(np.int64)

@@ -130,7 +130,8 @@ class _Work:
         host.model_folders_ready()
         if any(item.depth_map is None for item in batch.items):
             results.model = rilievo.models.choice(self.options).id
-        results.folder = str(batch.folder or host.output_folder()) if save else ""
+        if save and host.may_name_folders():
+            results.folder = str(batch.folder or host.output_folder())
         saver = host.saver(batch.folder) if save else FolderSaver(scratch_folder())
         try:
             for number, item in enumerate(batch.items):

@@ -14,11 +14,17 @@ use super::options::{Shift, StereoOptions};
 use super::warp::WarpedRow;
 use crate::{Monitor, Result};
 
+/// Steps of fewer pixels of parallax are not worth tearing a surface apart for.
+const JUMP: f64 = 2.5;
+
+/// Surfaces are stretched up to this before they are torn: depth that rises
+/// steeply without an edge in the picture.
+const TEAR: f64 = 3.0;
+
 /// Depth edges as steps, see [`edges`].
-pub(super) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
-    let radius = width.div_ceil(300).max(2);
-    edges::sharpen(plane, width, radius, jump);
-    edges::sharpen(plane, width, radius, jump);
+fn sharpen<const C: usize>(plane: &mut Vec<f32>, colours: &[[u8; C]], width: usize, jump: f32) {
+    let radius = width.div_ceil(120).max(2);
+    edges::sharpen(plane, colours, width, radius, jump);
     edges::dilate(plane, width, 1 + width / 1500);
 }
 
@@ -42,7 +48,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
         },
     );
     let pixels_apart = (options.divergence / 100.0 * width as f64).abs();
-    sharpen(&mut plane, width, (1.5 / pixels_apart) as f32);
+    sharpen(&mut plane, pixels, width, (JUMP / pixels_apart) as f32);
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
         let Some(mut rows) = eye else { continue };
@@ -83,7 +89,7 @@ fn draw_eye<const C: usize>(
             |(warped, row), (y, (colours, seen))| {
                 row.clear();
                 row.extend(nearness[y * width..][..width].iter().map(|&n| f64::from(n)));
-                warped.warp(row, shift);
+                warped.warp(row, shift, TEAR);
                 seen.copy_from_slice(&warped.nearness);
                 let row = &pixels[y * width..][..width];
                 for (colour, &column) in colours.iter_mut().zip(&warped.columns) {

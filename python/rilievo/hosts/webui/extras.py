@@ -9,6 +9,7 @@ from modules import scripts_postprocessing
 import rilievo
 from rilievo.hosts.webui import memory, saving, settings
 from rilievo.hosts.webui.host import Interrupts, WebUIHost, report, use_models_folder
+from rilievo.options import rows
 
 
 class DepthExtras(scripts_postprocessing.ScriptPostprocessing):  # type: ignore[misc]
@@ -25,9 +26,7 @@ class DepthExtras(scripts_postprocessing.ScriptPostprocessing):  # type: ignore[
 
         with gr.Accordion("DepthMap", open=False, elem_id="extras_depthmap_accordion"):
             enabled = gr.Checkbox(label="Make depth", value=False, elem_id="extras_depthmap_enabled")
-            # A mesh cannot go where Extras takes pictures.
-            groups = [group for group in fields.GROUP_TITLES if group != "mesh"]
-            form = fields.build(WebUIHost(), lambda name: f"extras_depthmap_{name}", groups=groups)
+            form = fields.build(WebUIHost(), lambda name: f"extras_depthmap_{name}", without=_no_pictures())
         return {"enabled": enabled, **form.components}
 
     def process(self, pp: Any, **values: Any) -> None:
@@ -51,6 +50,11 @@ class DepthExtras(scripts_postprocessing.ScriptPostprocessing):  # type: ignore[
             if not settings.read().keep_models:
                 rilievo.unload()
         pp.info["Depth model"] = rilievo.models.choice(options).id
+
+
+def _no_pictures() -> list[str]:
+    """The options for meshes and files of numbers: Extras takes pictures only."""
+    return [name for name, row in rows().items() if row.group == "mesh" or "depth_values" in name]
 
 
 def _picture(output: Any) -> Any:

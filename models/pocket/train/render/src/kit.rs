@@ -30,6 +30,7 @@ pub enum Stuff {
 }
 
 /// Textures by kind.
+#[derive(Clone)]
 pub struct Kit {
     shelves: Vec<(Stuff, Vec<Arc<Texture>>)>,
     /// Wide photos for backdrops.
@@ -95,13 +96,50 @@ impl Kit {
         }
     }
 
-    fn texture(&self, rng: &mut Rng, stuff: Stuff) -> Arc<Texture> {
-        let shelf = self
-            .shelves
+    /// This stock as the things of one scene use it: as it is, or with most patterns left out, as in a white
+    /// kitchen, or with few plain things, as in a toy shop.
+    pub fn in_mood(&self, rng: &mut Rng) -> Self {
+        let mut kit = self.clone();
+        let (from, to): (&[Stuff], &[Stuff]) = match rng.int(0, 20) {
+            0..5 => (
+                &[
+                    Stuff::Cloth,
+                    Stuff::Masonry,
+                    Stuff::Mottled,
+                    Stuff::Page,
+                    Stuff::Photo,
+                    Stuff::Picture,
+                ],
+                &[Stuff::Plain, Stuff::Pale, Stuff::Wood],
+            ),
+            5..8 => (
+                &[Stuff::Plain, Stuff::Wood, Stuff::Mottled],
+                &[Stuff::Cloth, Stuff::Photo, Stuff::Picture, Stuff::Page],
+            ),
+            _ => return kit,
+        };
+        for stuff in from {
+            if rng.chance(0.25) {
+                continue;
+            }
+            let other = *rng.pick(to);
+            let textures = self.shelf(other).to_vec();
+            if let Some((_, shelf)) = kit.shelves.iter_mut().find(|(s, _)| s == stuff) {
+                *shelf = textures;
+            }
+        }
+        kit
+    }
+
+    fn shelf(&self, stuff: Stuff) -> &[Arc<Texture>] {
+        self.shelves
             .iter()
             .find(|(s, _)| *s == stuff)
-            .map_or(&self.shelves[0].1, |(_, t)| t);
-        rng.pick(shelf).clone()
+            .map_or(&self.shelves[0].1, |(_, t)| t)
+    }
+
+    fn texture(&self, rng: &mut Rng, stuff: Stuff) -> Arc<Texture> {
+        rng.pick(self.shelf(stuff)).clone()
     }
 
     /// A material of the given stuff whose texture is `size` metres wide (give or take).

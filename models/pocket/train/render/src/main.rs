@@ -28,12 +28,13 @@ use rayon::prelude::*;
 use rng::Rng;
 use scenes::{KINDS, Kind, Stock};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const HELP: &str = "\
-pocket-render shards --out DIR [--first N] [--count N] [--ahead N]
-    Writes shards of 64 pictures: 256x192, every second one 192x256. With --ahead, waits while N shards lie
-    unread in DIR.
+pocket-render shards --out DIR [--first N] [--count N] [--ahead N] [--size WIDTHxHEIGHT]
+    Writes shards of 64 pictures, 256x192 by default, every third one upright. With --ahead, waits while N
+    shards lie unread in DIR.
 pocket-render contact-sheet --out FILE.png [--columns N] [--rows N] [--kind KIND]
     Pictures with their depth below.
 pocket-render speed [--count N]
@@ -73,8 +74,11 @@ fn main() -> Result<()> {
             let first = arguments.opt_value_from_str("--first")?.unwrap_or(0);
             let count = arguments.opt_value_from_str("--count")?.unwrap_or(1);
             let ahead = arguments.opt_value_from_str("--ahead")?.unwrap_or(usize::MAX);
+            let size = arguments
+                .opt_value_from_fn("--size", size_named)?
+                .unwrap_or((256, 192));
             expect_no_more(arguments)?;
-            studio.shards(&out, first, count, ahead)
+            studio.shards(&out, first, count, ahead, size)
         }
         "contact-sheet" => {
             let out: PathBuf = arguments.value_from_str("--out")?;
@@ -118,14 +122,33 @@ impl Studio {
     /// Pictures per independent piece of work.
     const CHUNK: usize = 8;
 
-    /// `count` pairs, made on all threads; `index` tells the shards of a run apart.
-    fn many(&self, index: u64, kind: Option<Kind>, count: usize, size: (usize, usize)) -> Vec<view::Pair> {
+    /// What `many` makes, on this thread.
+    fn batch(&self, index: u64, kind: Option<Kind>, count: usize, size: (usize, usize)) -> Vec<view::Pair> {
+        let (kit, chunks) = self.chunks(index, count);
+        let stock = Stock {
+            kit: &kit,
+            library: &self.library,
+        };
+        chunks
+            .into_iter()
+            .flat_map(|(mut rng, n)| view::pairs(&mut rng, stock, kind, n, size))
+            .collect()
+    }
+
+    /// The textures of a shard, and its pieces of work: where each starts, and how many pictures it makes.
+    fn chunks(&self, index: u64, count: usize) -> (Kit, Vec<(Rng, usize)>) {
         let mut rng = Rng::new(self.seed, index + 1);
         let kit = Kit::new(&mut rng, &self.photos);
-        let chunks: Vec<(Rng, usize)> = (0..count)
+        let chunks = (0..count)
             .step_by(Self::CHUNK)
             .map(|at| (rng.fork(), Self::CHUNK.min(count - at)))
             .collect();
+        (kit, chunks)
+    }
+
+    /// `count` pairs, made on all threads; `index` tells the shards of a run apart.
+    fn many(&self, index: u64, kind: Option<Kind>, count: usize, size: (usize, usize)) -> Vec<view::Pair> {
+        let (kit, chunks) = self.chunks(index, count);
         let stock = Stock {
             kit: &kit,
             library: &self.library,
@@ -136,17 +159,39 @@ impl Studio {
             .collect()
     }
 
-    fn shards(&self, out: &Path, first: usize, count: usize, ahead: usize) -> Result<()> {
+    /// Every thread makes shards of its own, so that none waits for the slowest picture of a shard.
+    fn shards(
+        &self,
+        out: &Path,
+        first: usize,
+        count: usize,
+        ahead: usize,
+        (width, height): (usize, usize),
+    ) -> Result<()> {
         std::fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
-        for index in first..first.saturating_add(count) {
-            while unread(out)? >= ahead {
-                std::thread::sleep(Duration::from_millis(500));
-            }
-            let size = if index % 2 == 0 { (256, 192) } else { (192, 256) };
-            let pairs = self.many(index as u64, None, SHARD, size);
-            shard::write(out, &format!("{index:06}"), &pairs, size)?;
-        }
-        Ok(())
+        let next = AtomicUsize::new(first);
+        let end = first.saturating_add(count);
+        (0..rayon::current_num_threads())
+            .into_par_iter()
+            .with_max_len(1)
+            .try_for_each(|_| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= end {
+                        return Ok(());
+                    }
+                    while unread(out)? >= ahead {
+                        std::thread::sleep(Duration::from_millis(500));
+                    }
+                    let size = if index % 3 == 2 {
+                        (height, width)
+                    } else {
+                        (width, height)
+                    };
+                    let pairs = self.batch(index as u64, None, SHARD, size);
+                    shard::write(out, &format!("{index:06}"), &pairs, size)?;
+                }
+            })
     }
 }
 
@@ -192,6 +237,16 @@ fn kind_named(name: &str) -> Result<Kind> {
             .collect();
         format!("there is no kind {name:?}; kinds are {}", all.join(", "))
     })
+}
+
+fn size_named(text: &str) -> Result<(usize, usize)> {
+    let sides = text
+        .split_once('x')
+        .and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    match sides {
+        Some((w, h)) if (16..=4096).contains(&w) && (16..=4096).contains(&h) => Ok((w, h)),
+        _ => bail!("{text:?} is no size such as 256x192 with sides from 16 to 4096"),
+    }
 }
 
 fn expect_no_more(arguments: Arguments) -> Result<()> {

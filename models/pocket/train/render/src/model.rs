@@ -89,6 +89,25 @@ impl Model {
         self.bvh.bounds()
     }
 
+    /// Height of the highest point above (x, z), if there is any.
+    pub fn height_at(&self, x: f32, z: f32) -> Option<f32> {
+        let top = self.bounds().max.y + 1.0;
+        let ray = Ray {
+            origin: Vec3A::new(x, top, z),
+            direction: Vec3A::NEG_Y,
+        };
+        let mut height = None;
+        self.bvh
+            .walk(ray, f32::INFINITY, |i, near| match self.meet(i, ray, near) {
+                Some((t, _, _)) => {
+                    height = Some(top - t);
+                    t
+                }
+                None => near,
+            });
+        height
+    }
+
     /// Distance and barycentric coordinates where `ray` meets triangle `i` (Möller and Trumbore 1997).
     #[inline]
     fn meet(&self, i: usize, ray: Ray, limit: f32) -> Option<(f32, f32, f32)> {

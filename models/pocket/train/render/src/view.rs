@@ -29,7 +29,8 @@ pub fn pairs(
     while made.len() < count {
         let mut rng = rng.fork();
         let kind = kind.unwrap_or_else(|| Kind::draw(&mut rng));
-        let stage = kind.build(&mut rng, stock);
+        let kit = stock.kit.in_mood(&mut rng);
+        let stage = kind.build(&mut rng, Stock { kit: &kit, ..stock });
         for _ in 0..VIEWS.min(count - made.len()) {
             let camera = find_camera(&stage, &mut rng, width, height);
             let frame = render::render(&stage.scene, &camera, width, height, &mut rng);

@@ -1,5 +1,6 @@
 //! Kinds of scenes, one file each.
 
+mod arrangement;
 mod closeup;
 mod corridor;
 mod crowd;
@@ -23,6 +24,7 @@ use glam::{Affine3A, Vec3};
 pub enum Kind {
     Room,
     Tabletop,
+    Arrangement,
     Closeup,
     Portrait,
     Street,
@@ -33,16 +35,17 @@ pub enum Kind {
 }
 
 /// Every kind with its share of the pictures.
-pub const KINDS: [(Kind, f32); 9] = [
-    (Kind::Room, 0.34),
-    (Kind::Tabletop, 0.22),
-    (Kind::Closeup, 0.06),
-    (Kind::Portrait, 0.08),
+pub const KINDS: [(Kind, f32); 10] = [
+    (Kind::Room, 0.36),
+    (Kind::Tabletop, 0.11),
+    (Kind::Arrangement, 0.14),
+    (Kind::Closeup, 0.05),
+    (Kind::Portrait, 0.07),
     (Kind::Street, 0.12),
     (Kind::Corridor, 0.04),
-    (Kind::Landscape, 0.06),
-    (Kind::Foliage, 0.04),
-    (Kind::Crowd, 0.04),
+    (Kind::Landscape, 0.05),
+    (Kind::Foliage, 0.03),
+    (Kind::Crowd, 0.03),
 ];
 
 /// What scenes are made from.
@@ -77,6 +80,7 @@ impl Kind {
         match self {
             Self::Room => room::build(rng, stock),
             Self::Tabletop => tabletop::build(rng, stock),
+            Self::Arrangement => arrangement::build(rng, stock),
             Self::Closeup => closeup::build(rng, stock),
             Self::Portrait => portrait::build(rng, stock),
             Self::Street => street::build(rng, stock),

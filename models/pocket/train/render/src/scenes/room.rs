@@ -3,7 +3,7 @@
 use super::{Set, Stage, Stock, foreground, light, roll, view_angle};
 use crate::camera::Camera;
 use crate::kit::Stuff;
-use crate::model::Placed;
+use crate::model::{Model, Placed};
 use crate::props::{at, figures, furniture, shift};
 use crate::rng::Rng;
 use glam::{Affine3A, Vec2, Vec3};
@@ -170,10 +170,96 @@ fn wall_stuff(rng: &mut Rng) -> Stuff {
     ])
 }
 
+/// Small things on top of a piece of furniture, wherever it is high there.
+fn clutter(rng: &mut Rng, stock: Stock, set: &mut Set, piece: &Model, place: Affine3A) {
+    let bounds = piece.bounds();
+    if bounds.max.y > 1.4 || !rng.chance(0.5) {
+        return;
+    }
+    for _ in 0..rng.int(1, 6) {
+        let (x, z) = (
+            rng.range(bounds.min.x, bounds.max.x) * 0.85,
+            rng.range(bounds.min.z, bounds.max.z) * 0.85,
+        );
+        if let Some(y) = piece.height_at(x, z).filter(|y| *y > 0.2) {
+            let thing = crate::props::objects::any(rng, stock.kit);
+            let turn = at(Vec3::new(x, y, z), rng.range(0.0, TAU));
+            set.add(&thing, place * turn);
+        }
+    }
+}
+
+/// A worktop with cupboards below and above, along one of the walls.
+fn counter(rng: &mut Rng, stock: Stock, set: &mut Set, half: Vec3) {
+    let kit = stock.kit;
+    let side = rng.int(0, 4);
+    let (away, along) = if side.is_multiple_of(2) {
+        (half.z, half.x)
+    } else {
+        (half.x, half.z)
+    };
+    let place = Affine3A::from_rotation_y(side as f32 * PI / 2.0) * shift(0.0, 0.0, -away);
+    let stuff = *rng.pick(&[Stuff::Wood, Stuff::Pale, Stuff::Plain]);
+    let body = kit.stuff(rng, stuff, 0.7);
+    let body = set.fixed.material(body);
+    let stuff = *rng.pick(&[Stuff::Plain, Stuff::Pale, Stuff::Mottled, Stuff::Wood]);
+    let top = kit.stuff(rng, stuff, 0.8);
+    let top = set.fixed.material(top);
+    let metal = kit.paint(rng, Vec3::splat(0.6));
+    let metal = set.fixed.material(metal);
+    let (deep, high) = (rng.range(0.27, 0.34), rng.range(0.8, 0.95));
+    let (above, tall) = (rng.range(1.35, 1.55), rng.range(0.3, 0.8).min(half.y * 2.0 - 1.6));
+    let end = along * rng.range(0.2, 1.0);
+    let mut x = -along * rng.range(0.2, 1.0);
+    while x < end {
+        let w = rng.range(0.18, 0.5);
+        let front = |b: &mut Set, y: f32, h: f32, z: f32| {
+            let mesh = &mut b.fixed.mesh;
+            mesh.cuboid(place * shift(x + w, y, z * 0.5), Vec3::new(w, h, z * 0.5), body);
+            mesh.cuboid(
+                place * shift(x + w, y, z + 0.008),
+                Vec3::new(w - 0.01, h - 0.01, 0.01),
+                body,
+            );
+            mesh.cuboid(
+                place * shift(x + w * 1.7, y + h * 0.5, z + 0.03),
+                Vec3::new(0.01, 0.05, 0.012),
+                metal,
+            );
+        };
+        front(set, high * 0.5, high * 0.5, deep * 2.0);
+        if rng.chance(0.6) {
+            front(set, above + tall * 0.5, tall * 0.5, deep);
+        }
+        set.fixed.mesh.cuboid(
+            place * shift(x + w, high + 0.02, deep + 0.01),
+            Vec3::new(w, 0.02, deep + 0.02),
+            top,
+        );
+        if rng.chance(0.6) {
+            for _ in 0..rng.int(1, 4) {
+                let thing = crate::props::objects::any(rng, kit);
+                let spot = Vec3::new(
+                    x + w * rng.range(0.2, 1.8),
+                    high + 0.04,
+                    deep * rng.range(0.3, 1.7),
+                );
+                set.add(&thing, place * at(spot, rng.range(0.0, TAU)));
+            }
+        }
+        x += w * 2.0;
+    }
+}
+
 /// Puts furniture along the walls and in the middle, keeping the camera at `eye` free.
 fn furnish(rng: &mut Rng, stock: Stock, set: &mut Set, half: Vec3, eye: Vec3) {
     let mut taken: Vec<(Vec2, f32)> = vec![(Vec2::new(eye.x, eye.z), 0.25)];
-    let count = rng.int(8, 34);
+    if rng.chance(0.25) {
+        for _ in 0..rng.int(1, 3) {
+            counter(rng, stock, set, half);
+        }
+    }
+    let count = rng.int(10, 50);
     for _ in 0..count {
         let from_library = !stock.library.models.is_empty() && rng.chance(0.6);
         let (model, size) = if from_library {
@@ -221,7 +307,10 @@ fn furnish(rng: &mut Rng, stock: Stock, set: &mut Set, half: Vec3, eye: Vec3) {
         taken.push((spot, radius));
         match model {
             Ok(built) => set.add(&built, at(position, yaw)),
-            Err(piece) => set.placed.push(Placed::new(piece.clone(), at(position, yaw))),
+            Err(piece) => {
+                clutter(rng, stock, set, piece, at(position, yaw));
+                set.placed.push(Placed::new(piece.clone(), at(position, yaw)));
+            }
         }
     }
     if rng.chance(0.35) {
