@@ -184,19 +184,9 @@ def depth_anything():
 
 def zoedepth():
     nyu = {"n_bins": 8, "min_depth": 1e-3, "max_depth": 10.0}
-    both = [{"name": "nyu", **nyu}, {"name": "kitti", **nyu, "max_depth": 80.0}]
-    # The library knows a classifier of this width only.
-    router = {
-        "bin_embedding_dim": 128,
-        "num_patch_transformer_layers": 4,
-        "patch_transformer_hidden_size": 128,
-        "patch_transformer_intermediate_size": 1024,
-        "patch_transformer_num_attention_heads": 4,
-    }
-    for name, bins, centres, attractors, more in [
-        ("n", [nyu], "softplus", [3, 2, 2, 1], {}),
-        ("k", [nyu], "normed", [16, 4, 2, 1], {}),
-        ("nk", both, "softplus", [3, 2, 2, 1], router),
+    for name, bins, centres, attractors in [
+        ("n", [nyu], "softplus", [3, 2, 2, 1]),
+        ("k", [nyu], "normed", [16, 4, 2, 1]),
     ]:
         config = ZoeDepthConfig(
             backbone_config=beit(),
@@ -206,7 +196,7 @@ def zoedepth():
             bin_configurations=bins,
             bin_centers_type=centres,
             num_attractors=attractors,
-            **{"bin_embedding_dim": 8, **more},
+            bin_embedding_dim=8,
         )
         write(f"transformers_zoedepth_{name}", ZoeDepthForDepthEstimation(config), (64, 96), (-1.0, 1.0))
 
