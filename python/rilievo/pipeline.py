@@ -13,7 +13,7 @@ import numpy as np
 
 from rilievo import _native, models, pictures
 from rilievo.depth import DepthMap
-from rilievo.options import Options
+from rilievo.options import Options, parse_color
 from rilievo.outputs import Output
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ def generate(
 
     The outputs of a picture come in the order: ``depth_prediction``,
     ``depth_values``, ``depth`` or ``concat_depth``, one per stereo mode,
-    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``simple_mesh``,
-    ``point_cloud``.
+    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``dof``, ``fog``,
+    ``depth_mask``, ``parallax``, ``simple_mesh``, ``point_cloud``.
 
     Clipping never applies to depth pictures, and inverting only to the written
     depth map, as in the reference.
@@ -218,6 +218,10 @@ def _outputs(
         )
     if options.gen_heatmap:
         yield "heatmap", _native.heat_map(depth_u16)
+    if options.gen_dof or options.gen_fog or options.gen_depth_mask or options.gen_parallax:
+        keeps_scale = custom is not None and not isinstance(custom, DepthMap)
+        relief = _relief(depth, options, keeps_scale and options.depth_map_kind == "picture")
+        yield from _effects(rgb, relief, options, progress, cancel)
     yield from _solids(rgb, depth, options, progress, cancel)
 
 
@@ -253,6 +257,75 @@ def _solids(
             cancel=cancel,
         )
         yield "point_cloud", cloud, "ply", axes
+
+
+def _relief(depth: DepthMap, options: Options, keeps_scale: bool) -> _native.Relief:
+    if keeps_scale:
+        return _native.Relief(depth.values, normalize=False)
+    return _native.Relief(
+        depth.filled().values,
+        depth.kind,
+        clip=options.clipdepth_mode if options.clipdepth else None,
+        far=options.clipdepth_far,
+        near=options.clipdepth_near,
+    )
+
+
+def _effects(
+    rgb: Any, relief: _native.Relief, options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[tuple[Any, ...]]:
+    if options.gen_dof:
+        yield (
+            "dof",
+            _native.depth_of_field(
+                rgb,
+                relief,
+                focus=options.dof_focus,
+                f_number=options.dof_f_number,
+                highlights=options.dof_highlights,
+                blades=options.dof_blades,
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+    if options.gen_fog:
+        yield (
+            "fog",
+            _native.fog(
+                rgb,
+                relief,
+                density=options.fog_density,
+                color=parse_color(options.fog_color),
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+    if options.gen_depth_mask:
+        mask = _native.depth_mask(
+            relief,
+            far=options.depth_mask_far,
+            near=options.depth_mask_near,
+            feather=options.depth_mask_feather,
+            invert=options.depth_mask_invert,
+        )
+        yield "depth_mask", (mask * 255.0 + 0.5).astype(np.uint8)
+    if options.gen_parallax:
+        yield (
+            "parallax",
+            _native.parallax_frames(
+                rgb,
+                relief,
+                preset=options.parallax_preset,
+                frames=options.parallax_frames,
+                strength=options.parallax_strength,
+                focus=options.parallax_focus,
+                max_size=options.parallax_maxsize,
+                progress=progress,
+                cancel=cancel,
+            ),
+            options.parallax_format,
+            {"fps": options.parallax_fps},
+        )
 
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use numpy::{PyArray2, PyReadonlyArray3, ToPyArray};
 use pyo3::prelude::*;
 
-use super::monitor::watched;
+use super::monitor::watched_in_pool;
 use crate::estimate::{self, Settings};
 use crate::networks;
 use crate::weights::catalog;
@@ -73,7 +73,7 @@ impl Estimator {
             match_size,
             refine,
         };
-        let depth = watched(py, progress, cancel, |monitor| {
+        let depth = watched_in_pool(py, progress, cancel, |monitor| {
             self.inner.estimate(picture, &settings, monitor)
         })?;
         Ok((depth.values().to_pyarray(py), depth.kind().name()))
