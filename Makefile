@@ -37,8 +37,8 @@ test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel i
 lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
-	$(BIN)/ruff check python tests benches models scripts install.py
-	$(BIN)/ruff format --check python tests benches models scripts install.py
+	$(BIN)/ruff check __init__.py python tests benches models scripts install.py example_workflows
+	$(BIN)/ruff format --check __init__.py python tests benches models scripts install.py example_workflows
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)

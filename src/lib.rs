@@ -8,7 +8,7 @@
 //! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
 //! | 2 | [`depth`], [`estimate`] |
-//! | 3 | [`stereo`], [`surface`] |
+//! | 3 | [`stereo`], [`surface`], [`effects`] |
 //! | 4 | `bindings` (the only room that knows Python) |
 //!
 //! Everything downstream of a network takes a [`depth::DepthMap`], which knows
@@ -16,6 +16,7 @@
 #![deny(missing_docs)]
 
 pub mod depth;
+pub mod effects;
 pub mod error;
 pub mod estimate;
 pub mod image;

@@ -17,10 +17,14 @@ from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
 from rilievo.depth import DepthMap
 from rilievo.functions import (
+    adjust_depth,
     camera_normal_map,
     depth_mask,
+    depth_of_field,
+    fog,
     heat_map,
     normal_map,
+    parallax_frames,
     point_cloud,
     read_mesh,
     save_depth,
@@ -30,7 +34,14 @@ from rilievo.functions import (
 )
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import devices, estimate_depth, generate, unload
+from rilievo.pipeline import (
+    devices,
+    estimate_depth,
+    generate,
+    keep_models_loaded,
+    unload,
+    unload_models,
+)
 from rilievo.saving import Saver
 
 __all__ = [
@@ -42,14 +53,19 @@ __all__ = [
     "RilievoError",
     "Saver",
     "__version__",
+    "adjust_depth",
     "camera_normal_map",
     "depth_mask",
+    "depth_of_field",
     "devices",
     "estimate_depth",
+    "fog",
     "generate",
     "heat_map",
+    "keep_models_loaded",
     "models",
     "normal_map",
+    "parallax_frames",
     "point_cloud",
     "read_mesh",
     "save_depth",
@@ -57,4 +73,5 @@ __all__ = [
     "stereo_eyes",
     "stereo_images",
     "unload",
+    "unload_models",
 ]

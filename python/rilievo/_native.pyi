@@ -31,9 +31,14 @@ class Estimator:
     """A loaded network."""
 
     def __init__(
-        self, name: str, path: _Path | None = None, device: str = "auto", precision: str = "auto"
+        self,
+        name: str,
+        path: _Path | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        tiling: bool = False,
     ) -> None:
-        """Loads the network called ``name`` from ``path`` (``None``: embedded)."""
+        """Loads the network called ``name`` from ``path`` (``None``: embedded); ``tiling`` for pictures that tile."""
 
     @property
     def name(self) -> str:
@@ -131,6 +136,9 @@ class Mesh:
     @property
     def vertices(self) -> NDArray[np.float64]:
         """``[N, 3]``, read-only, not copied."""
+
+    def vertices_in(self, axes: _Axes) -> NDArray[np.float64]:
+        """The vertices as they are in another frame, ``[N, 3]``."""
 
     @property
     def faces(self) -> NDArray[np.uint32]:
@@ -360,6 +368,105 @@ def camera_normal_map(
 def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:
     """The depth in the colours of inferno between its percentiles 2 and 85, RGBA ``[H, W, 4]``, opaque."""
 
+def adjust_depth(
+    values: _Depth,
+    kind: _Kind = "inverse",
+    *,
+    clip: str | None = None,
+    far: float = 0.0,
+    near: float = 1.0,
+    normalize: bool = True,
+    gamma: float = 1.0,
+    invert: bool = False,
+    blur: float = 0.0,
+) -> NDArray[np.float32]:
+    """Nearness ``[H, W]`` in 0..1, stretched (unless told not to), then cut (see :func:`depth_to_u16`), bent, turned over and blurred.
+
+    Nearness is raised to ``1 / gamma``; ``blur`` is a sigma in pixels. Raises :class:`ValueError` for numbers out of
+    range.
+    """
+
+# --- effects: depth of field, fog, masks, parallax ------------------------------------------------
+
+class Relief:
+    """A depth map as the effects take it: stretched inverse distance."""
+
+    def __init__(
+        self,
+        values: _Depth,
+        kind: _Kind = "inverse",
+        *,
+        normalize: bool = True,
+        clip: str | None = None,
+        far: float = 0.0,
+        near: float = 1.0,
+    ) -> None:
+        """Arguments as for :func:`depth_to_u16`; raises :class:`ValueError` as it does."""
+
+    @property
+    def nearness(self) -> NDArray[np.float32]:
+        """0 the farthest point, 1 the nearest, ``[H, W]``."""
+
+    @property
+    def middle(self) -> float:
+        """The nearness of what is in the middle of the picture."""
+
+def parallax_presets() -> list[str]:
+    """The names of all camera movements."""
+
+def depth_of_field(
+    image: NDArray[np.uint8],
+    relief: Relief,
+    *,
+    focus: float | None = None,
+    f_number: float = 2.8,
+    highlights: float = 0.5,
+    blades: int = 0,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> NDArray[np.uint8]:
+    """The picture ``[H, W, 3]`` through a lens: blurred where it is out of focus.
+
+    ``focus`` is a nearness (``None``: the middle of the picture), ``f_number`` 0.5 to 64, ``highlights`` how much
+    brighter blurred highlights are than the picture shows them (0 to 50), ``blades`` those of the aperture (3 to 16,
+    0 for a circle).
+    """
+
+def fog(
+    image: NDArray[np.uint8],
+    relief: Relief,
+    *,
+    density: float = 2.0,
+    color: tuple[int, int, int] = (200, 208, 216),
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> NDArray[np.uint8]:
+    """The picture ``[H, W, 3]`` with fog of a colour in it: ``exp(-density)`` of the farthest point is left."""
+
+def depth_mask(
+    relief: Relief, *, far: float = 0.5, near: float = 1.0, feather: float = 0.05, invert: bool = False
+) -> NDArray[np.float32]:
+    """1 where nearness is from ``far`` to ``near``, 0 more than ``feather`` beyond, ``[H, W]``."""
+
+def parallax_frames(
+    image: NDArray[np.uint8],
+    relief: Relief,
+    *,
+    preset: str = "circle",
+    frames: int = 48,
+    strength: float = 3.0,
+    focus: float | None = None,
+    max_size: int = 1024,
+    progress: _Progress | None = None,
+    cancel: _Cancel | None = None,
+) -> NDArray[np.uint8]:
+    """The frames ``[N, H, W, 3]`` of one loop of the camera.
+
+    ``strength`` is how far the nearest point moves against the farthest one, in percent of the larger side (0 to
+    20); things of nearness ``focus`` (``None``: the middle of the picture) stay in place. Pictures with a side above
+    ``max_size`` are shrunk first.
+    """
+
 # --- stereo: two eyes ------------------------------------------------------------------------------
 
 _AnyDepth = NDArray[np.uint16] | NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
@@ -406,3 +513,6 @@ def stereo_eyes(
     cancel: _Cancel | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
     """The left eye, the right eye, and the masks of what the fill made up in each."""
+
+def stereo_compose(left: NDArray[np.uint8], right: NDArray[np.uint8], mode: str) -> NDArray[np.uint8]:
+    """Two eyes ``[H, W, C]`` as one picture in a stereo mode."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from rilievo import _native, pictures
 from rilievo.depth import DepthMap
+from rilievo.options import parse_color
 
 if TYPE_CHECKING:
     from rilievo.pictures import ImageLike
@@ -171,34 +172,6 @@ def simple_mesh(
     )
 
 
-def depth_mask(
-    depth: DepthMap | ImageLike,
-    *,
-    far: float = 0.5,
-    near: float = 1.0,
-    feather: float = 0.05,
-    invert: bool = False,
-) -> Any:
-    """A mask of a range of depth, uint8 ``[H, W]``: 255 inside, 0 outside.
-
-    ``far`` and ``near`` are nearness, 0 the farthest point and 1 the nearest;
-    outside of them the mask fades to 0 over ``feather``. ``invert`` selects
-    everything but the range.
-
-    Raises :class:`ValueError` unless ``0 <= far <= near <= 1`` and ``feather >= 0``.
-    """
-    if not 0 <= far <= near <= 1:
-        raise ValueError(f"far is {far:g} and near {near:g}; they must be 0 to 1, and far not above near")
-    if not feather >= 0:
-        raise ValueError(f"feather is {feather:g}; it must not be below 0")
-    if not isinstance(depth, DepthMap):
-        depth = DepthMap.from_image(depth)
-    nearness = depth.nearness()
-    beyond = np.maximum(far - nearness, nearness - near)
-    inside = np.clip(1.0 - beyond / feather, 0.0, 1.0) if feather > 0 else (beyond <= 0).astype(np.float32)
-    return np.rint((1.0 - inside if invert else inside) * 255.0).astype(np.uint8)
-
-
 def point_cloud(
     depth: DepthMap,
     image: ImageLike | None = None,
@@ -231,6 +204,155 @@ def point_cloud(
         progress=progress,
         cancel=cancel,
     )
+
+
+def adjust_depth(
+    depth: DepthMap | ImageLike,
+    *,
+    clip: str | None = None,
+    far: float = 0.0,
+    near: float = 1.0,
+    normalize: bool = True,
+    gamma: float = 1.0,
+    invert: bool = False,
+    blur: float = 0.0,
+) -> DepthMap:
+    """Depth made to measure: a map of kind ``"inverse"`` in 0..1, near = 1.
+
+    ``normalize`` stretches it to the full range first; without that its values are in 0..1 already, near = 1,
+    and keep their scale. In this order: ``clip`` cuts at the fractions ``far`` and ``near`` of the range (``"Range"``) or of the
+    pixels (``"Outliers"``); nearness is raised to ``1 / gamma`` (above 1 lifts the background); ``invert``
+    turns near and far around; ``blur`` is the sigma of a Gaussian blur in pixels.
+    """
+    if not isinstance(depth, DepthMap):
+        depth = DepthMap.from_image(depth)
+    return DepthMap(
+        _native.adjust_depth(
+            depth.values,
+            depth.kind,
+            clip=clip,
+            far=far,
+            near=near,
+            normalize=normalize,
+            gamma=gamma,
+            invert=invert,
+            blur=blur,
+        )
+    )
+
+
+def depth_of_field(
+    image: ImageLike,
+    depth: DepthMap | ImageLike,
+    *,
+    focus: float | None = None,
+    f_number: float = 2.8,
+    highlights: float = 0.5,
+    blades: int = 0,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> Any:
+    """The picture through a lens: blurred where it is out of focus, uint8 ``[H, W, 3]``.
+
+    ``focus`` is what is sharp, from 0 (the farthest point) to 1 (the nearest); ``None`` takes what is in the
+    middle of the picture. ``f_number`` (0.5 to 64) is that of a 50 mm lens before a scene from half a metre
+    to infinity: smaller blurs more. ``highlights`` (0 to 50) is how much brighter blurred highlights are than
+    the picture, where they are cut off, shows them. ``blades`` are those of the aperture, 3 to 16, or 0 for a
+    circle.
+    """
+    rgb = pictures.load_rgb(image)
+    return _native.depth_of_field(
+        rgb,
+        relief(depth, size=(rgb.shape[1], rgb.shape[0])),
+        focus=focus,
+        f_number=f_number,
+        highlights=highlights,
+        blades=blades,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def fog(
+    image: ImageLike,
+    depth: DepthMap | ImageLike,
+    *,
+    density: float = 2.0,
+    color: str | tuple[int, int, int] = "#c8d0d8",
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> Any:
+    """The picture with even fog in it, uint8 ``[H, W, 3]``.
+
+    ``density`` (0 to 50) is the optical depth from the nearest to the farthest point, of whose light
+    ``exp(-density)`` is left; ``color`` is ``"#rrggbb"`` or three numbers from 0 to 255.
+    """
+    rgb = pictures.load_rgb(image)
+    return _native.fog(
+        rgb,
+        relief(depth, size=(rgb.shape[1], rgb.shape[0])),
+        density=density,
+        color=parse_color(color) if isinstance(color, str) else color,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def depth_mask(
+    depth: DepthMap | ImageLike,
+    *,
+    far: float = 0.5,
+    near: float = 1.0,
+    feather: float = 0.05,
+    invert: bool = False,
+) -> Any:
+    """The mask of a range of depth, float32 ``[H, W]``: 1 inside, 0 beyond the feather.
+
+    ``far`` and ``near`` are nearness from 0 (the farthest point) to 1 (the nearest), ``feather`` how far
+    beyond them the mask fades out.
+    """
+    return _native.depth_mask(relief(depth), far=far, near=near, feather=feather, invert=invert)
+
+
+def parallax_frames(
+    image: ImageLike,
+    depth: DepthMap | ImageLike,
+    *,
+    preset: str = "circle",
+    frames: int = 48,
+    strength: float = 3.0,
+    focus: float | None = None,
+    max_size: int = 1024,
+    progress: Progress = None,
+    cancel: Cancel | None = None,
+) -> Any:
+    """The frames of one loop of a camera around the picture, uint8 ``[N, H, W, 3]``.
+
+    ``preset`` is one of ``rilievo.options.PARALLAX_PRESETS``. ``strength`` (0 to 20) is how far the nearest
+    point moves against the farthest one, in percent of the larger side. What has the nearness ``focus``
+    stays in place; ``None`` takes what is in the middle of the picture. Pictures with a side above
+    ``max_size`` are shrunk first.
+    """
+    rgb = pictures.load_rgb(image)
+    return _native.parallax_frames(
+        rgb,
+        relief(depth, size=(rgb.shape[1], rgb.shape[0])),
+        preset=preset,
+        frames=frames,
+        strength=strength,
+        focus=focus,
+        max_size=max_size,
+        progress=progress,
+        cancel=cancel,
+    )
+
+
+def relief(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> _native.Relief:
+    """Depth as the effects take it; depth pictures keep their scale, as everywhere."""
+    if isinstance(depth, DepthMap):
+        return _native.Relief(depth.values, depth.kind)
+    depth = DepthMap.from_image(depth, size=size)
+    return _native.Relief(depth.values, normalize=False)
 
 
 def read_mesh(path: str | os.PathLike[str]) -> _native.Mesh:

@@ -22,14 +22,15 @@ from rilievo import _native
 
 STEREO_FILLS: tuple[str, ...] = tuple(_native.stereo_fills())
 STEREO_MODES: tuple[str, ...] = tuple(name for name, _ in _native.stereo_modes())
+PARALLAX_PRESETS: tuple[str, ...] = tuple(_native.parallax_presets())
 
 
 @dataclass(frozen=True)
 class Row:
     """What a surface needs to know of an option beside its name and default.
 
-    ``type`` is flag, whole, number, text, choice, several or path: a file of
-    the machine rilievo runs on, which a surface that serves strangers does not
+    ``type`` is flag, whole, number, text, choice, several, color (``#rrggbb``)
+    or path: a file of the machine rilievo runs on, which a surface that serves strangers does not
     offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
     legal unless ``check`` says otherwise. ``shown_if`` names the flag without
     which the option does nothing (``!flag``: with which), so that panels can
@@ -65,6 +66,7 @@ class Limit:
     most: float | None = None
     above: float | None = None
     odd: bool = False
+    without: tuple[int, ...] = ()
 
     def __call__(self, value: float) -> str | None:
         fits = (
@@ -72,6 +74,7 @@ class Limit:
             and (self.most is None or value <= self.most)
             and (self.above is None or value > self.above)
             and (not self.odd or value % 2 == 1)
+            and value not in self.without
         )
         return None if fits else self.wanted
 
@@ -83,6 +86,12 @@ _balance = Limit("a number from -1 to 1", -1, 1)
 _positive = Limit("a number above 0", above=0)
 _tolerance = Limit("a number above 0, or 0 for none", least=0)
 _fov = Limit("an angle from 1 to 170 degrees", 1, 170)
+_f_number = Limit("a number from 0.5 to 64", 0.5, 64)
+_to_twenty = Limit("a number from 0 to 20", 0, 20)
+_to_fifty = Limit("a number from 0 to 50", 0, 50)
+_frames = Limit("a number from 1 to 1000", 1, 1000)
+_frame_rate = Limit("a number from 1 to 50", 1, 50)
+_blades = Limit("a number from 3 to 16, or 0 for a circle", 0, 16, without=(1, 2))
 
 
 class _Intrinsics(Limit):
@@ -169,6 +178,14 @@ class Options:
         check=_side,
         help="network input height in pixels; default: the model's own",
         shown_if="!net_size_match",
+    )
+    tiling_mode: bool = _row(
+        False,
+        "flag",
+        "network",
+        "Tiling mode",
+        alias="--tiling",
+        help="for a picture that tiles: its depth tiles too",
     )
     refine: bool | None = _row(
         None,
@@ -581,6 +598,222 @@ class Options:
         shown_if="gen_point_cloud",
     )
 
+    gen_dof: bool = _row(
+        False,
+        "flag",
+        "dof",
+        "Generate depth of field",
+        alias="--dof",
+        help="write the picture as a lens of large aperture sees it",
+    )
+    dof_focus: float | None = _row(
+        None,
+        "number",
+        "dof",
+        "Focus",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="what is sharp: 0 the farthest point, 1 the nearest; default: what is in the middle of the picture",
+        shown_if="gen_dof",
+    )
+    dof_f_number: float = _row(
+        2.8,
+        "number",
+        "dof",
+        "f-number",
+        low=0.7,
+        high=22,
+        step=0.1,
+        check=_f_number,
+        help="aperture of the lens (50 mm, full frame): smaller blurs more",
+        shown_if="gen_dof",
+    )
+    dof_highlights: float = _row(
+        0.5,
+        "number",
+        "dof",
+        "Highlights",
+        low=0,
+        high=10,
+        step=0.1,
+        check=_to_fifty,
+        help="how much brighter blurred highlights are than the picture shows them",
+        shown_if="gen_dof",
+    )
+    dof_blades: int = _row(
+        0,
+        "whole",
+        "dof",
+        "Aperture blades",
+        low=0,
+        high=9,
+        step=1,
+        check=_blades,
+        help="shape of blurred highlights: 3 to 16 straight blades, or 0 for a circle",
+        shown_if="gen_dof",
+    )
+
+    gen_fog: bool = _row(
+        False, "flag", "fog", "Generate fog", alias="--fog", help="write the picture with fog in it"
+    )
+    fog_density: float = _row(
+        2.0,
+        "number",
+        "fog",
+        "Density",
+        low=0,
+        high=10,
+        step=0.1,
+        check=_to_fifty,
+        help="of the light of the farthest point exp(-density) is left",
+        shown_if="gen_fog",
+    )
+    fog_color: str = _row(
+        "#c8d0d8", "color", "fog", "Colour of the fog", help="as #rrggbb", shown_if="gen_fog"
+    )
+
+    gen_depth_mask: bool = _row(
+        False,
+        "flag",
+        "mask",
+        "Generate depth mask",
+        alias="--depth-mask",
+        help="write a mask of what lies in a range of depth",
+    )
+    depth_mask_far: float = _row(
+        0.5,
+        "number",
+        "mask",
+        "Far end",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="of the range: 0 the farthest point, 1 the nearest",
+        shown_if="gen_depth_mask",
+    )
+    depth_mask_near: float = _row(
+        1.0,
+        "number",
+        "mask",
+        "Near end",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="of the range",
+        shown_if="gen_depth_mask",
+    )
+    depth_mask_feather: float = _row(
+        0.05,
+        "number",
+        "mask",
+        "Feather",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="how far beyond both ends the mask fades out",
+        shown_if="gen_depth_mask",
+    )
+    depth_mask_invert: bool = _row(
+        False,
+        "flag",
+        "mask",
+        "Invert the mask",
+        help="mask what lies outside the range",
+        shown_if="gen_depth_mask",
+    )
+
+    gen_parallax: bool = _row(
+        False,
+        "flag",
+        "parallax",
+        "Generate parallax animation",
+        alias="--parallax",
+        help="write a loop of a camera that moves a little",
+    )
+    parallax_preset: str = _row(
+        "circle",
+        "choice",
+        "parallax",
+        "Camera movement",
+        choices=PARALLAX_PRESETS,
+        help="dolly-zoom keeps the size of what is in focus",
+        shown_if="gen_parallax",
+    )
+    parallax_frames: int = _row(
+        48,
+        "whole",
+        "parallax",
+        "Frames",
+        low=8,
+        high=240,
+        step=1,
+        check=_frames,
+        help="pictures of one loop",
+        shown_if="gen_parallax",
+    )
+    parallax_fps: float = _row(
+        24.0,
+        "number",
+        "parallax",
+        "Frames a second",
+        low=1,
+        high=50,
+        step=1,
+        check=_frame_rate,
+        help="speed of the animation",
+        shown_if="gen_parallax",
+    )
+    parallax_strength: float = _row(
+        3.0,
+        "number",
+        "parallax",
+        "Strength",
+        low=0,
+        high=10,
+        step=0.1,
+        check=_to_twenty,
+        help="how far the nearest point moves against the farthest, in percent of the larger side",
+        shown_if="gen_parallax",
+    )
+    parallax_focus: float | None = _row(
+        None,
+        "number",
+        "parallax",
+        "Focus",
+        low=0,
+        high=1,
+        step=0.01,
+        check=_unit,
+        help="what stays in place: 0 the farthest point, 1 the nearest; default: what is in the middle",
+        shown_if="gen_parallax",
+    )
+    parallax_maxsize: int = _row(
+        1024,
+        "whole",
+        "parallax",
+        "Largest side of the animation",
+        low=256,
+        high=4096,
+        step=64,
+        check=_side,
+        help="larger pictures are animated at this size",
+        shown_if="gen_parallax",
+    )
+    parallax_format: str = _row(
+        "webp",
+        "choice",
+        "parallax",
+        "Animation format",
+        choices=("webp", "gif", "png"),
+        help="webp is small and in full colour; gif has 256 colours; png loses nothing",
+        shown_if="gen_parallax",
+    )
+
     def __post_init__(self) -> None:
         for name, row in rows().items():
             setattr(self, name, _accept(name, row, getattr(self, name), DEFAULTS[name]))
@@ -588,6 +821,11 @@ class Options:
             raise ValueError(
                 f"clipdepth_far ({self.clipdepth_far:g}) lies above clipdepth_near ({self.clipdepth_near:g}): "
                 "nothing would be left; swap them, or use output_depth_invert to turn the map around"
+            )
+        if self.gen_depth_mask and self.depth_mask_far > self.depth_mask_near:
+            raise ValueError(
+                f"depth_mask_far ({self.depth_mask_far:g}) lies above depth_mask_near ({self.depth_mask_near:g}); "
+                "swap them, or use depth_mask_invert for what lies outside"
             )
         if self.simple_mesh_spherical and self.camera_intrinsics is not None:
             raise ValueError(
@@ -651,6 +889,17 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+def parse_color(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of ``#rrggbb`` or ``#rgb``; the ``#`` may be missing."""
+    digits = text.strip().lstrip("#")
+    if len(digits) == 3:
+        digits = "".join(digit * 2 for digit in digits)
+    if len(digits) != 6 or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
+        raise ValueError(f"{text!r} is no colour; write it as #rrggbb, such as #c8d0d8")
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
+
+
 def _accept(name: str, row: Row, value: Any, default: Any) -> Any:
     """The value in the option's own type, or a ValueError that says what it takes."""
     if value is None and default is None:
@@ -677,6 +926,7 @@ def _convert(name: str, row: Row, value: Any) -> Any:
         "whole": (_whole, "a whole number"),
         "number": (_number, "a number"),
         "text": (_text, "text"),
+        "color": (_color, "a colour such as #c8d0d8"),
         "path": (_text, "a file's path"),
         "choice": (_text, "one of " + ", ".join(row.choices)),
         "several": (_several, "a list of names"),
@@ -726,6 +976,10 @@ def _text(value: Any) -> str:
     if not isinstance(value, (str, int)) or isinstance(value, bool):
         raise TypeError
     return str(value)
+
+
+def _color(value: Any) -> str:
+    return "#" + bytes(parse_color(_text(value))).hex()
 
 
 def _several(value: str | Any) -> list[str]:

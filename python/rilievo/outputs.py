@@ -18,11 +18,13 @@ class Output:
     """One result of one picture.
 
     ``index`` counts the pictures from 0. ``kind`` is ``depth_prediction``
-    (float32 ``[H, W]``, near = large), ``depth_values`` (float ``[H, W]``, to
-    be saved as ``format``), ``depth`` (uint16 ``[H, W]``), ``concat_depth``,
-    ``normalmap``, ``camera_normalmap`` or a stereo mode (uint8 ``[H, W, 3]``),
-    ``heatmap`` (uint8 ``[H, W, 4]``), ``simple_mesh`` or ``point_cloud`` (a
-    :class:`rilievo.Mesh`, to be saved as ``format`` with ``save_options``).
+    (float32 ``[H, W]``, near = large), ``depth_values`` (float ``[H, W]``),
+    ``depth`` (uint16 ``[H, W]``), ``concat_depth``, ``normalmap``,
+    ``camera_normalmap``, ``dof``, ``fog`` or a stereo mode (uint8
+    ``[H, W, 3]``), ``heatmap`` (uint8 ``[H, W, 4]``), ``depth_mask`` (uint8
+    ``[H, W]``), ``parallax`` (uint8 ``[N, H, W, 3]``), ``simple_mesh`` or
+    ``point_cloud`` (a :class:`rilievo.Mesh`). What has a ``format`` is to be
+    saved in that, with ``save_options``.
     """
 
     index: int
@@ -38,7 +40,7 @@ class Output:
 
     @property
     def image(self) -> Image.Image:
-        """The payload as a PIL image: mode I;16, RGB or RGBA (F for a raw prediction).
+        """The payload as a PIL image: mode I;16, L, RGB or RGBA (F for a raw prediction); of ``parallax`` the first frame.
 
         Raises :class:`TypeError` for a mesh.
         """
@@ -46,7 +48,7 @@ class Output:
 
         if isinstance(self.payload, _native.Mesh):
             raise TypeError("a mesh is not a picture; use .payload.save(path)")
-        return Image.fromarray(self.payload)
+        return Image.fromarray(self.payload[0] if self.kind == "parallax" else self.payload)
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ KINDS: dict[str, Kind] = {
     "normalmap": Kind(_PICTURE, {"gen_normalmap": True}),
     "camera_normalmap": Kind(_PICTURE, {"gen_camera_normalmap": True}),
     "heatmap": Kind(("png", "webp"), {"gen_heatmap": True}),
+    "dof": Kind(_PICTURE, {"gen_dof": True}),
+    "fog": Kind(_PICTURE, {"gen_fog": True}),
+    "depth_mask": Kind(_PICTURE, {"gen_depth_mask": True}),
+    "parallax": Kind(("webp", "gif", "png"), {"gen_parallax": True}),
     "simple_mesh": Kind(("glb", "obj", "ply"), {"gen_simple_mesh": True}),
     "point_cloud": Kind(("ply", "glb", "obj"), {"gen_point_cloud": True}),
 }

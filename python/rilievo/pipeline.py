@@ -13,7 +13,7 @@ import numpy as np
 
 from rilievo import _native, models, pictures
 from rilievo.depth import DepthMap
-from rilievo.options import Options
+from rilievo.options import Options, parse_color
 from rilievo.outputs import Output
 
 if TYPE_CHECKING:
@@ -28,13 +28,29 @@ class Cancel(Protocol):
     def is_set(self) -> bool: ...
 
 
-# One network stays loaded between calls, so that a batch loads it once.
+# The network of the last call stays loaded, so that a batch loads it once; all of them if asked for.
 _loaded: dict[tuple[Any, ...], Any] = {}
+_habits = {"keep": False}
 
 
-def unload() -> None:
-    """Frees the network that stayed loaded after the last call."""
+def unload_models() -> None:
+    """Frees every network that stayed loaded."""
     _loaded.clear()
+
+
+unload = unload_models
+
+
+def keep_models_loaded(keep: bool = True) -> None:
+    """Whether networks stay in memory when another one is loaded.
+
+    Off at first: only the last one stays, and it goes before the next is read. Turning it off frees all
+    but the last.
+    """
+    _habits["keep"] = keep
+    if not keep:
+        for key in list(_loaded)[:-1]:
+            del _loaded[key]
 
 
 def devices() -> dict[str, str | None]:
@@ -65,9 +81,9 @@ def estimate_depth(
     ``image`` is a path, a PIL image or a numpy array. ``model`` is a name from
     ``rilievo models`` or ``"auto"``: the best network on this machine.
     ``weights`` reads it from this file. ``net_size`` is (width, height) of the
-    network's input; ``match_size`` takes the picture's own. ``boost`` and
-    ``tiling`` are not in this version yet: true is a :class:`ValueError`. ``refine`` guides
-    the upsampling by the picture's edges (default: on for ``pocket``).
+    network's input; ``match_size`` takes the picture's own. ``tiling`` is for pictures whose opposite
+    borders fit together: so will those of the depth. ``boost`` is not in this version yet: true is a
+    :class:`ValueError`. ``refine`` guides the upsampling by the picture's edges (default: on for ``pocket``).
 
     The values are float32 at the picture's size, the network's own numbers;
     ``kind`` says what they mean.
@@ -75,9 +91,8 @@ def estimate_depth(
     ``progress(stage, done, total)`` is called along the way; ``cancel.is_set()``
     is asked now and then, and :class:`rilievo.Cancelled` raised if it is.
     """
-    for name, asked in (("boost", boost), ("tiling", tiling)):
-        if asked:
-            raise ValueError(f"{name} is not in this version of rilievo yet; leave it off")
+    if boost:
+        raise ValueError("boost is not in this version of rilievo yet; leave it off")
     rgb = pictures.load_rgb(image)
     options = Options(
         model_type=model,
@@ -85,6 +100,7 @@ def estimate_depth(
         net_width=net_size[0] if net_size else None,
         net_height=net_size[1] if net_size else None,
         net_size_match=match_size,
+        tiling_mode=tiling,
         compute_device=device,
         precision=precision,
         refine=refine,
@@ -113,8 +129,8 @@ def generate(
 
     The outputs of a picture come in the order: ``depth_prediction``,
     ``depth_values``, ``depth`` or ``concat_depth``, one per stereo mode,
-    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``simple_mesh``,
-    ``point_cloud``.
+    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``dof``, ``fog``,
+    ``depth_mask``, ``parallax``, ``simple_mesh``, ``point_cloud``.
 
     Clipping never applies to depth pictures, and inverting only to the written
     depth map, as in the reference.
@@ -202,6 +218,10 @@ def _outputs(
         )
     if options.gen_heatmap:
         yield "heatmap", _native.heat_map(depth_u16)
+    if options.gen_dof or options.gen_fog or options.gen_depth_mask or options.gen_parallax:
+        keeps_scale = custom is not None and not isinstance(custom, DepthMap)
+        relief = _relief(depth, options, keeps_scale and options.depth_map_kind == "picture")
+        yield from _effects(rgb, relief, options, progress, cancel)
     yield from _solids(rgb, depth, options, progress, cancel)
 
 
@@ -239,14 +259,85 @@ def _solids(
         yield "point_cloud", cloud, "ply", axes
 
 
+def _relief(depth: DepthMap, options: Options, keeps_scale: bool) -> _native.Relief:
+    if keeps_scale:
+        return _native.Relief(depth.values, normalize=False)
+    return _native.Relief(
+        depth.filled().values,
+        depth.kind,
+        clip=options.clipdepth_mode if options.clipdepth else None,
+        far=options.clipdepth_far,
+        near=options.clipdepth_near,
+    )
+
+
+def _effects(
+    rgb: Any, relief: _native.Relief, options: Options, progress: Progress, cancel: Cancel | None
+) -> Iterator[tuple[Any, ...]]:
+    if options.gen_dof:
+        yield (
+            "dof",
+            _native.depth_of_field(
+                rgb,
+                relief,
+                focus=options.dof_focus,
+                f_number=options.dof_f_number,
+                highlights=options.dof_highlights,
+                blades=options.dof_blades,
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+    if options.gen_fog:
+        yield (
+            "fog",
+            _native.fog(
+                rgb,
+                relief,
+                density=options.fog_density,
+                color=parse_color(options.fog_color),
+                progress=progress,
+                cancel=cancel,
+            ),
+        )
+    if options.gen_depth_mask:
+        mask = _native.depth_mask(
+            relief,
+            far=options.depth_mask_far,
+            near=options.depth_mask_near,
+            feather=options.depth_mask_feather,
+            invert=options.depth_mask_invert,
+        )
+        yield "depth_mask", (mask * 255.0 + 0.5).astype(np.uint8)
+    if options.gen_parallax:
+        yield (
+            "parallax",
+            _native.parallax_frames(
+                rgb,
+                relief,
+                preset=options.parallax_preset,
+                frames=options.parallax_frames,
+                strength=options.parallax_strength,
+                focus=options.parallax_focus,
+                max_size=options.parallax_maxsize,
+                progress=progress,
+                cancel=cancel,
+            ),
+            options.parallax_format,
+            {"fps": options.parallax_fps},
+        )
+
+
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
     choice = models.choice(options)
-    key = (choice, options.compute_device, options.precision)
+    device, precision, tiling = options.compute_device, options.precision, options.tiling_mode
+    key = (choice, device, precision, tiling)
     network = _loaded.get(key)
     if network is None:
-        # The old one goes first: two networks at once may not fit.
-        _loaded.clear()
-        network = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
+        if not _habits["keep"]:
+            # The old one goes first: two networks at once may not fit.
+            _loaded.clear()
+        network = _native.Estimator(choice.id, choice.path, device, precision, tiling)
         _loaded[key] = network
     values, kind = network.estimate(
         rgb,

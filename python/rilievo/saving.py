@@ -52,6 +52,8 @@ def write(
     """
     if isinstance(output.payload, _native.Mesh):
         _write_mesh(output, path)
+    elif output.kind == "parallax":
+        _write_animation(output, path, quality)
     elif output.kind == "depth_values":
         scale = output.save_options.get("png_scale") if path.suffix == ".png" else None
         _native.save_depth(path, output.payload, png_scale=scale)
@@ -144,6 +146,21 @@ class Saver:
             return 0
         taken = [int(match.group(1)) for match in map(pattern.match, names) if match]
         return max(taken, default=-1) + 1
+
+
+def _write_animation(output: Output, path: Path, quality: int) -> None:
+    """An endless loop of the frames."""
+    from PIL import Image, features
+
+    if path.suffix == ".webp" and not features.check("webp"):
+        raise _native.RilievoError(
+            "this Pillow was built without WebP; choose gif or png with parallax_format, or update Pillow"
+        )
+    first, *others = (Image.fromarray(frame) for frame in output.payload)
+    duration = round(1000 / output.save_options.get("fps", 24))
+    # Fast enough for long loops; the picture is the same.
+    more: dict[str, Any] = {"webp": {"quality": quality, "method": 2}}.get(path.suffix[1:], {})
+    first.save(path, save_all=True, append_images=others, duration=duration, loop=0, **more)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3}
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::depth::{self, Axis, Clip, DepthKind};
+use crate::depth::{self, Adjust, Axis, Clip, DepthKind, DepthMap};
 use crate::image::Size;
 use crate::{Error, Result};
 
@@ -167,9 +167,46 @@ fn combine<'py>(
         .into_pyarray(py))
 }
 
+/// The nearness of a depth map, adjusted.
+#[pyfunction]
+#[pyo3(signature = (values, kind = "inverse", *, clip = None, far = 0.0, near = 1.0, normalize = true, gamma = 1.0, invert = false, blur = 0.0))]
+#[allow(clippy::too_many_arguments)]
+fn adjust_depth<'py>(
+    py: Python<'py>,
+    values: &Bound<'py, PyAny>,
+    kind: &str,
+    clip: Option<&str>,
+    far: f64,
+    near: f64,
+    normalize: bool,
+    gamma: f32,
+    invert: bool,
+    blur: f32,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
+    let options = Adjust {
+        normalize,
+        clip: clip.map(|mode| Clip::named(mode, far, near)).transpose()?,
+        gamma,
+        invert,
+        blur,
+    };
+    let depth = depth_map(values, kind)?;
+    Ok(py.detach(|| depth::adjust(&depth, &options))?.into_pyarray(py))
+}
+
+/// A depth map in single precision.
+pub(super) fn depth_map(values: &Bound<'_, PyAny>, kind: &str) -> PyResult<DepthMap> {
+    let values = match Values::of(values)? {
+        Values::F32(array) => array.as_array().to_owned(),
+        Values::F64(array) => array.as_array().mapv(|value| value as f32),
+    };
+    Ok(DepthMap::new(values, DepthKind::named(kind)?))
+}
+
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(nearness, module)?)?;
     module.add_function(wrap_pyfunction!(depth_to_u16, module)?)?;
     module.add_function(wrap_pyfunction!(custom_depth, module)?)?;
+    module.add_function(wrap_pyfunction!(adjust_depth, module)?)?;
     module.add_function(wrap_pyfunction!(combine, module)?)
 }

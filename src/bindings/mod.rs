@@ -4,6 +4,7 @@
 use pyo3::prelude::*;
 
 mod depth;
+mod effects;
 mod errors;
 mod estimate;
 mod image;
@@ -19,6 +20,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     errors::register(module)?;
     depth::register(module)?;
+    effects::register(module)?;
     estimate::register(module)?;
     image::register(module)?;
     models::register(module)?;

@@ -15,7 +15,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(stereo_modes, module)?)?;
     module.add_function(wrap_pyfunction!(stereo_fills, module)?)?;
     module.add_function(wrap_pyfunction!(stereo_images, module)?)?;
-    module.add_function(wrap_pyfunction!(stereo_eyes, module)?)
+    module.add_function(wrap_pyfunction!(stereo_eyes, module)?)?;
+    module.add_function(wrap_pyfunction!(stereo_compose, module)?)
 }
 
 /// The names of all stereo modes, each with a few words on what it shows.
@@ -128,6 +129,24 @@ fn stereo_eyes<'py>(
         left_holes.into_pyarray(py),
         right_holes.into_pyarray(py),
     ))
+}
+
+/// Two eyes as one picture.
+#[pyfunction]
+fn stereo_compose<'py>(
+    py: Python<'py>,
+    left: PyReadonlyArray3<'py, u8>,
+    right: PyReadonlyArray3<'py, u8>,
+    mode: &str,
+) -> PyResult<Bound<'py, PyArray3<u8>>> {
+    let mode: Mode = mode.parse()?;
+    let eyes = Eyes {
+        left: left.as_array().to_owned(),
+        right: right.as_array().to_owned(),
+        left_holes: None,
+        right_holes: None,
+    };
+    Ok(py.detach(|| stereo::compose(&eyes, mode))?.into_pyarray(py))
 }
 
 /// Depth in any of the number types it comes in, `[H, W]`, near = large.

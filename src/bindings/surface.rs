@@ -184,6 +184,16 @@ impl PyMesh {
         borrowed(this, this.get().0.vertices())
     }
 
+    /// The vertices in another frame.
+    fn vertices_in<'py>(&self, py: Python<'py>, axes: &str) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let (own, target) = (self.0.axes(), named_axes(axes)?);
+        let rows: Vec<[f64; 3]> = (self.0.vertices().iter())
+            .map(|&vertex| own.convert(target, vertex))
+            .collect();
+        let rows = ndarray::Array2::from(rows);
+        Ok(rows.into_pyarray(py))
+    }
+
     #[getter]
     fn faces<'py>(this: &Bound<'py, Self>) -> PyResult<Bound<'py, PyArray2<u32>>> {
         borrowed(this, this.get().0.faces())

@@ -8,6 +8,7 @@
 //! The arithmetic is that of the reference to the last bit, in the number
 //! type of the map: f32 for networks, f64 where a map is f64.
 
+mod adjust;
 mod clip;
 mod combine;
 mod custom;
@@ -17,6 +18,7 @@ mod percentile;
 mod stretch;
 
 pub use crate::networks::DepthKind;
+pub use adjust::{Adjust, adjust};
 pub use clip::Clip;
 pub use combine::{Axis, combine};
 pub use custom::{DepthSample, from_picture};

@@ -6,6 +6,7 @@ mod estimator;
 pub mod guided;
 pub mod preprocess;
 mod runner;
+pub mod tiling;
 pub mod zoedepth;
 
 pub use device::{DeviceChoice, Precision, devices};

@@ -6,6 +6,7 @@
 mod decode;
 mod encode;
 pub mod filter;
+pub(crate) mod light;
 pub(crate) mod map;
 pub(crate) mod memory;
 mod picture;

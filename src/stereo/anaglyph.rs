@@ -1,9 +1,9 @@
 //! Anaglyphs: both eyes in one picture, told apart by coloured glasses.
 
-use std::sync::LazyLock;
-
 use ndarray::Array3;
 use rayon::prelude::*;
+
+use crate::image::light::{decode, encode};
 
 /// How the red, green and blue of an anaglyph come from the red, green and blue
 /// of the left eye (first three columns) and the right eye (last three).
@@ -91,42 +91,4 @@ pub(super) fn mix(left: &Array3<u8>, right: &Array3<u8>, recipe: Recipe) -> Arra
 /// Multiplies a matrix with the six values of a pixel of both eyes.
 fn apply(matrix: &Matrix, eyes: [f32; 6]) -> [f32; 3] {
     matrix.map(|row| row.iter().zip(eyes).map(|(weight, value)| weight * value).sum())
-}
-
-/// Steps of the table that linear light is encoded with.
-const STEPS: usize = 1 << 14;
-
-/// Linear light of the sRGB value `value` (IEC 61966-2-1), 0 to 1.
-fn decode(value: u8) -> f32 {
-    static LIGHT: LazyLock<[f32; 256]> = LazyLock::new(|| {
-        std::array::from_fn(|value| {
-            let v = value as f64 / 255.0;
-            let light = if v <= 0.04045 {
-                v / 12.92
-            } else {
-                ((v + 0.055) / 1.055).powf(2.4)
-            };
-            light as f32
-        })
-    });
-    LIGHT[usize::from(value)]
-}
-
-/// The sRGB value of linear light; what is out of 0 to 1 is clamped.
-fn encode(light: f32) -> u8 {
-    static VALUE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        (0..=STEPS)
-            .map(|step| {
-                let light = step as f64 / STEPS as f64;
-                let v = if light <= 0.0031308 {
-                    light * 12.92
-                } else {
-                    1.055 * light.powf(1.0 / 2.4) - 0.055
-                };
-                (v * 255.0).round() as u8
-            })
-            .collect()
-    });
-    let step = (light.clamp(0.0, 1.0) * STEPS as f32 + 0.5) as usize;
-    VALUE.get(step).copied().unwrap_or(u8::MAX)
 }

@@ -146,6 +146,9 @@ class Job:
 def _shape(output: Output) -> dict[str, int]:
     if output.kind in ("simple_mesh", "point_cloud"):
         return {"vertices": len(output.payload.vertices), "faces": len(output.payload.faces)}
+    if output.kind == "parallax":
+        frames, height, width, _ = output.payload.shape
+        return {"width": width, "height": height, "frames": frames}
     return {"width": output.payload.shape[1], "height": output.payload.shape[0]}
 
 

@@ -20,6 +20,7 @@ MEDIA_TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
     "webp": "image/webp",
+    "gif": "image/gif",
     "tiff": "image/tiff",
     "exr": "image/x-exr",
     "npy": "application/x-npy",
@@ -64,8 +65,10 @@ def option(name: str, row: Row) -> Schema:
         schema["type"] = "string"
         if row.choices:
             schema["enum"] = list(row.choices)
+        if row.type == "color":
+            schema["pattern"] = "^#?([0-9a-fA-F]{3}){1,2}$"
     if name == "model_type":
-        text += ". Known: " + ", ".join(entry["id"] for entry in models.table())
+        text += ". Known: " + ", ".join(entry["id"] for entry in models.depth_networks())
     default = DEFAULTS[name]
     if default is None:
         schema = nullable(schema)
@@ -84,6 +87,8 @@ def _bounds(row: Row) -> Schema:
         bounds["exclusiveMinimum"] = limit.above
     if limit.odd:
         bounds["not"] = {"multipleOf": 2}
+    if limit.without:
+        bounds["not"] = {"enum": list(limit.without)}
     return bounds
 
 

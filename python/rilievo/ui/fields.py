@@ -120,9 +120,13 @@ def _kind(name: str, row: Row, host: Host) -> tuple[Any, dict[str, Any]]:
             {"choices": list(row.choices), "value": default},
         ),
         "text": (gr.Textbox, {"value": default or ""}),
+        "color": (gr.Textbox, {"value": default, "info": row.help}),
     }
     if row.type == "flag" and default is None:
         return gr.Radio, {"choices": list(_SWITCH), "value": "auto", "info": row.help}
+    if row.type == "number" and default is None:
+        # A slider always has a value; an empty field leaves it to rilievo.
+        return gr.Number, {"value": None, "info": row.help}
     kind, more = special.get(name) or by_type.get(row.type) or (gr.Number, {"value": default})
     if row.low is not None and row.high is not None:
         return gr.Slider, {
@@ -157,7 +161,7 @@ def to_options(values: dict[str, Any]) -> Options:
 
 def model_titles() -> list[str]:
     """What the model's list offers."""
-    return [AUTO, *(row["title"] for row in rilievo.models.table())]
+    return [AUTO, *(row["title"] for row in rilievo.models.depth_networks())]
 
 
 def model_row(title: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import rilievo
-from rilievo.options import Options
+from rilievo.options import STEREO_MODES, Options
 from rilievo.outputs import Output
 from rilievo.ui.host import FolderSaver, Host, PictureSaver, scratch_folder
 from rilievo.ui.jobs import Job
@@ -200,19 +200,15 @@ def _add_time(results: Results, what: str, since: float) -> float:
     return now
 
 
-_SPACE = ("depth_values", "camera_normalmap", "point_cloud")
-
-
 def _what(output: Output) -> str:
-    known = {"depth", "concat_depth", "normalmap", "heatmap", "simple_mesh", *_SPACE}
-    return output.kind if output.kind in known else "stereo"
+    return "stereo" if output.kind in STEREO_MODES else output.kind
 
 
 def preview(output: Output) -> Any:
     """An output as an 8-bit picture for a gallery."""
     from PIL import Image
 
-    values = output.payload
+    values = output.payload[0] if output.kind == "parallax" else output.payload
     if values.dtype == np.uint16:
         values = (values >> 8).astype(np.uint8)
     elif np.issubdtype(values.dtype, np.floating):

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 /// A picture of an eye, and what is known of its holes.
-pub(super) struct Level {
+pub(crate) struct Level {
     pub width: usize,
     pub height: usize,
     pub colours: Vec<[u8; 4]>,
@@ -15,7 +15,7 @@ pub(super) struct Level {
 }
 
 /// The limit of a pixel that is not in a hole.
-pub(super) const SEEN: f32 = -1.0;
+pub(crate) const SEEN: f32 = -1.0;
 
 /// How far from a hole's background toward its foreground the background ends.
 const BACKGROUND_SHARE: f32 = 0.3;

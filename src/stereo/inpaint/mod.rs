@@ -4,7 +4,7 @@ mod edges;
 mod level;
 mod patches;
 
-use level::{Level, SEEN};
+pub(crate) use level::{Level, SEEN};
 use patches::Sources;
 use rayon::prelude::*;
 
@@ -53,7 +53,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
         monitor.check()?;
         let Some(mut rows) = eye else { continue };
         match shift {
-            Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows),
+            Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows, monitor)?,
             None => {
                 for (row, pixels) in rows.iter_mut().zip(pixels.chunks(width)) {
                     row.pixels.copy_from_slice(pixels.as_flattened());
@@ -70,7 +70,8 @@ fn draw_eye<const C: usize>(
     width: usize,
     shift: Shift,
     rows: &mut [Row],
-) {
+    monitor: &Monitor,
+) -> Result<()> {
     let height = nearness.len() / width;
     let mut level = Level {
         width,
@@ -111,12 +112,13 @@ fn draw_eye<const C: usize>(
         }
     }
     level.find_backgrounds();
-    complete(&mut level);
+    complete(&mut level, monitor)?;
     for (row, colours) in rows.iter_mut().zip(level.colours.chunks(width)) {
         for (out, colour) in row.pixels.chunks_exact_mut(C).zip(colours) {
             out.copy_from_slice(&colour[..C]);
         }
     }
+    Ok(())
 }
 
 /// The colour at a place between pixels: a Catmull-Rom spline.
@@ -146,7 +148,12 @@ fn sample<const C: usize>(row: &[[u8; C]], at: f32) -> [u8; C] {
     })
 }
 
-fn complete(level: &mut Level) {
+/// Paints the holes of a picture. On entry their pixels have some colour, the
+/// nearness of their background and a limit.
+///
+/// # Errors
+/// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+pub(crate) fn complete(level: &mut Level, monitor: &Monitor) -> Result<()> {
     // Halve until the holes are a few pixels wide.
     let widest = widest_hole(level);
     let mut levels = Vec::new();
@@ -156,22 +163,28 @@ fn complete(level: &mut Level) {
     }
     let mut coarse: Option<(Level, Sources)> = None;
     while let Some(mut half) = levels.pop() {
-        let sources = solve(&mut half, coarse.as_ref(), 8);
+        let sources = solve(&mut half, coarse.as_ref(), 8, monitor)?;
         coarse = Some((half, sources));
     }
-    solve(level, coarse.as_ref(), 4);
+    solve(level, coarse.as_ref(), 4, monitor)?;
+    Ok(())
 }
 
-fn solve(level: &mut Level, coarse: Option<&(Level, Sources)>, rounds: u64) -> Sources {
+fn solve(
+    level: &mut Level,
+    coarse: Option<&(Level, Sources)>,
+    rounds: u64,
+    monitor: &Monitor,
+) -> Result<Sources> {
     let mut sources = Sources::new(level, coarse.map(|(level, sources)| (level, sources)));
     if coarse.is_some() {
         sources.vote(level);
     }
     for round in 0..rounds {
-        sources.improve(level, 48, round);
+        sources.improve(level, 48, round, monitor)?;
         sources.vote(level);
     }
-    sources
+    Ok(sources)
 }
 
 fn widest_hole(level: &Level) -> usize {

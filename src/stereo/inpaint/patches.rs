@@ -9,6 +9,7 @@
 use rayon::prelude::*;
 
 use super::level::Level;
+use crate::{Monitor, Result};
 
 /// Patches reach this far from their centre.
 const REACH: usize = 3;
@@ -18,6 +19,9 @@ const AREA: usize = SIDE * SIDE;
 /// How much a source that is farther or nearer than the background is held
 /// against it, in units of squared colour difference per pixel.
 const DEPTH_PENALTY: f32 = 20000.0;
+
+/// Pixels between two looks at whether to stop.
+const PIXELS_PER_CHECK: usize = 256;
 
 /// No source.
 const NONE: u32 = u32::MAX;
@@ -166,7 +170,10 @@ impl Sources {
     }
 
     /// One round: better sources for all pixels.
-    pub fn improve(&mut self, level: &Level, window: usize, round: u64) {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+    pub fn improve(&mut self, level: &Level, window: usize, round: u64, monitor: &Monitor) -> Result<()> {
         let search = Search {
             level,
             nearest: nearest_of_patches(level),
@@ -179,6 +186,9 @@ impl Sources {
             .par_iter()
             .enumerate()
             .map(|(i, &hole)| {
+                if i % PIXELS_PER_CHECK == 0 {
+                    monitor.check()?;
+                }
                 let hole = hole as usize;
                 let target = search.target(hole);
                 let (x, y) = ((hole % level.width) as isize, (hole / level.width) as isize);
@@ -260,13 +270,14 @@ impl Sources {
                     }
                     radius /= 2;
                 }
-                best
+                Ok(best)
             })
-            .collect();
+            .collect::<Result<_>>()?;
         for (i, (source, cost)) in found.into_iter().enumerate() {
             self.sources[i] = source;
             self.costs[i] = cost;
         }
+        Ok(())
     }
 
     fn index(&self, level: &Level) -> Vec<u32> {

@@ -53,8 +53,10 @@ class DepthExtras(scripts_postprocessing.ScriptPostprocessing):  # type: ignore[
 
 
 def _no_pictures() -> list[str]:
-    """The options for meshes and files of numbers: Extras takes pictures only."""
-    return [name for name, row in rows().items() if row.group == "mesh" or "depth_values" in name]
+    """The options for meshes, animations and files of numbers: Extras takes pictures only."""
+    return [
+        name for name, row in rows().items() if row.group in ("mesh", "parallax") or "depth_values" in name
+    ]
 
 
 def _picture(output: Any) -> Any:

@@ -150,14 +150,14 @@ def mask_of(picture: Any, options: Options, given: dict[str, Any]) -> Any:
     """The mask as a picture: white is what will be painted anew."""
     from PIL import Image
 
-    values = rilievo.depth_mask(
+    mask = rilievo.depth_mask(
         estimate(picture, options),
         far=float(given["far"]),
         near=float(given["near"]),
         feather=float(given["feather"]),
         invert=bool(given["invert"]),
     )
-    return Image.fromarray(values)
+    return Image.fromarray((mask * 255.0 + 0.5).astype("uint8"))
 
 
 def control_map(p: Any, options: Options) -> Any:

@@ -50,7 +50,8 @@ class HostSaver(rilievo.Saver):
 
 
 def _is_host_picture(output: Output) -> bool:
-    return isinstance(output.payload, np.ndarray) and output.payload.dtype == np.uint8
+    # Meshes and animations have formats of their own.
+    return output.format is None and output.payload.dtype == np.uint8
 
 
 def host_picture(
@@ -133,7 +134,7 @@ class GenerationSaver:
             return host_picture(
                 output, self.folder, name, text=self.text, processing=self.processing, existing=None
             )
-        if not output.is_picture:
+        if output.format is not None:
             path = self.folder / f"{self.stem}{suffix(output.kind)}.{extension(output.format or '')}"
             write(output, path)
         else:

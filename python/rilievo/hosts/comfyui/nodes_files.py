@@ -1,0 +1,148 @@
+"""Depth files with all their bits: 16-bit PNG, EXR, NPY, TIFF."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from rilievo import _native, pictures
+from rilievo.depth import KINDS, DepthMap
+from rilievo.hosts.comfyui import host, sockets
+from rilievo.hosts.comfyui.node import (
+    DEPTH_INPUT,
+    DEPTH_NAMES,
+    DEPTH_TOOLTIPS,
+    DEPTH_TYPES,
+    Inputs,
+    Node,
+)
+
+EXTENSIONS = (".png", ".exr", ".npy", ".tif", ".tiff")
+PICTURE = "picture"
+FORMATS = ("png16", "exr", "npy", "tiff")
+
+
+class LoadDepth(Node):
+    ID = "RilievoLoadDepth"
+    TITLE = "Load 16-bit Depth"
+    DESCRIPTION = (
+        "Reads a depth map without losing bits, which Load Image does: 16-bit PNG, TIFF, OpenEXR, NPY."
+    )
+    RETURN_TYPES = DEPTH_TYPES
+    RETURN_NAMES = DEPTH_NAMES
+    OUTPUT_TOOLTIPS = DEPTH_TOOLTIPS
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Inputs:
+        return {
+            "required": {
+                "file": (
+                    host.input_files(EXTENSIONS),
+                    {"image_upload": True, "tooltip": "A file in ComfyUI's input folder."},
+                ),
+            },
+            "optional": {
+                "meaning": (
+                    [PICTURE, *KINDS],
+                    {
+                        "default": PICTURE,
+                        "tooltip": "What the numbers are. picture: white = near, scale kept. inverse: large = near. "
+                        "depth: small = near. metric: metres.",
+                    },
+                ),
+            },
+        }
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, file: str) -> bool | str:
+        path = host.input_path(file)
+        if not os.path.isfile(path):
+            return f"{file} is not in ComfyUI's input folder; upload it, or choose another"
+        return True
+
+    @classmethod
+    def IS_CHANGED(cls, file: str, **_: Any) -> str:
+        about = os.stat(host.input_path(file))
+        return f"{about.st_mtime_ns} {about.st_size}"
+
+    def run(self, file: str, meaning: str = PICTURE) -> tuple[Any, Any, sockets.Depths]:
+        path = host.input_path(file)
+        raw = (
+            np.load(path, allow_pickle=False) if path.lower().endswith(".npy") else pictures.load_depth(path)
+        )
+        if raw.ndim != 2:
+            raise ValueError(f"{file} holds an array of shape {raw.shape}; a depth map is [height, width]")
+        if meaning == PICTURE:
+            unit = DepthMap.from_image(raw).values.astype(np.float32).clip(0.0, 1.0)
+            # Its own full range, as 8 and 16-bit whites are a little below 1.
+            if np.issubdtype(raw.dtype, np.unsignedinteger):
+                unit = (raw / np.float32(np.iinfo(raw.dtype).max)).astype(np.float32)
+            found = sockets.Depths((DepthMap(unit),), (unit,))
+        else:
+            found = sockets.Depths((DepthMap(raw.astype(np.float32), meaning),))  # type: ignore[arg-type]
+        plane = found.nearness(0)
+        return sockets.image_of([plane]), sockets.mask_of([plane]), found
+
+
+class SaveDepth(Node):
+    ID = "RilievoSaveDepth"
+    TITLE = "Save 16-bit Depth"
+    DESCRIPTION = (
+        "Writes depth without losing bits, which Save Image does. png16: a 16-bit grey picture, white = near. "
+        "exr, npy and tiff: floating point, the network's own numbers if there are any."
+    )
+    RETURN_TYPES = ("STRING",)
+    RETURN_NAMES = ("path",)
+    OUTPUT_TOOLTIPS = ("The file, relative to the output folder.",)
+    OUTPUT_IS_LIST = (True,)
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Inputs:
+        return {
+            "required": {
+                "depth": DEPTH_INPUT,
+                "filename_prefix": (
+                    "STRING",
+                    {
+                        "default": "depth/rilievo",
+                        "tooltip": "Folder and beginning of the file's name in ComfyUI's output folder.",
+                    },
+                ),
+                "format": (
+                    list(FORMATS),
+                    {"default": "png16", "tooltip": "png16 for pictures, the others for numbers."},
+                ),
+            },
+            "hidden": {"prompt": "PROMPT", "extra_pnginfo": "EXTRA_PNGINFO"},
+        }
+
+    def run(
+        self,
+        depth: Any,
+        filename_prefix: str = "depth/rilievo",
+        format: str = "png16",
+        prompt: Any = None,
+        extra_pnginfo: Any = None,
+    ) -> dict[str, Any]:
+        given = sockets.depths(depth)
+        folder = host.OutputFolder(filename_prefix, *given.maps[0].size)
+        paths = []
+        with host.job(len(given)) as job:
+            for index in range(len(given)):
+                path, relative = folder.next("png" if format == "png16" else format)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                if format == "png16":
+                    values = (given.nearness(index) * 65535.0 + 0.5).astype(np.uint16)
+                    _native.write_png(path, values, host.metadata(prompt, extra_pnginfo))
+                else:
+                    _native.save_depth(path, given.with_unit(index).values)
+                paths.append(relative)
+                job.finished((given.nearness(index) * 255).astype(np.uint8))
+        shown = [folder.shown(path) for path in paths] if format == "png16" else []
+        return {"ui": {"images": shown, "text": tuple(paths)}, "result": (paths,)}
+
+
+NODES: tuple[type[Node], ...] = (LoadDepth, SaveDepth)
