@@ -18,19 +18,21 @@ struct Estimator {
 
 #[pymethods]
 impl Estimator {
-    /// Loads the network called `name` from `path` (`None`: embedded).
+    /// Loads the network called `name` from `path` (`None`: embedded); `tiling` for pictures that tile.
     #[new]
-    #[pyo3(signature = (name, path = None, device = "auto", precision = "auto"))]
+    #[pyo3(signature = (name, path = None, device = "auto", precision = "auto", tiling = false))]
     fn new(
         py: Python<'_>,
         name: &str,
         path: Option<PathBuf>,
         device: &str,
         precision: &str,
+        tiling: bool,
     ) -> PyResult<Self> {
         let entry = catalog::find(name)?;
         let (device, precision) = (device.parse()?, precision.parse()?);
-        let inner = py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision))?;
+        let inner =
+            py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision, tiling))?;
         Ok(Self { inner })
     }
 

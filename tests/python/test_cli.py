@@ -207,6 +207,11 @@ def test_models_lists_every_network(capsys):
     assert main(["models", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows if row["default"]] == ["pocket"]
+    assert {row["role"] for row in rows} == {"depth", "merge", "inpaint", "background"}
+    assert all((row["role"] == "depth") == (row["kind"] is not None) for row in rows)
+    headings = [line.split("  ")[1] for line in text.splitlines() if "when to choose it" in line]
+    assert headings == ["depth", "boost", "3D photo", "background removal"]
+    assert all(text.count(f" {row['id']} ") == 1 for row in rows)
 
 
 def test_the_program_starts_quickly():
