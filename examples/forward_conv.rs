@@ -16,10 +16,11 @@ use rilievo::Monitor;
 use rilievo::networks::DepthNetwork;
 use rilievo::networks::leres::LeReS;
 use rilievo::networks::midas_v21::{Config, MidasV21};
+use rilievo::networks::pocket::{Config as PocketConfig, Pocket};
 use rilievo::networks::u2net::U2Net;
-use rilievo::weights::Checkpoint;
+use rilievo::weights::{Checkpoint, Weights};
 
-type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor>>;
+type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor> + Sync>;
 
 fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error>> {
     let (device, dtype) = (Device::Cpu, DType::F32);
@@ -39,12 +40,17 @@ fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error
             &device,
             dtype,
         )?)),
+        "pocket" => {
+            let bytes = std::fs::read(checkpoint.path())?;
+            let weights = Weights::new(checkpoint, &device, dtype);
+            depth(Box::new(Pocket::new(PocketConfig::read(&bytes)?, &weights)?))
+        }
         "res101" => depth(Box::new(LeReS::load(checkpoint, &device, dtype)?)),
         "u2netp" => {
             let network = U2Net::load(checkpoint, &device, dtype)?;
             Box::new(move |x| network.forward(x, &Monitor::silent()))
         }
-        _ => return Err("known networks are midas_v21_small, midas_v21, res101 and u2netp".into()),
+        _ => return Err("known networks are pocket, midas_v21_small, midas_v21, res101 and u2netp".into()),
     })
 }
 
@@ -62,7 +68,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         line?;
         let start = Instant::now();
-        last = Some(forward(&input)?);
+        // Inside the thread pool, as the Python package runs it.
+        last = Some(rayon::scope(|_| forward(&input))?);
         writeln!(stdout, "{:.6}", start.elapsed().as_secs_f64())?;
     }
     if let Some(result) = last {

@@ -1,5 +1,9 @@
 //! Long work reports and stops: one callback, one cancel flag.
 
+use std::fmt::Display;
+
+use candle_core::Tensor;
+
 use crate::{Error, Result};
 
 /// A progress callback: stage, steps done, steps in all.
@@ -7,6 +11,10 @@ pub type Report<'a> = dyn Fn(&str, u64, u64) + Sync + 'a;
 
 /// Asked now and then: should the work stop?
 pub type Cancel<'a> = dyn Fn() -> bool + Sync + 'a;
+
+/// Sees an intermediate result of a network: its name in the official
+/// checkpoint, and its values.
+pub type Inspect<'a> = dyn Fn(&str, &Tensor) + Sync + 'a;
 
 /// Hears what went otherwise than asked, in one sentence.
 pub type Warn<'a> = dyn Fn(&str) + Sync + 'a;
@@ -30,6 +38,7 @@ pub struct Monitor<'a> {
     report: Option<&'a Report<'a>>,
     cancel: Option<&'a Cancel<'a>>,
     warn: Option<&'a Warn<'a>>,
+    inspect: Option<&'a Inspect<'a>>,
 }
 
 impl<'a> Monitor<'a> {
@@ -39,6 +48,7 @@ impl<'a> Monitor<'a> {
             report,
             cancel,
             warn: None,
+            inspect: None,
         }
     }
 
@@ -50,9 +60,26 @@ impl<'a> Monitor<'a> {
         }
     }
 
+    /// The same monitor, which also shows intermediate results to `inspect`.
+    pub fn with_inspector(self, inspect: &'a Inspect<'a>) -> Self {
+        Self {
+            inspect: Some(inspect),
+            ..self
+        }
+    }
+
     /// A monitor that hears nothing and never stops anything.
     pub fn silent() -> Self {
         Self::default()
+    }
+
+    /// One that stops as this one does but hears nothing: for parts of a stage
+    /// that is reported as a whole.
+    pub fn muted(&self) -> Self {
+        Self {
+            report: None,
+            ..*self
+        }
     }
 
     /// Says that `done` of `total` steps of `stage` are finished.
@@ -64,6 +91,13 @@ impl<'a> Monitor<'a> {
             report(stage, done, total);
         }
         self.check()
+    }
+
+    /// Shows an intermediate result. Costs nothing where nobody looks.
+    pub fn show(&self, name: impl Display, x: &Tensor) {
+        if let Some(inspect) = self.inspect {
+            inspect(&name.to_string(), x);
+        }
     }
 
     /// Says in one sentence what goes otherwise than asked; the work goes on.

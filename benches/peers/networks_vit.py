@@ -18,13 +18,15 @@ import tempfile
 import time
 from pathlib import Path
 
+# isort: off
+from networks import ROUNDS, THREADS, Attention, Fusion, Mlp  # sets the thread counts; before torch
+
+# isort: on
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
-
-from networks import ROUNDS, THREADS, Attention, Fusion, Mlp  # sets the thread counts; before torch
 
 NAME = sys.argv[1] if len(sys.argv) > 1 else "large"
 HEIGHT = int(sys.argv[4]) if len(sys.argv) > 4 else 384

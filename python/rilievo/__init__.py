@@ -34,7 +34,14 @@ from rilievo.functions import (
 )
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import devices, estimate_depth, generate, unload
+from rilievo.pipeline import (
+    devices,
+    estimate_depth,
+    generate,
+    keep_models_loaded,
+    unload,
+    unload_models,
+)
 from rilievo.saving import Saver
 
 __all__ = [
@@ -55,6 +62,7 @@ __all__ = [
     "fog",
     "generate",
     "heat_map",
+    "keep_models_loaded",
     "models",
     "normal_map",
     "parallax_frames",
@@ -65,4 +73,5 @@ __all__ = [
     "stereo_eyes",
     "stereo_images",
     "unload",
+    "unload_models",
 ]

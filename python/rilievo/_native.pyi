@@ -31,9 +31,14 @@ class Estimator:
     """A loaded network."""
 
     def __init__(
-        self, name: str, path: _Path | None = None, device: str = "auto", precision: str = "auto"
+        self,
+        name: str,
+        path: _Path | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        tiling: bool = False,
     ) -> None:
-        """Loads the network called ``name`` from ``path`` (``None``: embedded)."""
+        """Loads the network called ``name`` from ``path`` (``None``: embedded); ``tiling`` for pictures that tile."""
 
     @property
     def name(self) -> str:

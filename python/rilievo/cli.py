@@ -31,17 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
-        return int(chosen.command(chosen))
+        code = int(chosen.command(chosen))
+        # Here and not at exit, where a reader who left could not be told from a full disk.
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("interrupted; what was finished is kept", file=sys.stderr)
         return INTERRUPTED
-    except (ValueError, OSError, rilievo.RilievoError) as error:
-        print(f"rilievo: {_explain(error)}", file=sys.stderr)
-        return WRONG
     except BrokenPipeError:
         # Somebody read the first lines and left (`rilievo models | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (ValueError, OSError, rilievo.RilievoError) as error:
+        print(f"rilievo: {_explain(error)}", file=sys.stderr)
+        return WRONG
 
 
 class _Parser(argparse.ArgumentParser):

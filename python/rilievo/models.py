@@ -61,6 +61,11 @@ def table() -> list[dict[str, Any]]:
     return found
 
 
+def depth_networks() -> list[dict[str, Any]]:
+    """The rows of :func:`table` that estimate depth; the others are helpers."""
+    return [row for row in table() if row["role"] == "depth"]
+
+
 def choice(options: Options | None = None) -> Choice:
     """The network that these options mean.
 

@@ -179,6 +179,14 @@ class Options:
         help="network input height in pixels; default: the model's own",
         shown_if="!net_size_match",
     )
+    tiling_mode: bool = _row(
+        False,
+        "flag",
+        "network",
+        "Tiling mode",
+        alias="--tiling",
+        help="for a picture that tiles: its depth tiles too",
+    )
     refine: bool | None = _row(
         None,
         "flag",

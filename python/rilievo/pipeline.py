@@ -28,13 +28,29 @@ class Cancel(Protocol):
     def is_set(self) -> bool: ...
 
 
-# One network stays loaded between calls, so that a batch loads it once.
+# The network of the last call stays loaded, so that a batch loads it once; all of them if asked for.
 _loaded: dict[tuple[Any, ...], Any] = {}
+_habits = {"keep": False}
 
 
-def unload() -> None:
-    """Frees the network that stayed loaded after the last call."""
+def unload_models() -> None:
+    """Frees every network that stayed loaded."""
     _loaded.clear()
+
+
+unload = unload_models
+
+
+def keep_models_loaded(keep: bool = True) -> None:
+    """Whether networks stay in memory when another one is loaded.
+
+    Off at first: only the last one stays, and it goes before the next is read. Turning it off frees all
+    but the last.
+    """
+    _habits["keep"] = keep
+    if not keep:
+        for key in list(_loaded)[:-1]:
+            del _loaded[key]
 
 
 def devices() -> dict[str, str | None]:
@@ -65,9 +81,9 @@ def estimate_depth(
     ``image`` is a path, a PIL image or a numpy array. ``model`` is a name from
     ``rilievo models`` or ``"auto"``: the best network on this machine.
     ``weights`` reads it from this file. ``net_size`` is (width, height) of the
-    network's input; ``match_size`` takes the picture's own. ``boost`` and
-    ``tiling`` are not in this version yet: true is a :class:`ValueError`. ``refine`` guides
-    the upsampling by the picture's edges (default: on for ``pocket``).
+    network's input; ``match_size`` takes the picture's own. ``tiling`` is for pictures whose opposite
+    borders fit together: so will those of the depth. ``boost`` is not in this version yet: true is a
+    :class:`ValueError`. ``refine`` guides the upsampling by the picture's edges (default: on for ``pocket``).
 
     The values are float32 at the picture's size, the network's own numbers;
     ``kind`` says what they mean.
@@ -75,9 +91,8 @@ def estimate_depth(
     ``progress(stage, done, total)`` is called along the way; ``cancel.is_set()``
     is asked now and then, and :class:`rilievo.Cancelled` raised if it is.
     """
-    for name, asked in (("boost", boost), ("tiling", tiling)):
-        if asked:
-            raise ValueError(f"{name} is not in this version of rilievo yet; leave it off")
+    if boost:
+        raise ValueError("boost is not in this version of rilievo yet; leave it off")
     rgb = pictures.load_rgb(image)
     options = Options(
         model_type=model,
@@ -85,6 +100,7 @@ def estimate_depth(
         net_width=net_size[0] if net_size else None,
         net_height=net_size[1] if net_size else None,
         net_size_match=match_size,
+        tiling_mode=tiling,
         compute_device=device,
         precision=precision,
         refine=refine,
@@ -314,12 +330,14 @@ def _effects(
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
     choice = models.choice(options)
-    key = (choice, options.compute_device, options.precision)
+    device, precision, tiling = options.compute_device, options.precision, options.tiling_mode
+    key = (choice, device, precision, tiling)
     network = _loaded.get(key)
     if network is None:
-        # The old one goes first: two networks at once may not fit.
-        _loaded.clear()
-        network = _native.Estimator(choice.id, choice.path, options.compute_device, options.precision)
+        if not _habits["keep"]:
+            # The old one goes first: two networks at once may not fit.
+            _loaded.clear()
+        network = _native.Estimator(choice.id, choice.path, device, precision, tiling)
         _loaded[key] = network
     values, kind = network.estimate(
         rgb,

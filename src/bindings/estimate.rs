@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use numpy::{PyArray2, PyReadonlyArray3, ToPyArray};
 use pyo3::prelude::*;
 
-use super::monitor::watched;
+use super::monitor::watched_in_pool;
 use crate::estimate::{self, Settings};
 use crate::networks;
 use crate::weights::catalog;
@@ -18,19 +18,21 @@ struct Estimator {
 
 #[pymethods]
 impl Estimator {
-    /// Loads the network called `name` from `path` (`None`: embedded).
+    /// Loads the network called `name` from `path` (`None`: embedded); `tiling` for pictures that tile.
     #[new]
-    #[pyo3(signature = (name, path = None, device = "auto", precision = "auto"))]
+    #[pyo3(signature = (name, path = None, device = "auto", precision = "auto", tiling = false))]
     fn new(
         py: Python<'_>,
         name: &str,
         path: Option<PathBuf>,
         device: &str,
         precision: &str,
+        tiling: bool,
     ) -> PyResult<Self> {
         let entry = catalog::find(name)?;
         let (device, precision) = (device.parse()?, precision.parse()?);
-        let inner = py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision))?;
+        let inner =
+            py.detach(|| estimate::Estimator::open(entry, path.as_deref(), device, precision, tiling))?;
         Ok(Self { inner })
     }
 
@@ -71,7 +73,7 @@ impl Estimator {
             match_size,
             refine,
         };
-        let depth = watched(py, progress, cancel, |monitor| {
+        let depth = watched_in_pool(py, progress, cancel, |monitor| {
             self.inner.estimate(picture, &settings, monitor)
         })?;
         Ok((depth.values().to_pyarray(py), depth.kind().name()))

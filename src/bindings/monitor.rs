@@ -3,14 +3,15 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
 use crate::{Error, Monitor, Result};
 
 /// Asking Python whether to stop takes the GIL, so it is asked at most this often.
-const POLL_MILLISECONDS: u64 = 30;
+const POLL: Duration = Duration::from_millis(30);
 
 /// Runs `work` with the GIL released.
 ///
@@ -24,10 +25,33 @@ pub(super) fn watched<T: Send>(
     cancel: Option<Py<PyAny>>,
     work: impl FnOnce(&Monitor) -> Result<T> + Send,
 ) -> PyResult<T> {
+    run(py, progress, cancel, false, work)
+}
+
+/// [`watched`] for work that is divided among the thread pool in many short steps.
+///
+/// All of it runs on the pool, so that no step has to wake a sleeping thread; the
+/// calling thread, the only one that sees signals, looks after them meanwhile.
+pub(super) fn watched_in_pool<T: Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+    work: impl FnOnce(&Monitor) -> Result<T> + Send,
+) -> PyResult<T> {
+    // Called from a callback of other work, waiting here would keep a thread of the pool from this.
+    let in_pool = rayon::current_thread_index().is_none();
+    run(py, progress, cancel, in_pool, work)
+}
+
+fn run<T: Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    cancel: Option<Py<PyAny>>,
+    in_pool: bool,
+    work: impl FnOnce(&Monitor) -> Result<T> + Send,
+) -> PyResult<T> {
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
     let stop = AtomicBool::new(false);
-    let started = Instant::now();
-    let next_poll = AtomicU64::new(0);
 
     let keep = |error: PyErr| {
         stop.store(true, Ordering::Relaxed);
@@ -36,32 +60,30 @@ pub(super) fn watched<T: Send>(
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .get_or_insert(error);
     };
+    let is_set = |py: Python<'_>| {
+        cancel
+            .as_ref()
+            .map_or(Ok(false), |event| event.call_method0(py, "is_set")?.is_truthy(py))
+    };
+    let heed = |asked: PyResult<bool>| match asked {
+        Ok(true) => stop.store(true, Ordering::Relaxed),
+        Ok(false) => {}
+        Err(error) => keep(error),
+    };
+    let ask = || {
+        heed(Python::attach(|py| {
+            py.check_signals()?;
+            is_set(py)
+        }));
+    };
     let report = |stage: &str, done: u64, total: u64| {
-        if let Some(progress) = &progress
-            && let Err(error) = Python::attach(|py| progress.call1(py, (stage, done, total)))
-        {
-            keep(error);
+        if let Some(progress) = &progress {
+            heed(Python::attach(|py| {
+                progress.call1(py, (stage, done, total))?;
+                is_set(py)
+            }));
         }
     };
-    let cancelled = || {
-        let now = started.elapsed().as_millis() as u64;
-        if !stop.load(Ordering::Relaxed) && now >= next_poll.load(Ordering::Relaxed) {
-            next_poll.store(now + POLL_MILLISECONDS, Ordering::Relaxed);
-            let asked = Python::attach(|py| {
-                py.check_signals()?;
-                cancel
-                    .as_ref()
-                    .map_or(Ok(false), |event| event.call_method0(py, "is_set")?.is_truthy(py))
-            });
-            match asked {
-                Ok(true) => stop.store(true, Ordering::Relaxed),
-                Ok(false) => {}
-                Err(error) => keep(error),
-            }
-        }
-        stop.load(Ordering::Relaxed)
-    };
-
     let warn = |sentence: &str| {
         let logged = Python::attach(|py| {
             let logger = py.import("logging")?.call_method1("getLogger", ("rilievo",))?;
@@ -72,8 +94,40 @@ pub(super) fn watched<T: Send>(
         }
     };
 
-    let monitor = Monitor::new(Some(&report), Some(&cancelled)).with_warnings(&warn);
-    let result = py.detach(|| work(&monitor));
+    let mut result = Err(Error::Cancelled);
+    if in_pool {
+        // A flag that is set already should not wait for the first look.
+        ask();
+        let cancelled = || stop.load(Ordering::Relaxed);
+        let monitor = Monitor::new(Some(&report), Some(&cancelled)).with_warnings(&warn);
+        py.detach(|| {
+            let (done, finished) = mpsc::sync_channel::<()>(1);
+            let (monitor, result) = (&monitor, &mut result);
+            rayon::in_place_scope(|scope| {
+                scope.spawn(move |_| {
+                    // Dropped at the end, also when the work panics.
+                    let _done = done;
+                    *result = work(monitor);
+                });
+                while finished.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+                    ask();
+                }
+            });
+        });
+    } else {
+        let started = Instant::now();
+        let next_poll = AtomicU64::new(0);
+        let cancelled = || {
+            let now = started.elapsed().as_millis() as u64;
+            if !stop.load(Ordering::Relaxed) && now >= next_poll.load(Ordering::Relaxed) {
+                next_poll.store(now + POLL.as_millis() as u64, Ordering::Relaxed);
+                ask();
+            }
+            stop.load(Ordering::Relaxed)
+        };
+        let monitor = Monitor::new(Some(&report), Some(&cancelled)).with_warnings(&warn);
+        result = py.detach(|| work(&monitor));
+    }
     let raised = raised
         .into_inner()
         .unwrap_or_else(|poisoned| poisoned.into_inner());

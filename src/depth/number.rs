@@ -40,7 +40,13 @@ macro_rules! number {
 
             #[inline(always)]
             fn to_u16(self) -> u16 {
-                (self * 65536.0 + 0.0001).clamp(0.0, 65535.9) as u16
+                let scaled = self * 65536.0 + 0.0001;
+                // What is no number fails both comparisons and becomes 0.
+                let scaled = if scaled > 0.0 { scaled } else { 0.0 };
+                let scaled = if scaled < 65535.9 { scaled } else { 65535.9 };
+                // SAFETY: from 0 to 65535.9, as was just seen to. An `as` would check it again, and
+                // keep the loop around this from being done in vectors.
+                unsafe { scaled.to_int_unchecked::<i32>() as u16 }
             }
         }
     };

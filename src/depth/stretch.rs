@@ -81,16 +81,18 @@ pub fn to_u16<T: Number>(
 /// # Errors
 /// [`Error::Invalid`] if there are no values or some are undefined (NaN).
 pub fn unit_to_u16<T: Number>(values: ArrayView2<'_, T>) -> Result<Array2<u16>> {
-    let undefined = fold(
-        values,
-        0_usize,
-        |count, value: T| count + usize::from(value.partial_cmp(&value).is_none()),
-        |a, b| a + b,
-    );
+    let undefined = count(values, |value: T| value.partial_cmp(&value).is_none());
     if undefined > 0 {
         return Err(not_finite(undefined));
     }
     map(values, T::to_u16)
+}
+
+/// How many values are like this.
+fn count<T: Number>(values: ArrayView2<'_, T>, like: impl Fn(T) -> bool + Copy + Sync) -> usize {
+    let step = |count, value| count + u32::from(like(value));
+    // No part has more values than a picture may have, which is less than a u32 counts.
+    fold(values, 0_u32, step, |a, b| a.saturating_add(b)) as usize
 }
 
 /// White from `threshold` on; if that would be everything, white above it.
@@ -121,25 +123,11 @@ struct Bounds<T> {
 impl<T: Number> Bounds<T> {
     fn of(values: ArrayView2<'_, T>, kind: DepthKind) -> Result<Self> {
         let &first = values.first().ok_or_else(nothing)?;
-        let start = (first, first, 0_usize);
-        let (low, high, wrong) = fold(
-            values,
-            start,
-            |(low, high, wrong), value: T| {
-                (
-                    if value < low { value } else { low },
-                    if value > high { value } else { high },
-                    wrong + usize::from(!value.is_finite()),
-                )
-            },
-            |a, b| {
-                (
-                    if b.0 < a.0 { b.0 } else { a.0 },
-                    if b.1 > a.1 { b.1 } else { a.1 },
-                    a.2 + b.2,
-                )
-            },
-        );
+        let smaller = |a, b| if b < a { b } else { a };
+        let larger = |a, b| if b > a { b } else { a };
+        let low = fold(values, first, smaller, smaller);
+        let high = fold(values, first, larger, larger);
+        let wrong = count(values, |value: T| !value.is_finite());
         if wrong > 0 {
             return Err(not_finite(wrong));
         }

@@ -9,7 +9,7 @@ use super::device::{self, DeviceChoice, Precision};
 use super::guided::{self, GuidedOptions};
 use super::preprocess::{self, ChannelOrder};
 use super::runner::Runner;
-use super::zoedepth;
+use super::{tiling, zoedepth};
 use crate::depth::DepthMap;
 use crate::image::Size;
 use crate::networks::{self, DepthNetwork, Preprocessing};
@@ -31,6 +31,7 @@ pub struct Settings {
 pub struct Estimator {
     entry: &'static Entry,
     runner: Runner,
+    tiling: bool,
 }
 
 impl Estimator {
@@ -40,6 +41,9 @@ impl Estimator {
     /// while it runs: to half precision, to smaller batches, to the CPU. Every
     /// step is a [`warning`](Monitor::warn) of the run it happens in.
     ///
+    /// With `tiling` it is for pictures whose opposite borders are neighbours,
+    /// and their depth is seamless too: see [`tiling`].
+    ///
     /// # Errors
     /// When the file does not fit the network, or the device does not answer.
     pub fn open(
@@ -47,11 +51,17 @@ impl Estimator {
         file: Option<&Path>,
         device: DeviceChoice,
         precision: Precision,
+        tiling: bool,
     ) -> Result<Self> {
         let file = file.map(Path::to_owned);
-        let load = move |device: &Device, dtype| networks::load(entry, file.as_deref(), device, dtype, false);
+        let load =
+            move |device: &Device, dtype| networks::load(entry, file.as_deref(), device, dtype, tiling);
         let runner = Runner::new(Box::new(load), device.open()?, precision, entry.half)?;
-        Ok(Self { entry, runner })
+        Ok(Self {
+            entry,
+            runner,
+            tiling,
+        })
     }
 
     /// The device it runs on now, such as `cuda:0`.
@@ -96,42 +106,94 @@ impl Estimator {
         settings: &Settings,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
-        monitor.report("prepare", 0, 1)?;
         let (height, width, _) = picture.dim();
-        let picture_size = Size { width, height };
         let spec = self.runner.preprocessing();
         let size = match settings {
-            Settings { match_size: true, .. } => preprocess::matching_size(picture_size),
+            Settings { match_size: true, .. } => preprocess::matching_size(Size { width, height }),
             Settings {
                 net_size: Some(size), ..
             } => *size,
             _ => spec.net_size,
         };
+        let refine = settings.refine.unwrap_or(self.entry.refine);
+        let values = if !self.tiling {
+            self.values(picture, size, refine, monitor)?
+        } else if self.runner.tiles() {
+            self.wrapped(picture, size, refine, monitor)?
+        } else {
+            tiling::framed(picture, size, |picture, size| {
+                self.values(picture, size, refine, monitor)
+            })?
+        };
+        Ok(DepthMap::new(values, self.runner.kind()))
+    }
+
+    /// A picture's depth at its own size, `asked` (width, height) being the network size.
+    fn values(
+        &self,
+        picture: ArrayView3<'_, u8>,
+        asked: (usize, usize),
+        refine: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Array2<f32>> {
+        monitor.report("prepare", 0, 1)?;
+        let (height, width, _) = picture.dim();
+        let spec = self.runner.preprocessing();
         let prediction = if self.runner.mirror_averaged() {
             monitor.report("prepare", 1, 1)?;
             zoedepth::predict(
                 &self.runner,
                 picture,
-                size,
+                asked,
                 ChannelOrder::Rgb,
                 &Device::Cpu,
                 monitor,
             )?
         } else {
-            let input = preprocess::to_tensor(picture, spec, size, ChannelOrder::Rgb, &Device::Cpu)?;
+            let input = preprocess::to_tensor(picture, spec, asked, ChannelOrder::Rgb, &Device::Cpu)?;
             monitor.report("prepare", 1, 1)?;
             plane(&self.predict(&input, monitor)?)?
         };
         monitor.report("upsample", 0, 1)?;
-
-        let refine = settings.refine.unwrap_or(self.entry.refine);
         let values = if refine {
             guided::refine(prediction.view(), picture, &GuidedOptions::default(), monitor)?
         } else {
-            preprocess::to_picture_size(prediction.view(), spec, picture_size)?
+            preprocess::to_picture_size(prediction.view(), spec, Size { width, height })?
         };
         monitor.report("upsample", 1, 1)?;
-        Ok(DepthMap::new(values, self.runner.kind()))
+        Ok(values)
+    }
+
+    /// The same by a network that wraps around.
+    fn wrapped(
+        &self,
+        picture: ArrayView3<'_, u8>,
+        asked: (usize, usize),
+        refine: bool,
+        monitor: &Monitor<'_>,
+    ) -> Result<Array2<f32>> {
+        monitor.report("prepare", 0, 1)?;
+        let (height, width, _) = picture.dim();
+        let (spec, order) = (self.runner.preprocessing(), ChannelOrder::Rgb);
+        let input = preprocess::to_tensor_with(picture, spec, asked, order, &Device::Cpu, true)?;
+        monitor.report("prepare", 1, 1)?;
+        let prediction = plane(&self.predict(&input, monitor)?)?;
+        monitor.report("upsample", 0, 1)?;
+        let size = Size { width, height };
+        let mut values = preprocess::to_picture_size_tiling(prediction.view(), spec, size)?;
+        if refine {
+            // The guided upsampling knows nothing of tiling.
+            let margins = tiling::margins(height, width);
+            let (values_around, picture) = (
+                tiling::frame(values.view(), margins),
+                tiling::frame(picture, margins),
+            );
+            let options = GuidedOptions::default();
+            let refined = guided::refine(values_around.view(), picture.view(), &options, monitor)?;
+            values = tiling::faded(refined.view(), margins);
+        }
+        monitor.report("upsample", 1, 1)?;
+        Ok(values)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
 
+pub mod boost;
 pub mod device;
 mod estimator;
 pub mod guided;
 pub mod preprocess;
 mod runner;
+pub mod tiling;
 pub mod zoedepth;
 
 pub use device::{DeviceChoice, Precision, devices};

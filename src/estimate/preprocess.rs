@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
+use super::tiling;
 use crate::image::Size;
 use crate::image::resize::{opencv_area, opencv_cubic, opencv_linear, torch_bicubic, torch_bilinear};
 use crate::networks::{Enlarge, Preprocessing, Shrink, SizeRule};
@@ -107,6 +108,21 @@ pub fn to_tensor(
     order: ChannelOrder,
     device: &Device,
 ) -> Result<Tensor> {
+    to_tensor_with(picture, spec, asked, order, device, false)
+}
+
+/// The same; `tiling` if opposite borders of the picture are neighbours.
+///
+/// # Errors
+/// As [`to_tensor`].
+pub fn to_tensor_with(
+    picture: ArrayView3<'_, u8>,
+    spec: &Preprocessing,
+    asked: (usize, usize),
+    order: ChannelOrder,
+    device: &Device,
+    tiling: bool,
+) -> Result<Tensor> {
     let (height, width, channels) = picture.dim();
     if height == 0 || width == 0 || channels != 3 {
         return Err(Error::invalid(format!(
@@ -115,12 +131,15 @@ pub fn to_tensor(
     }
     let size = input_size(Size { width, height }, spec, asked);
     let resized: Array3<f64> = match spec.shrink {
+        Shrink::Area if tiling => tiling::resampled(picture, size, opencv_area)?.mapv(unit),
         Shrink::Area => opencv_area(picture, size)?.mapv(unit),
         Shrink::Bilinear => {
             let picture = picture.mapv(|byte| unit(byte) as f32);
             torch_bilinear(picture.view(), size, true)?.mapv(f64::from)
         }
+        Shrink::Cubic if tiling => tiling::resampled(picture.mapv(unit).view(), size, opencv_cubic)?,
         Shrink::Cubic => opencv_cubic(picture.mapv(unit).view(), size)?,
+        Shrink::Linear if tiling => tiling::resampled(picture.mapv(unit).view(), size, opencv_linear)?,
         Shrink::Linear => opencv_linear(picture.mapv(unit).view(), size)?,
     };
     let mut planes = vec![0_f32; 3 * size.width * size.height];
@@ -150,6 +169,25 @@ pub fn to_picture_size(
         Enlarge::Bilinear { align_corners } => torch_bilinear(prediction, size, align_corners),
         Enlarge::Bicubic => torch_bicubic(prediction, size, false),
         Enlarge::OpenCvCubic => opencv_cubic(prediction, size),
+    }
+}
+
+/// A prediction whose opposite borders are neighbours, at a picture's size. Edges stay in place,
+/// whatever the network's convention: with the corners in place nothing could tile.
+///
+/// # Errors
+/// When either has no pixels.
+pub fn to_picture_size_tiling(
+    prediction: ArrayView2<'_, f32>,
+    spec: &Preprocessing,
+    size: Size,
+) -> Result<Array2<f32>> {
+    match spec.enlarge {
+        Enlarge::Bilinear { .. } => {
+            tiling::resampled(prediction, size, |map, size| torch_bilinear(map, size, false))
+        }
+        Enlarge::Bicubic => tiling::resampled(prediction, size, |map, size| torch_bicubic(map, size, false)),
+        Enlarge::OpenCvCubic => tiling::resampled(prediction, size, opencv_cubic),
     }
 }
 

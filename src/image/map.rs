@@ -51,7 +51,9 @@ impl<T: Copy, U, F: Fn(T) -> U> simd::Kernel for Map<'_, T, U, F> {
 
 /// All values taken together: `step` for each, `join` for the results of parts.
 ///
-/// The parts are the same whatever the number of threads.
+/// `start` changes nothing where it is joined. The parts are the same whatever
+/// the number of threads. Single numbers are folded in vectors; so folding for
+/// several numbers is faster in several calls.
 pub(crate) fn fold<T, S>(
     values: ArrayView2<'_, T>,
     start: S,
@@ -67,23 +69,44 @@ where
         .as_slice()
         .unwrap_or(&[])
         .par_chunks(CHUNK)
-        .map(|values| simd::run(Fold { values, start, step }))
-        .reduce(|| start, join)
+        .map(|values| {
+            simd::run(Fold {
+                values,
+                start,
+                step,
+                join: &join,
+            })
+        })
+        .reduce(|| start, &join)
 }
 
-struct Fold<'a, T, S, F> {
+/// Parts of a chunk that are folded side by side, as no value has to wait for the one before it then.
+const LANES: usize = 16;
+
+struct Fold<'a, T, S, F, J> {
     values: &'a [T],
     start: S,
     step: F,
+    join: J,
 }
 
-impl<T: Copy, S, F: Fn(S, T) -> S> simd::Kernel for Fold<'_, T, S, F> {
+impl<T: Copy, S: Copy, F: Fn(S, T) -> S, J: Fn(S, S) -> S> simd::Kernel for Fold<'_, T, S, F, J> {
     type Output = S;
 
     #[inline(always)]
     fn run(self) -> S {
-        self.values
+        let (whole, rest) = self.values.as_chunks::<LANES>();
+        let mut lanes = [self.start; LANES];
+        for values in whole {
+            for (lane, &value) in lanes.iter_mut().zip(values) {
+                *lane = (self.step)(*lane, value);
+            }
+        }
+        let last = rest
             .iter()
-            .fold(self.start, |state, &value| (self.step)(state, value))
+            .fold(self.start, |state, &value| (self.step)(state, value));
+        lanes
+            .into_iter()
+            .fold(last, |state, lane| (self.join)(state, lane))
     }
 }

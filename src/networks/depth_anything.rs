@@ -306,6 +306,7 @@ impl Encoder {
     /// The normalised results of the tapped blocks as maps `[B, C, grid]`.
     fn forward(&self, x: &Tensor, grid: (usize, usize), progress: &mut Progress<'_>) -> Result<Vec<Tensor>> {
         let patches = self.patch_embed.forward(x)?.flatten_from(2)?.transpose(1, 2)?;
+        progress.show("pretrained.patch_embed", &patches);
         let (batch, count, width) = patches.dims3()?;
         let positions = Tensor::from_vec(self.positions_for(grid), (1, count, width), x.device())?;
         let patches = patches.broadcast_add(&positions.to_dtype(x.dtype())?)?;
@@ -314,6 +315,7 @@ impl Encoder {
         let mut taps = Vec::with_capacity(self.taps.len());
         for (i, block) in self.blocks.iter().enumerate() {
             tokens = block.forward(&tokens, None)?;
+            progress.show(format_args!("pretrained.blocks.{i}"), &tokens);
             if self.taps.contains(&i) {
                 let patches = self.norm.forward(&tokens)?.narrow(1, 1, count)?;
                 taps.push(patches.transpose(1, 2)?.reshape((batch, width, grid.0, grid.1))?);
@@ -455,6 +457,7 @@ impl Decoder {
                 2 => x,
                 _ => self.halve.forward(&x)?,
             };
+            progress.show(format_args!("depth_head.resize_layers.{i}"), &x);
             levels.push(self.reduce[i].forward(&x)?);
         }
         progress.step()?;
@@ -465,13 +468,12 @@ impl Decoder {
                 _ => (levels[i - 1].dim(2)?, levels[i - 1].dim(3)?),
             };
             path = fusion.forward(&path, (i < 3).then(|| &levels[i]), size)?;
+            progress.show(format_args!("depth_head.scratch.refinenet{}", i + 1), &path);
             progress.step()?;
         }
-        let y = bilinear(
-            &self.output_conv1.forward(&path)?,
-            (PATCH * grid.0, PATCH * grid.1),
-            true,
-        )?;
+        let y = self.output_conv1.forward(&path)?;
+        progress.show("depth_head.scratch.output_conv1", &y);
+        let y = bilinear(&y, (PATCH * grid.0, PATCH * grid.1), true)?;
         let y = self.output.forward(&self.output_conv2.forward(&y)?)?;
         progress.step()?;
         Ok(y)

@@ -77,11 +77,14 @@ impl IsNet {
         let size = input_size(input, "IS-Net", 1)?;
         let mut progress = Progress::new(monitor, STEPS);
         let x = self.conv_in.forward(&input.to_dtype(self.dtype)?)?;
+        progress.show("conv_in", &x);
         let maps = self.trunk.forward(&x, &mut progress)?;
         let Some(finest) = maps.first() else {
             return Err(crate::Error::invalid("IS-Net has no stages"));
         };
-        let mask = candle_nn::ops::sigmoid(&bilinear(&self.side1.forward(finest)?, size, false)?)?;
+        let side = self.side1.forward(finest)?;
+        progress.show("side1", &side);
+        let mask = candle_nn::ops::sigmoid(&bilinear(&side, size, false)?)?;
         progress.step()?;
         Ok(mask.squeeze(1)?.to_dtype(DType::F32)?)
     }

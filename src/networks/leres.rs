@@ -110,17 +110,20 @@ impl DepthNetwork for LeReS {
         let levels = self
             .encoder
             .forward(&input.to_dtype(self.dtype)?, || progress.step())?;
+        for (i, level) in levels.iter().enumerate() {
+            progress.show(format_args!("encoder_modules.encoder.layer{}", i + 1), level);
+        }
         let mut levels = levels.iter().rev();
-        let mut path = match levels.next() {
-            Some(coarsest) => doubled(
-                &self.reduce.forward(&self.bottom.forward(coarsest)?)?,
-                self.tiling,
-            )?,
-            None => return Err(crate::Error::invalid("LeReS has no levels")),
+        let Some(coarsest) = levels.next() else {
+            return Err(crate::Error::invalid("LeReS has no levels"));
         };
+        let bottom = self.bottom.forward(coarsest)?;
+        progress.show("decoder_modules.conv", &bottom);
+        let mut path = doubled(&self.reduce.forward(&bottom)?, self.tiling)?;
         progress.step()?;
-        for (level, merge) in levels.zip(&self.merge) {
+        for (i, (level, merge)) in levels.zip(&self.merge).enumerate() {
             path = merge.forward(level, &path)?;
+            progress.show(format_args!("decoder_modules.ffm{}", 2 - i), &path);
             progress.step()?;
         }
         let y = doubled(&self.output.forward(&self.adapt.forward(&path)?)?, self.tiling)?;

@@ -135,7 +135,8 @@ fn open<T>(
             let survey = Arc::new(Survey::default());
             let surveyed = checkpoint.clone().surveyed(survey.clone());
             // Only what was written down on the way is of interest.
-            let all = match read(&surveyed, &Device::Cpu, DType::F32) {
+            // In double precision nothing is packed, and zeros nobody looks at take no memory.
+            let all = match read(&surveyed, &Device::Cpu, DType::F64) {
                 Ok(_) | Err(Error::Checkpoint(_)) => survey.verdict(&checkpoint),
                 Err(_) => None,
             };

@@ -180,14 +180,25 @@ impl DepthNetwork for MidasV21 {
             Encoder::EfficientNetLite3(encoder) => encoder.forward(&x, step)?,
         };
         let mut path: Option<Tensor> = None;
-        for ((level, reduce), fusion) in levels.iter().zip(&self.reduce).zip(&self.fusion).rev() {
-            path = Some(fusion.forward(path.as_ref(), &reduce.forward(level)?)?);
+        let blocks = levels.iter().zip(&self.reduce).zip(&self.fusion).enumerate();
+        for (i, ((level, reduce), fusion)) in blocks.rev() {
+            progress.show(format_args!("pretrained.layer{}", i + 1), level);
+            let reduced = reduce.forward(level)?;
+            if fusion.out_conv.is_some() {
+                // The large network's is rectified already.
+                progress.show(format_args!("scratch.layer{}_rn", i + 1), &reduced);
+            }
+            let merged = fusion.forward(path.as_ref(), &reduced)?;
+            progress.show(format_args!("scratch.refinenet{}", i + 1), &merged);
+            path = Some(merged);
             progress.step()?;
         }
         let path = path.ok_or_else(|| Error::invalid("MiDaS v2.1 has no levels"))?;
         let [first, second, last] = &self.head;
         // The resampling here keeps the map's edges in place, unlike those of the fusion blocks.
-        let y = resize(&first.forward(&path)?, size, false, self.tiling)?;
+        let y = first.forward(&path)?;
+        progress.show("scratch.output_conv.0", &y);
+        let y = resize(&y, size, false, self.tiling)?;
         let y = last.forward(&second.forward(&y)?)?;
         progress.step()?;
         Ok(y.squeeze(1)?.to_dtype(DType::F32)?)

@@ -1,6 +1,8 @@
 //! The network that merges two depth maps (Miangoleh et al. 2021): the U-Net
 //! of pix2pix (Isola et al. 2017) for 1024 x 1024 pixels.
 
+use std::fmt;
+
 use candle_core::{DType, Device, Tensor};
 
 use super::doubling::Doubling;
@@ -29,6 +31,19 @@ pub struct Pix2Pix {
     /// Finest first.
     up: Vec<Doubling>,
     dtype: DType,
+}
+
+/// The name of the convolution that halves the map of a level.
+struct Halving(usize);
+
+impl fmt::Display for Halving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("model.model.")?;
+        for level in 0..self.0 {
+            f.write_str(if level == 0 { "1.model." } else { "3.model." })?;
+        }
+        f.write_str(if self.0 == 0 { "0" } else { "1" })
+    }
 }
 
 impl Pix2Pix {
@@ -98,7 +113,9 @@ impl Pix2Pix {
                 Some(finer) => candle_nn::ops::leaky_relu(finer, SLOPE)?,
                 None => input.to_dtype(self.dtype)?,
             };
-            levels.push(conv.forward(&x)?);
+            let y = conv.forward(&x)?;
+            progress.show(Halving(levels.len()), &y);
+            levels.push(y);
             progress.step()?;
         }
         let mut y: Option<Tensor> = None;
@@ -111,6 +128,7 @@ impl Pix2Pix {
             progress.step()?;
         }
         let y = y.ok_or_else(|| crate::Error::invalid("the merge network has no levels"))?;
+        progress.show("model.model.3", &y);
         Ok(y.tanh()?.squeeze(1)?.to_dtype(DType::F32)?)
     }
 }

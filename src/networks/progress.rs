@@ -1,5 +1,9 @@
 //! Reporting a network's steps.
 
+use std::fmt::Display;
+
+use candle_core::Tensor;
+
 use crate::{Monitor, Result};
 
 /// Counts the steps of one run.
@@ -16,6 +20,12 @@ impl<'a> Progress<'a> {
             done: 0,
             total: total as u64,
         }
+    }
+
+    /// Shows an intermediate result to whoever inspects the run, under the
+    /// name that the official checkpoint gives the module it comes from.
+    pub(super) fn show(&self, name: impl Display, x: &Tensor) {
+        self.monitor.show(name, x);
     }
 
     /// One more step is finished.

@@ -82,10 +82,11 @@ impl U2Net {
         let size = input_size(input, "U-2-Net", 1)?;
         let mut progress = Progress::new(monitor, STEPS);
         let maps = self.trunk.forward(&input.to_dtype(self.dtype)?, &mut progress)?;
-        let sides = maps
-            .iter()
-            .zip(&self.sides)
-            .map(|(map, side)| bilinear(&side.forward(map)?, size, false));
+        let sides = maps.iter().zip(&self.sides).enumerate().map(|(i, (map, side))| {
+            let side = side.forward(map)?;
+            progress.show(format_args!("side{}", i + 1), &side);
+            bilinear(&side, size, false)
+        });
         let fused = self
             .outconv
             .forward(&Tensor::cat(&sides.collect::<Result<Vec<_>>>()?, 1)?)?;
@@ -203,12 +204,17 @@ impl Trunk {
                 None => x.clone(),
             };
             levels.push(block.forward(&x)?);
+            progress.show(format_args!("stage{}", levels.len()), &levels[levels.len() - 1]);
             progress.step()?;
         }
         let mut maps: Vec<Tensor> = levels.pop().into_iter().collect();
         for (block, level) in self.decoder.iter().zip(levels.iter().rev()) {
             if let Some(coarser) = maps.last() {
                 maps.push(block.forward(&beside(coarser, level)?)?);
+                progress.show(
+                    format_args!("stage{}d", LEVELS + 1 - maps.len()),
+                    &maps[maps.len() - 1],
+                );
             }
             progress.step()?;
         }

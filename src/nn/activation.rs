@@ -31,6 +31,16 @@ impl Activation {
         })
     }
 
+    /// The least and the largest result of an activation that does nothing but limit its argument.
+    pub(super) fn clamp(self) -> Option<(f32, f32)> {
+        match self {
+            Self::None => Some((f32::NEG_INFINITY, f32::INFINITY)),
+            Self::Relu => Some((0.0, f32::INFINITY)),
+            Self::Relu6 => Some((0.0, 6.0)),
+            Self::Gelu => None,
+        }
+    }
+
     /// Applies the function to every element.
     #[inline(always)]
     pub(super) fn apply<I: Isa>(self, row: &mut [f32]) {

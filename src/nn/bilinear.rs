@@ -138,20 +138,55 @@ fn run(x: &[f32], (h, w): (usize, usize), rows: &[Tap], columns: &[Tap]) -> Vec<
     unsafe { buffer::filled(planes * plane, fill) }
 }
 
+/// The fractions of the two samples in a pixel where a map gets twice as wide.
+const DOUBLED: [f32; 2] = [0.75, 0.25];
+
+/// Whether, but for the outermost pixels, sample `2 i` lies between pixels `i - 1` and `i` and sample
+/// `2 i + 1` between `i` and `i + 1`, each at its fraction of [`DOUBLED`]. Then no table is needed.
+#[inline(always)]
+fn is_doubled(columns: &[Tap], w: usize) -> bool {
+    columns.len() == 2 * w
+        && w >= 3
+        && columns.as_chunks::<2>().0[1..w - 1]
+            .iter()
+            .enumerate()
+            .all(|(i, [even, odd])| {
+                (even.low as usize, even.high as usize, even.t) == (i, i + 1, DOUBLED[0])
+                    && (odd.low as usize, odd.high as usize, odd.t) == (i + 1, i + 2, DOUBLED[1])
+            })
+}
+
 per_isa! {
     /// Computes the output rows `rows` of one plane into `out`, writing all of it.
     fn band<I>(
         x: &[f32], w: usize, rows: &[Tap], columns: &[Tap], mixed: &mut [f32], out: &mut [MaybeUninit<f32>],
     ) {
+        let doubled = is_doubled(columns, w);
         for (row, out) in rows.iter().zip(out.chunks_exact_mut(columns.len())) {
             let top = &x[row.low as usize * w..][..w];
             let bottom = &x[row.high as usize * w..][..w];
             for ((mixed, a), b) in mixed.iter_mut().zip(top).zip(bottom) {
                 *mixed = I::mul_add(row.t, b - a, *a);
             }
-            for (out, tap) in out.iter_mut().zip(columns) {
+            let sample = |tap: &Tap| {
                 let (a, b) = (mixed[tap.low as usize], mixed[tap.high as usize]);
-                out.write(I::mul_add(tap.t, b - a, a));
+                I::mul_add(tap.t, b - a, a)
+            };
+            if !doubled {
+                for (out, tap) in out.iter_mut().zip(columns) {
+                    out.write(sample(tap));
+                }
+                continue;
+            }
+            let (pairs, _) = out.as_chunks_mut::<2>();
+            for (pair, neighbours) in pairs.iter_mut().skip(1).zip(mixed.windows(3)) {
+                if let &[a, b, c] = neighbours {
+                    pair[0].write(I::mul_add(DOUBLED[0], b - a, a));
+                    pair[1].write(I::mul_add(DOUBLED[1], c - b, b));
+                }
+            }
+            for at in [0, 1, columns.len() - 2, columns.len() - 1] {
+                out[at].write(sample(&columns[at]));
             }
         }
     }

@@ -10,17 +10,20 @@ use super::simd::{Kind, Lanes, Level, Vector};
 
 /// Columns of a strip.
 pub(super) const fn strip_width(level: Level) -> usize {
+    lanes(level) * VECTORS
+}
+
+/// Columns that are computed together at least: a last strip with no more is done in half the time.
+pub(super) const fn lanes(level: Level) -> usize {
     match level.0 {
-        Kind::Portable => Lanes::LANES * VECTORS,
+        Kind::Portable => Lanes::LANES,
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx2 => 8 * VECTORS,
+        Kind::Avx2 => 8,
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => 16 * VECTORS,
+        Kind::Avx512 => 16,
     }
 }
 
-/// The most columns a strip has on any processor.
-const MAX_STRIP: usize = 16 * VECTORS;
 /// Vectors of a strip's row.
 const VECTORS: usize = 2;
 
@@ -33,7 +36,8 @@ pub(super) struct Left<'a> {
 
 /// The right matrix, in strips of [`strip_width`] columns: row `k` of strip
 /// `s` is the [`strip_width`] elements of `data` from `s * strip` plus the
-/// place `rows` says. Columns beyond the matrix may hold anything.
+/// place `rows` says. Columns beyond the matrix may hold anything. A last strip
+/// of at most [`lanes`] columns need not have more than [`lanes`] elements in a row.
 #[derive(Clone, Copy)]
 pub(super) struct Strips<'a> {
     pub(super) data: &'a [f32],
@@ -67,6 +71,25 @@ pub(super) struct Target {
     pub(super) row: usize,
 }
 
+/// What is done to a product before it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<'a> {
+    /// Added to every element of a row: one for every row.
+    pub(super) bias: &'a [f32],
+    /// Added to element `(i, j)`: element `i * row + j`.
+    pub(super) residual: Option<Left<'a>>,
+    /// The least and the largest result.
+    pub(super) clamp: (f32, f32),
+}
+
+/// Where the parts of a [`Finish`] for one block lie.
+#[derive(Clone, Copy)]
+struct Last {
+    bias: *const f32,
+    residual: Option<(*const f32, usize)>,
+    clamp: (f32, f32),
+}
+
 /// Writes the product of `left` (`[m, depth]`) and `right` (`[depth, n]`) to
 /// `target`, or adds it to what is there.
 ///
@@ -78,31 +101,75 @@ pub(super) struct Target {
 /// If a matrix reaches beyond its data.
 pub(super) unsafe fn multiply(
     level: Level,
+    size: (usize, usize, usize),
+    left: Left<'_>,
+    right: Strips<'_>,
+    target: Target,
+    add: bool,
+) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply_and_finish(level, size, left, right, target, add, None) }
+}
+
+/// [`multiply`], and [`Finish`] while the results are still in registers.
+///
+/// # Safety
+/// As [`multiply`].
+///
+/// # Panics
+/// If a matrix reaches beyond its data.
+pub(super) unsafe fn multiply_and_finish(
+    level: Level,
     (m, depth, n): (usize, usize, usize),
     left: Left<'_>,
     right: Strips<'_>,
     target: Target,
     add: bool,
+    finish: Option<Finish<'_>>,
 ) {
     if m == 0 || n == 0 {
         return;
     }
     if depth > 0 {
         let width = strip_width(level);
-        let last = (n.div_ceil(width) - 1) * right.strip + right.rows.furthest(depth);
-        assert!(last + width <= right.data.len());
+        let before = n.div_ceil(width) - 1;
+        let used = if n - before * width > lanes(level) {
+            width
+        } else {
+            lanes(level)
+        };
+        assert!(before * right.strip + right.rows.furthest(depth) + used <= right.data.len());
+        assert!(
+            before == 0
+                || (before - 1) * right.strip + right.rows.furthest(depth) + width <= right.data.len()
+        );
         assert!((m - 1) * left.row + depth <= left.data.len());
     }
+    let last = finish.map(
+        |Finish {
+             bias,
+             residual,
+             clamp,
+         }| {
+            assert!(bias.len() >= m);
+            assert!(residual.is_none_or(|residual| (m - 1) * residual.row + n <= residual.data.len()));
+            Last {
+                bias: bias.as_ptr(),
+                residual: residual.map(|residual| (residual.data.as_ptr(), residual.row)),
+                clamp,
+            }
+        },
+    );
     let size = (m, depth, n);
     // SAFETY: the rows of both matrices lie inside their data, as just checked; the target is the
     // caller's promise; and a `Level` is only made for instructions the processor has.
     unsafe {
         match level.0 {
-            Kind::Portable => portable(size, left, right, target, add),
+            Kind::Portable => portable(size, left, right, target, add, last),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => x86::avx2(size, left, right, target, add),
+            Kind::Avx2 => x86::avx2(size, left, right, target, add, last),
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => x86::avx512(size, left, right, target, add),
+            Kind::Avx512 => x86::avx512(size, left, right, target, add, last),
         }
     }
 }
@@ -116,120 +183,161 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
     right: Strips<'_>,
     target: Target,
     add: bool,
+    last: Option<Last>,
 ) {
     let width = V::LANES * VECTORS;
     for (strip, first) in (0..n).step_by(width).enumerate() {
         let columns = width.min(n - first);
-        // SAFETY: the caller's promises, for part of the rows and columns.
+        // SAFETY: the caller's promises, for part of the columns.
         unsafe {
             let b = right.data.as_ptr().add(strip * right.strip);
-            let mut row = 0;
-            while row < m {
-                let a = left.data.as_ptr().add(row * left.row);
-                let to = Target {
-                    start: target.start.add(row * target.row + first),
-                    row: target.row,
-                };
-                row += match m - row {
-                    rest if rest >= ROWS => {
-                        block::<V, ROWS>(depth, a, left.row, b, right.rows, to, columns, add)
-                    }
-                    8.. => block::<V, 8>(depth, a, left.row, b, right.rows, to, columns, add),
-                    4..8 => block::<V, 4>(depth, a, left.row, b, right.rows, to, columns, add),
-                    2..4 => block::<V, 2>(depth, a, left.row, b, right.rows, to, columns, add),
-                    _ => block::<V, 1>(depth, a, left.row, b, right.rows, to, columns, add),
-                };
+            let to = Target {
+                start: target.start.add(first),
+                row: target.row,
+            };
+            let last = last.map(|last| Last {
+                residual: last.residual.map(|(start, row)| (start.add(first), row)),
+                ..last
+            });
+            if columns > V::LANES {
+                strip_of::<V, ROWS, VECTORS>((m, depth, columns), left, b, right.rows, to, add, last);
+            } else {
+                strip_of::<V, ROWS, 1>((m, depth, columns), left, b, right.rows, to, add, last);
             }
         }
     }
 }
 
-/// `R` rows of one strip; returns `R`.
+/// All rows of one strip of at most `N` vectors.
+///
+/// # Safety
+/// As [`strips`].
+#[inline(always)]
+unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
+    (m, depth, columns): (usize, usize, usize),
+    left: Left<'_>,
+    b: *const f32,
+    rows: Rows<'_>,
+    target: Target,
+    add: bool,
+    last: Option<Last>,
+) {
+    let mut row = 0;
+    while row < m {
+        // SAFETY: the caller's promises, for part of the rows.
+        unsafe {
+            let a = left.data.as_ptr().add(row * left.row);
+            let to = Target {
+                start: target.start.add(row * target.row),
+                row: target.row,
+            };
+            let size = (depth, columns);
+            let last = last.map(|last| Last {
+                bias: last.bias.add(row),
+                residual: last.residual.map(|(start, step)| (start.add(row * step), step)),
+                ..last
+            });
+            row += match m - row {
+                rest if rest >= ROWS => block::<V, ROWS, N>(size, a, left.row, b, rows, to, add, last),
+                8.. => block::<V, 8, N>(size, a, left.row, b, rows, to, add, last),
+                4..8 => block::<V, 4, N>(size, a, left.row, b, rows, to, add, last),
+                2..4 => block::<V, 2, N>(size, a, left.row, b, rows, to, add, last),
+                _ => block::<V, 1, N>(size, a, left.row, b, rows, to, add, last),
+            };
+        }
+    }
+}
+
+/// `R` rows of one strip, kept in registers; returns `R`.
 ///
 /// # Safety
 /// As [`strips`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn block<V: Vector, const R: usize>(
-    depth: usize,
+unsafe fn block<V: Vector, const R: usize, const N: usize>(
+    (depth, columns): (usize, usize),
     a: *const f32,
     a_row: usize,
     b: *const f32,
     rows: Rows<'_>,
     target: Target,
-    columns: usize,
     add: bool,
+    finish: Option<Last>,
 ) -> usize {
-    let width = V::LANES * VECTORS;
-    // SAFETY: the caller's promises. A strip that is not full goes through `edge`, so that nothing
-    // beyond the target's columns is touched.
-    unsafe {
-        if columns == width {
-            registers::<V, R>(depth, a, a_row, b, rows, target, add);
-        } else {
-            let mut edge = [0f32; 12 * MAX_STRIP];
-            let inner = Target {
-                start: edge.as_mut_ptr(),
-                row: width,
-            };
-            if add {
-                for r in 0..R {
-                    inner
-                        .start
-                        .add(r * width)
-                        .copy_from_nonoverlapping(target.start.add(r * target.row), columns);
-                }
-            }
-            registers::<V, R>(depth, a, a_row, b, rows, inner, add);
-            for r in 0..R {
-                target
-                    .start
-                    .add(r * target.row)
-                    .copy_from_nonoverlapping(inner.start.add(r * width), columns);
-            }
-        }
-    }
-    R
-}
-
-/// # Safety
-/// As [`strips`], for a full strip.
-#[inline(always)]
-unsafe fn registers<V: Vector, const R: usize>(
-    depth: usize,
-    a: *const f32,
-    a_row: usize,
-    b: *const f32,
-    rows: Rows<'_>,
-    target: Target,
-    add: bool,
-) {
+    // Of the last vector only these columns are the target's.
+    let last = columns - (N - 1) * V::LANES;
     // SAFETY: the caller's promises.
     unsafe {
-        let mut sums = [[V::splat(0.0); VECTORS]; R];
+        let at = |r: usize, v: usize| target.start.add(r * target.row + v * V::LANES);
+        let mut sums = [[V::splat(0.0); N]; R];
         if add {
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = V::load(target.start.add(r * target.row + v * V::LANES));
+                    *sum = match v + 1 == N && last < V::LANES {
+                        true => V::load_first(at(r, v), last),
+                        false => V::load(at(r, v)),
+                    };
                 }
             }
         }
         match rows {
             Rows::Every(step) => {
                 for k in 0..depth {
-                    sums = accumulate::<V, R>(sums, a.add(k), a_row, b.add(k * step));
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.add(k * step));
                 }
             }
             Rows::At(table) => {
                 for (k, &at) in table[..depth].iter().enumerate() {
-                    sums = accumulate::<V, R>(sums, a.add(k), a_row, b.add(at));
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.add(at));
                 }
             }
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, sum) in sums.iter().enumerate() {
-                sum.store(target.start.add(r * target.row + v * V::LANES));
+                match v + 1 == N && last < V::LANES {
+                    true => sum.store_first(at(r, v), last),
+                    false => sum.store(at(r, v)),
+                }
             }
+        }
+        // Afterwards, in memory: done to the registers, it would make the compiler keep them there all along.
+        if let Some(finish) = finish {
+            for r in 0..R {
+                for v in 0..N {
+                    let columns = if v + 1 == N { last } else { V::LANES };
+                    finish_vector::<V>(finish, r, v * V::LANES, at(r, v), columns);
+                }
+            }
+        }
+    }
+    R
+}
+
+/// Finishes `columns` elements of row `r` of a block, from column `first` on, which lie at `to`.
+///
+/// # Safety
+/// As [`strips`].
+#[inline(always)]
+unsafe fn finish_vector<V: Vector>(finish: Last, r: usize, first: usize, to: *mut f32, columns: usize) {
+    let Last {
+        bias,
+        residual,
+        clamp: (least, largest),
+    } = finish;
+    // SAFETY: the caller's promises.
+    unsafe {
+        let part = |from: *const f32| match columns == V::LANES {
+            true => V::load(from),
+            false => V::load_first(from, columns),
+        };
+        let mut sum = part(to).add(V::splat(*bias.add(r)));
+        if let Some((start, row)) = residual {
+            sum = sum.add(part(start.add(r * row + first)));
+        }
+        let sum = sum.at_least(least).at_most(largest);
+        match columns == V::LANES {
+            true => sum.store(to),
+            false => sum.store_first(to, columns),
         }
     }
 }
@@ -239,15 +347,15 @@ unsafe fn registers<V: Vector, const R: usize>(
 /// # Safety
 /// As [`strips`].
 #[inline(always)]
-unsafe fn accumulate<V: Vector, const R: usize>(
-    mut sums: [[V; VECTORS]; R],
+unsafe fn accumulate<V: Vector, const R: usize, const N: usize>(
+    mut sums: [[V; N]; R],
     a: *const f32,
     a_row: usize,
     b: *const f32,
-) -> [[V; VECTORS]; R] {
+) -> [[V; N]; R] {
     // SAFETY: the caller's promises.
     unsafe {
-        let b: [V; VECTORS] = std::array::from_fn(|v| V::load(b.add(v * V::LANES)));
+        let b: [V; N] = std::array::from_fn(|v| V::load(b.add(v * V::LANES)));
         for (r, sums) in sums.iter_mut().enumerate() {
             let a = V::splat(*a.add(r * a_row));
             for (sum, b) in sums.iter_mut().zip(b) {
@@ -266,16 +374,17 @@ unsafe fn portable(
     right: Strips<'_>,
     target: Target,
     add: bool,
+    last: Option<Last>,
 ) {
     // SAFETY: the caller's promises; every processor has this vector.
-    unsafe { strips::<Lanes, 6>(size, left, right, target, add) }
+    unsafe { strips::<Lanes, 6>(size, left, right, target, add, last) }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{__m256, __m512};
 
-    use super::{Left, Strips, Target, strips};
+    use super::{Last, Left, Strips, Target, strips};
 
     /// # Safety
     /// As [`super::multiply`], with the matrices inside their data, on a processor with AVX2 and FMA.
@@ -286,9 +395,10 @@ mod x86 {
         right: Strips<'_>,
         target: Target,
         add: bool,
+        last: Option<Last>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { strips::<__m256, 6>(size, left, right, target, add) }
+        unsafe { strips::<__m256, 6>(size, left, right, target, add, last) }
     }
 
     /// # Safety
@@ -300,9 +410,10 @@ mod x86 {
         right: Strips<'_>,
         target: Target,
         add: bool,
+        last: Option<Last>,
     ) {
         // SAFETY: the caller's promises.
-        unsafe { strips::<__m512, 12>(size, left, right, target, add) }
+        unsafe { strips::<__m512, 12>(size, left, right, target, add, last) }
     }
 }
 
@@ -395,7 +506,8 @@ mod tests {
     #[should_panic(expected = "assertion failed")]
     fn a_matrix_shorter_than_it_should_be_is_refused() {
         let level = Level::detected();
-        let (a, b, mut out) = ([0f32; 4], vec![0f32; 2 * strip_width(level) - 1], [0f32; 4]);
+        let short = strip_width(level) + lanes(level) - 1;
+        let (a, b, mut out) = ([0f32; 4], vec![0f32; short], [0f32; 4]);
         let right = Strips {
             data: &b,
             strip: 0,

@@ -29,9 +29,22 @@ pub(super) enum Kind {
 impl Level {
     /// The best instruction set of this processor.
     pub(super) fn detected() -> Self {
+        #[cfg(test)]
+        if let Some(level) = FORCED.get() {
+            return level;
+        }
         static BEST: LazyLock<Level> =
             LazyLock::new(|| Level::available().pop().unwrap_or(Level(Kind::Portable)));
         *BEST
+    }
+
+    /// Runs `work` as on a processor on which this is the best instruction set.
+    #[cfg(test)]
+    pub(super) fn force<T>(self, work: impl FnOnce() -> T) -> T {
+        let before = FORCED.replace(Some(self));
+        let result = work();
+        FORCED.set(before);
+        result
     }
 
     /// Every instruction set of this processor, the best one last.
@@ -54,6 +67,12 @@ impl Level {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// What [`Level::detected`] answers to this thread instead of the truth.
+    static FORCED: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
+
 /// What differs between instruction sets.
 pub(super) trait Isa {
     /// A register of numbers.
@@ -67,6 +86,8 @@ pub(super) trait Isa {
 pub(super) trait Vector: Copy {
     /// How many.
     const LANES: usize;
+    /// Some of the lanes.
+    type Mask: Copy;
 
     /// The same number in every lane.
     ///
@@ -79,11 +100,32 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// `LANES` elements may be written.
     unsafe fn store(self, to: *mut f32);
+    /// The first `count` lanes, zeros in the others.
+    ///
+    /// # Safety
+    /// `count` elements may be read, at most `LANES`.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self;
+    /// Stores the first `count` lanes.
+    ///
+    /// # Safety
+    /// `count` elements may be written, at most `LANES`.
+    unsafe fn store_first(self, to: *mut f32, count: usize);
+    /// The lanes from `start` up to `end`, which may lie outside the vector.
+    unsafe fn lanes(start: isize, end: isize) -> Self::Mask;
+    /// The lanes of `mask`, zeros in the others.
+    ///
+    /// # Safety
+    /// The elements of those lanes may be read.
+    unsafe fn load_lanes(from: *const f32, mask: Self::Mask) -> Self;
     unsafe fn add(self, b: Self) -> Self;
     unsafe fn sub(self, b: Self) -> Self;
     unsafe fn mul(self, b: Self) -> Self;
     /// `self * b + c`.
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// Every lane, or this number if it is larger. What is no number stays that.
+    unsafe fn at_least(self, least: f32) -> Self;
+    /// Every lane, or this number if it is smaller. What is no number stays that.
+    unsafe fn at_most(self, largest: f32) -> Self;
     /// Elements 0, 4, 8, ..., elements 1, 5, 9, ..., and so on.
     ///
     /// # Safety
@@ -125,6 +167,7 @@ impl Lanes {
 
 impl Vector for Lanes {
     const LANES: usize = 4;
+    type Mask = (usize, usize);
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -141,6 +184,45 @@ impl Vector for Lanes {
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: as above.
         unsafe { to.cast::<[f32; Self::LANES]>().write(self.0) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self {
+        let mut lanes = [0.0; Self::LANES];
+        for (i, lane) in lanes.iter_mut().enumerate().take(count) {
+            // SAFETY: the caller's promise.
+            *lane = unsafe { *from.add(i) };
+        }
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut f32, count: usize) {
+        for (i, lane) in self.0.into_iter().enumerate().take(count) {
+            // SAFETY: the caller's promise.
+            unsafe { to.add(i).write(lane) };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn lanes(start: isize, end: isize) -> (usize, usize) {
+        let inside = |place: isize| place.clamp(0, Self::LANES as isize) as usize;
+        (inside(start), inside(end))
+    }
+
+    #[inline(always)]
+    unsafe fn load_lanes(from: *const f32, (start, end): (usize, usize)) -> Self {
+        // SAFETY: the caller's promise. So for all below.
+        unsafe {
+            if (start, end) == (0, Self::LANES) {
+                return Self::load(from);
+            }
+            let mut lanes = [0.0; Self::LANES];
+            for (i, lane) in lanes.iter_mut().enumerate().take(end).skip(start) {
+                *lane = *from.wrapping_add(i);
+            }
+            Self(lanes)
+        }
     }
 
     #[inline(always)]
@@ -168,6 +250,16 @@ impl Vector for Lanes {
     }
 
     #[inline(always)]
+    unsafe fn at_least(self, least: f32) -> Self {
+        self.map(self, |a, _| if a < least { least } else { a })
+    }
+
+    #[inline(always)]
+    unsafe fn at_most(self, largest: f32) -> Self {
+        self.map(self, |a, _| if a > largest { largest } else { a })
+    }
+
+    #[inline(always)]
     unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
         // SAFETY: the caller's promise.
         let from = unsafe { from.cast::<[[f32; 4]; Self::LANES]>().read() };
@@ -187,11 +279,13 @@ pub(super) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m512, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_mul_ps,
-        _mm256_permutevar8x32_ps, _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps,
-        _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps,
-        _mm512_loadu_ps, _mm512_mul_ps, _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setr_epi32,
-        _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_sub_ps,
+        __m256, __m256i, __m512, __mmask16, _mm256_add_ps, _mm256_andnot_si256, _mm256_cmpgt_epi32,
+        _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps,
+        _mm256_min_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_epi32, _mm256_set1_ps,
+        _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_sub_ps, _mm256_unpackhi_ps,
+        _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+        _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_permutex2var_ps,
+        _mm512_set1_ps, _mm512_setr_epi32, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     use super::{Isa, Vector};
@@ -221,9 +315,10 @@ mod x86 {
     }
 
     macro_rules! vector {
-        ($v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $every_fourth:ident) => {
+        ($v:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $mask:ty, $lanes_of:ident, $load_lanes:ident, $store_lanes:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $max:ident, $min:ident, $every_fourth:ident) => {
             impl Vector for $v {
                 const LANES: usize = $lanes;
+                type Mask = $mask;
 
                 #[inline(always)]
                 unsafe fn splat(value: f32) -> Self {
@@ -241,6 +336,30 @@ mod x86 {
                 unsafe fn store(self, to: *mut f32) {
                     // SAFETY: as above.
                     unsafe { $store(to, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn load_first(from: *const f32, count: usize) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $load_lanes(from, $lanes_of(0, count as isize)) }
+                }
+
+                #[inline(always)]
+                unsafe fn store_first(self, to: *mut f32, count: usize) {
+                    // SAFETY: as above.
+                    unsafe { $store_lanes(to, $lanes_of(0, count as isize), self) }
+                }
+
+                #[inline(always)]
+                unsafe fn lanes(start: isize, end: isize) -> $mask {
+                    // SAFETY: as above.
+                    unsafe { $lanes_of(start, end) }
+                }
+
+                #[inline(always)]
+                unsafe fn load_lanes(from: *const f32, mask: $mask) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $load_lanes(from, mask) }
                 }
 
                 #[inline(always)]
@@ -268,6 +387,18 @@ mod x86 {
                 }
 
                 #[inline(always)]
+                unsafe fn at_least(self, least: f32) -> Self {
+                    // SAFETY: as above. The second operand is the result where one is no number.
+                    unsafe { $max($splat(least), self) }
+                }
+
+                #[inline(always)]
+                unsafe fn at_most(self, largest: f32) -> Self {
+                    // SAFETY: as above.
+                    unsafe { $min($splat(largest), self) }
+                }
+
+                #[inline(always)]
                 unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
                     // SAFETY: as above.
                     unsafe { $every_fourth(from) }
@@ -282,10 +413,16 @@ mod x86 {
         _mm256_set1_ps,
         _mm256_loadu_ps,
         _mm256_storeu_ps,
+        __m256i,
+        lanes_avx2,
+        load_avx2,
+        store_avx2,
         _mm256_add_ps,
         _mm256_sub_ps,
         _mm256_mul_ps,
         _mm256_fmadd_ps,
+        _mm256_max_ps,
+        _mm256_min_ps,
         every_fourth_avx2
     );
     vector!(
@@ -294,12 +431,71 @@ mod x86 {
         _mm512_set1_ps,
         _mm512_loadu_ps,
         _mm512_storeu_ps,
+        __mmask16,
+        lanes_avx512,
+        load_avx512,
+        store_avx512,
         _mm512_add_ps,
         _mm512_sub_ps,
         _mm512_mul_ps,
         _mm512_fmadd_ps,
+        _mm512_max_ps,
+        _mm512_min_ps,
         every_fourth_avx512
     );
+
+    /// # Safety
+    /// As [`Vector::lanes`], on a processor with AVX2.
+    #[inline(always)]
+    unsafe fn lanes_avx2(start: isize, end: isize) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (start, end) = (start.clamp(0, 8) as i32, end.clamp(0, 8) as i32);
+            let lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+            let before = _mm256_cmpgt_epi32(_mm256_set1_epi32(start), lanes);
+            _mm256_andnot_si256(before, _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lanes))
+        }
+    }
+
+    /// # Safety
+    /// As [`Vector::lanes`].
+    #[inline(always)]
+    unsafe fn lanes_avx512(start: isize, end: isize) -> __mmask16 {
+        let below = |place: isize| (1u32 << place.clamp(0, 16)) - 1;
+        (below(end) & !below(start)) as __mmask16
+    }
+
+    /// # Safety
+    /// As [`Vector::load_lanes`], on a processor with AVX2.
+    #[inline(always)]
+    unsafe fn load_avx2(from: *const f32, mask: __m256i) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_maskload_ps(from, mask) }
+    }
+
+    /// # Safety
+    /// As [`Vector::load_lanes`], on a processor with AVX-512.
+    #[inline(always)]
+    unsafe fn load_avx512(from: *const f32, mask: __mmask16) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_maskz_loadu_ps(mask, from) }
+    }
+
+    /// # Safety
+    /// The lanes of `mask` may be written, on a processor with AVX2.
+    #[inline(always)]
+    unsafe fn store_avx2(to: *mut f32, mask: __m256i, value: __m256) {
+        // SAFETY: the caller's promise.
+        unsafe { _mm256_maskstore_ps(to, mask, value) }
+    }
+
+    /// # Safety
+    /// The lanes of `mask` may be written, on a processor with AVX-512.
+    #[inline(always)]
+    unsafe fn store_avx512(to: *mut f32, mask: __mmask16, value: __m512) {
+        // SAFETY: the caller's promise.
+        unsafe { _mm512_mask_storeu_ps(to, mask, value) }
+    }
 
     /// # Safety
     /// As [`Vector::every_fourth`], on a processor with AVX2.
@@ -406,6 +602,74 @@ mod tests {
                     to.resize(I::V::LANES, 0.0);
                     part.store(to.as_mut_ptr());
                 }
+            }
+        }
+    }
+
+    per_isa! {
+        fn middle<I>(from: &[f32], start: usize, end: usize, to: &mut Vec<f32>) {
+            assert!(start <= end && from.len() == end - start && to.len() >= I::V::LANES);
+            // SAFETY: as just checked.
+            unsafe {
+                let mask = I::V::lanes(start as isize, end as isize);
+                I::V::load_lanes(from.as_ptr().wrapping_sub(start), mask).store(to.as_mut_ptr());
+            }
+            to.truncate(I::V::LANES);
+        }
+    }
+
+    #[test]
+    fn lanes_in_the_middle_are_loaded() {
+        for level in Level::available() {
+            for (start, end) in (0..=4).flat_map(|end| (0..=end).map(move |start| (start, end))) {
+                let from: Vec<f32> = (start..end).map(|i| 1.0 + i as f32).collect();
+                let mut to = vec![-1.0; 16];
+                middle(level, &from, start, end, &mut to);
+                for (i, value) in to.iter().enumerate() {
+                    let want = if (start..end).contains(&i) {
+                        1.0 + i as f32
+                    } else {
+                        0.0
+                    };
+                    assert_eq!(*value, want, "{level:?}, {start} to {end}");
+                }
+            }
+        }
+    }
+
+    per_isa! {
+        fn first<I>(from: &[f32], count: usize, to: &mut Vec<f32>) {
+            assert!(from.len() >= count && count <= I::V::LANES && to.len() >= I::V::LANES);
+            // SAFETY: as just checked.
+            unsafe {
+                I::V::load_first(from.as_ptr(), count).store(to.as_mut_ptr());
+                I::V::load_first(from.as_ptr(), count).store_first(to.as_mut_ptr().add(I::V::LANES), count);
+            }
+            to.truncate(2 * I::V::LANES);
+        }
+    }
+
+    #[test]
+    fn part_of_a_vector_is_loaded_and_stored() {
+        for level in Level::available() {
+            let mut count = 0;
+            loop {
+                let from: Vec<f32> = (1..=count as u8).map(f32::from).collect();
+                let mut to = vec![-1.0; 32];
+                first(level, &from, count, &mut to);
+                let lanes = to.len() / 2;
+                for (i, value) in to.iter().enumerate() {
+                    let want = match (i < lanes, i % lanes < count) {
+                        (_, true) => from[i % lanes],
+                        (true, false) => 0.0,
+                        (false, false) => -1.0,
+                    };
+                    assert_eq!(*value, want, "{level:?}, {count} of {lanes}, element {i}");
+                }
+                if count == lanes {
+                    break;
+                }
+                count += 1;
             }
         }
     }

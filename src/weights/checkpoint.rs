@@ -36,6 +36,9 @@ enum Stored {
     Tensor(Tensor),
 }
 
+/// Bytes of a tensor from which on it pays to give their memory back.
+const RELEASED: usize = 1 << 20;
+
 enum Bytes {
     Mapped(Mmap),
     Memory(Cow<'static, [u8]>),
@@ -47,6 +50,24 @@ impl Bytes {
             Self::Mapped(map) => map,
             Self::Memory(bytes) => bytes,
         }
+    }
+
+    /// Gives back the memory that reading `length` bytes from `start` of a mapped file took: they
+    /// have been copied, and the weights should not be held twice.
+    fn release(&self, start: usize, length: usize) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self
+            && length >= RELEASED
+        {
+            // SAFETY: the map is of a file and read only, so its pages are filled again from the
+            // file should anybody read them again.
+            let released =
+                unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, length) };
+            // Only memory is lost if the system does not know how.
+            drop(released);
+        }
+        #[cfg(not(unix))]
+        let _ = (start, length, RELEASED);
     }
 }
 
@@ -184,7 +205,11 @@ impl Checkpoint {
                     ))
                 })?;
                 let raw: Cow<'_, [u8]> = view.raw(bytes.as_slice());
-                Tensor::from_raw_buffer(&raw, dtype, &view.shape, &Device::Cpu)?
+                let tensor = Tensor::from_raw_buffer(&raw, dtype, &view.shape, &Device::Cpu)?;
+                if matches!(raw, Cow::Borrowed(_)) {
+                    bytes.release(view.start, raw.len());
+                }
+                tensor
             }
         };
         Ok(tensor.to_dtype(dtype)?.to_device(device)?)

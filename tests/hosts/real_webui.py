@@ -143,9 +143,12 @@ def running(path: Path, python: str, port: int, patience: int) -> Iterator[str]:
         while time.monotonic() < end and process.poll() is None:
             try:
                 OPENER.open(f"{url}/sdapi/v1/scripts", timeout=20).close()
-                break
+                # The routes answer before the host knows its scripts' default arguments.
+                if "Startup time" in log.read_text():
+                    break
             except (OSError, urllib.error.URLError):
-                time.sleep(1)
+                pass
+            time.sleep(1)
         else:
             sys.exit(f"the host did not start:\n{log.read_text()[-3000:]}")
         yield url

@@ -122,6 +122,25 @@ def test_odd_sizes_work(tmp_path, size):
     assert Image.open(tmp_path / "out" / "odd-0000.png").size == size
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(30000, 200), (11000, 9200)])
+def test_very_large_pictures_work(tmp_path, size):
+    row = np.linspace(0, 255, size[0]).astype(np.uint8)
+    Image.fromarray(np.repeat(row[None], size[1], 0)).save(tmp_path / "large.png", compress_level=1)
+    assert run(tmp_path / "large.png", "-o", tmp_path / "out", "--normalmap", "--heatmap") == 0
+    header = (tmp_path / "out" / "large-0000.png").read_bytes()[16:24]
+    assert (int.from_bytes(header[:4], "big"), int.from_bytes(header[4:], "big")) == size
+
+
+def test_a_reader_who_leaves_early_is_no_error():
+    with subprocess.Popen(
+        [sys.executable, "-m", "rilievo", "models"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
@@ -188,6 +207,11 @@ def test_models_lists_every_network(capsys):
     assert main(["models", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["id"] for row in rows if row["default"]] == ["pocket"]
+    assert {row["role"] for row in rows} == {"depth", "merge", "inpaint", "background"}
+    assert all((row["role"] == "depth") == (row["kind"] is not None) for row in rows)
+    headings = [line.split("  ")[1] for line in text.splitlines() if "when to choose it" in line]
+    assert headings == ["depth", "boost", "3D photo", "background removal"]
+    assert all(text.count(f" {row['id']} ") == 1 for row in rows)
 
 
 def test_the_program_starts_quickly():

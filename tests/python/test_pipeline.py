@@ -260,10 +260,45 @@ def test_refining_with_the_picture_can_be_switched_off():
     assert np.abs(refined - plain).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["boost", "tiling"])
-def test_what_is_not_there_yet_says_so(small, name):
-    with pytest.raises(ValueError, match=f"{name} is not in this version"):
-        rilievo.estimate_depth(small, **{name: True})
+def test_what_is_not_there_yet_says_so(small):
+    with pytest.raises(ValueError, match="boost is not in this version"):
+        rilievo.estimate_depth(small, boost=True)
+
+
+def test_the_depth_of_a_picture_that_tiles_has_no_seam():
+    """Bumps on a torus, and the change of their depth across the seam beside that within the picture."""
+    y, x = np.mgrid[0:128, 0:192]
+    waves = np.sin(2 * np.pi * (x / 96 + y / 128)) + np.cos(2 * np.pi * (2 * y / 128 - x / 192))
+    picture = np.stack([(waves + 2) * 60, (2 - waves) * 60, 40 * waves**2], axis=-1).astype(np.uint8)
+
+    def seam(values):
+        twice = np.tile(values, (2, 2))
+        across = np.abs(np.diff(twice, axis=1))
+        down = np.abs(np.diff(twice, axis=0))
+        return max(across[:, 191].mean() / across.mean(), down[127].mean() / down.mean())
+
+    for refine in (False, True):
+        tiled = seam(rilievo.estimate_depth(picture, "pocket", tiling=True, refine=refine).values)
+        plain = seam(rilievo.estimate_depth(picture, "pocket", refine=refine).values)
+        assert tiled < 2 < plain / 2, (refine, tiled, plain)
+
+
+def test_networks_stay_loaded_only_if_asked_for(small):
+    from rilievo import pipeline
+
+    def load_two():
+        rilievo.unload_models()
+        for tiling in (False, True):
+            rilievo.estimate_depth(small, "pocket", tiling=tiling)
+        return len(pipeline._loaded)
+
+    assert load_two() == 1
+    rilievo.keep_models_loaded()
+    assert load_two() == 2
+    rilievo.keep_models_loaded(False)
+    assert len(pipeline._loaded) == 1
+    rilievo.unload_models()
+    assert not pipeline._loaded
 
 
 def run_alone(path: Path, **options: object) -> dict[str, Path]:

@@ -66,7 +66,7 @@ fn the_device_answers_in_every_precision_it_has() {
 fn the_whole_way_gives_the_same_depth_as_on_the_cpu() {
     let entry = catalog::find("pocket").unwrap();
     let estimate = |device, precision| {
-        let estimator = Estimator::open(entry, None, device, precision).unwrap();
+        let estimator = Estimator::open(entry, None, device, precision, false).unwrap();
         let depth = estimator
             .estimate(picture().view(), &Settings::default(), &Monitor::silent())
             .unwrap();
@@ -215,9 +215,15 @@ fn forward_times() {
 #[test]
 fn without_a_gpu_the_cpu_does_the_work() {
     let entry = catalog::find("pocket").unwrap();
-    let estimator = Estimator::open(entry, None, DeviceChoice::Auto, Precision::Auto).unwrap();
+    let estimator = Estimator::open(entry, None, DeviceChoice::Auto, Precision::Auto, false).unwrap();
     assert!(["cpu", "cuda:0", "metal"].contains(&&*estimator.device()));
-    let result = Estimator::open(entry, None::<&Path>, DeviceChoice::Cuda(99), Precision::Auto);
+    let result = Estimator::open(
+        entry,
+        None::<&Path>,
+        DeviceChoice::Cuda(99),
+        Precision::Auto,
+        false,
+    );
     let Err(error) = result else {
         panic!("there are not a hundred GPUs")
     };

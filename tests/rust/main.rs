@@ -2,6 +2,7 @@
 
 mod allocator;
 mod attacks;
+mod boost;
 mod depth;
 mod devices;
 mod download;
@@ -9,7 +10,9 @@ mod golden;
 mod guided;
 mod image;
 mod networks;
+mod networks_any_size;
 mod networks_conv;
+mod networks_load;
 mod networks_vit;
 mod nn;
 mod onnx;
@@ -18,4 +21,5 @@ mod pocket;
 mod pseudo;
 mod stereo;
 mod surface;
+mod tiling;
 mod weights;

@@ -2,5 +2,8 @@
 
 mod dpt;
 mod library_names;
-mod tiny;
+pub mod tiny;
+mod transformers;
 mod zoedepth;
+
+pub use zoedepth::tiny as tiny_zoedepth;

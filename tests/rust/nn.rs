@@ -412,6 +412,96 @@ fn convolutions_of_every_kind_agree_with_plain_loops() {
                 ..config()
             },
         ),
+        // Kernels that read the map as it lies, on maps smaller than the kernel and at every edge of a vector.
+        conv(
+            1,
+            3,
+            3,
+            (2, 1),
+            (5, 5),
+            Conv2dConfig {
+                groups: 3,
+                padding: Padding::all(2),
+                ..config()
+            },
+        ),
+        conv(
+            1,
+            2,
+            2,
+            (3, 17),
+            (5, 5),
+            Conv2dConfig {
+                groups: 2,
+                padding: Padding::all(2),
+                ..config()
+            },
+        ),
+        conv(1, 2, 2, (6, 16), (3, 3), Conv2dConfig { groups: 2, ..same3 }),
+        conv(
+            1,
+            2,
+            2,
+            (7, 33),
+            (3, 3),
+            Conv2dConfig {
+                groups: 2,
+                activation: Activation::Gelu,
+                ..same3
+            },
+        ),
+        conv(
+            1,
+            3,
+            3,
+            (9, 40),
+            (5, 5),
+            Conv2dConfig {
+                groups: 3,
+                ..config()
+            },
+        ),
+        conv(
+            2,
+            4,
+            4,
+            (11, 18),
+            (3, 3),
+            Conv2dConfig {
+                groups: 4,
+                padding: Padding {
+                    top: 0,
+                    bottom: 2,
+                    left: 2,
+                    right: 0,
+                },
+                ..config()
+            },
+        ),
+        conv(
+            2,
+            30,
+            13,
+            (5, 7),
+            (1, 1),
+            Conv2dConfig {
+                activation: Activation::Gelu,
+                ..config()
+            },
+        ),
+        conv(
+            1,
+            20,
+            50,
+            (16, 33),
+            (1, 1),
+            Conv2dConfig {
+                activation: Activation::Relu,
+                ..config()
+            },
+        ),
+        conv(3, 7, 12, (1, 16), (1, 1), config()),
+        conv(1, 300, 8, (3, 5), (1, 1), config()),
         // Enough channels for the kernel with fewer multiplications, on maps that its tiles do not divide.
         conv(1, 16, 16, (1, 1), (3, 3), same3),
         conv(2, 17, 33, (5, 4), (3, 3), same3),

@@ -327,7 +327,7 @@ def check_model(options: Options, job: Job) -> None:
     except (OSError, rilievo.RilievoError) as error:
         if options.weights is not None:
             raise explain(error, job.names) from None
-        here = ", ".join(entry["id"] for entry in models.table() if entry["installed"])
+        here = ", ".join(entry["id"] for entry in models.depth_networks() if entry["installed"])
         raise ApiError(
             "model_missing",
             f"the model {options.model_type} is not on this server; there are {here}. "

@@ -68,7 +68,7 @@ def option(name: str, row: Row) -> Schema:
         if row.type == "color":
             schema["pattern"] = "^#?([0-9a-fA-F]{3}){1,2}$"
     if name == "model_type":
-        text += ". Known: " + ", ".join(entry["id"] for entry in models.table())
+        text += ". Known: " + ", ".join(entry["id"] for entry in models.depth_networks())
     default = DEFAULTS[name]
     if default is None:
         schema = nullable(schema)

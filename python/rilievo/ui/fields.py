@@ -161,7 +161,7 @@ def to_options(values: dict[str, Any]) -> Options:
 
 def model_titles() -> list[str]:
     """What the model's list offers."""
-    return [AUTO, *(row["title"] for row in rilievo.models.table())]
+    return [AUTO, *(row["title"] for row in rilievo.models.depth_networks())]
 
 
 def model_row(title: str) -> dict[str, Any]:

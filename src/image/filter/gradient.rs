@@ -1,6 +1,6 @@
 //! Derivatives of planes, a line at a time.
 
-use super::convolve::{Kernel, Real};
+use super::convolve::{Kernel, Real, fused};
 use super::lines::{Lines, Ring, pad, reflect, touched};
 
 /// Something that computes the derivatives of a plane, line by line.
@@ -64,8 +64,9 @@ impl<L: Lines<Value: Real>> Gradient for Sobel<L> {
                 pad(&self.raw, radius, 1, &mut self.padded);
                 let padded = &self.padded;
                 let shifted = |distance: isize| &padded[(radius as isize + distance) as usize..][..width];
-                self.derive.apply(derived, shifted);
-                self.smooth.apply(smoothed, shifted);
+                let fused = fused(width, 0, 1);
+                self.derive.apply_in_order(derived, fused, shifted);
+                self.smooth.apply_in_order(smoothed, fused, shifted);
             }
         }
         let row = |distance: isize| reflect(y as isize + distance, height);

@@ -20,6 +20,7 @@ pub(crate) mod gradient;
 mod integral;
 pub(crate) mod kernel;
 pub(crate) mod lines;
+pub(crate) mod opencv_gaussian;
 mod sobel;
 
 pub use box_blur::{BoxSample, box_blur};

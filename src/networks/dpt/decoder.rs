@@ -101,7 +101,12 @@ impl Decoder {
     ) -> Result<Features> {
         let mut levels = taps.maps;
         for (tokens, reassemble) in taps.tokens.iter().zip(&self.reassemble) {
-            levels.push(reassemble.forward(tokens, grid)?);
+            let level = reassemble.forward(tokens, grid)?;
+            progress.show(
+                format_args!("pretrained.act_postprocess{}.4", levels.len() + 1),
+                &level,
+            );
+            levels.push(level);
         }
         let levels = levels
             .iter()
@@ -119,12 +124,15 @@ impl Decoder {
                 _ => (levels[i - 1].dim(2)?, levels[i - 1].dim(3)?),
             };
             path = fusion.forward(&path, (i + 1 < levels.len()).then(|| &levels[i]), size)?;
+            progress.show(format_args!("scratch.refinenet{}", i + 1), &path);
             paths.push(path.clone());
             progress.step()?;
         }
 
         let size = (PATCH * grid.0, PATCH * grid.1);
-        let y = bilinear(&self.output1.forward(&path)?, size, true)?;
+        let y = self.output1.forward(&path)?;
+        progress.show("scratch.output_conv.0", &y);
+        let y = bilinear(&y, size, true)?;
         let hidden = self.output2.forward(&y)?;
         let inverse_depth = self.output.forward(&hidden)?;
         progress.step()?;

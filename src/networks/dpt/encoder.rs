@@ -91,9 +91,16 @@ impl Encoder {
             None => (Vec::new(), self.proj.forward(x)?),
             Some(resnet) => {
                 let [quarter, eighth, sixteenth] = resnet.forward(x)?;
+                for (i, stage) in [&quarter, &eighth, &sixteenth].into_iter().enumerate() {
+                    progress.show(
+                        format_args!("pretrained.model.patch_embed.backbone.stages.{i}"),
+                        stage,
+                    );
+                }
                 (vec![quarter, eighth], self.proj.forward(&sixteenth)?)
             }
         };
+        progress.show("pretrained.model.patch_embed.proj", &patches);
         let (batch, _, h, w) = patches.dims4()?;
         if let Some(positions) = &self.positions {
             patches = patches.broadcast_add(&bilinear(positions, (h, w), false)?)?;
@@ -107,6 +114,7 @@ impl Encoder {
                 None => None,
             };
             x = block.forward(&x, bias.as_ref())?;
+            progress.show(format_args!("pretrained.model.blocks.{i}"), &x);
             if self.taps.contains(&i) {
                 tokens.push(x.clone());
             }

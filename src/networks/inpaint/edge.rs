@@ -104,10 +104,12 @@ impl EdgeNet {
         let framed = hole.beside(&[rgb, &disparity], self.dtype)?;
         let [conv0, conv1, conv2] = &self.encoder;
         let x1 = normalised(&conv0.forward(&reflected(&framed.tensor, 3)?)?)?.relu()?;
+        progress.show("encoder_0", &x1);
         progress.step()?;
         let x2 = normalised(&conv1.forward(&x1)?)?.relu()?;
         progress.step()?;
         let x3 = normalised(&conv2.forward(&x2)?)?.relu()?;
+        progress.show("encoder_2", &x3);
         progress.step()?;
         let mut x = x3.clone();
         for [first, second] in &self.middle {
@@ -116,13 +118,17 @@ impl EdgeNet {
             x = (x + normalised(&second.forward(&reflected(&y, 1)?)?)?)?;
             progress.step()?;
         }
+        progress.show("middle", &x);
         let [up0, up1] = &self.decoder;
         let x = normalised(&up0.forward(&Tensor::cat(&[x, x3], 1)?)?)?.relu()?;
         progress.step()?;
         let x = normalised(&up1.forward(&Tensor::cat(&[x, x2], 1)?)?)?.relu()?;
+        progress.show("decoder_1", &x);
         progress.step()?;
         let x = reflected(&Tensor::cat(&[x, x1], 1)?, 3)?;
-        let y = candle_nn::ops::sigmoid(&self.output.forward(&x)?)?;
+        let y = self.output.forward(&x)?;
+        progress.show("decoder_2", &y);
+        let y = candle_nn::ops::sigmoid(&y)?;
         progress.step()?;
         framed.cut(&y)
     }

@@ -207,19 +207,21 @@ impl ZoeDepth {
     }
 
     /// The depth `[1, 1, H, W]` of one picture.
-    fn depth(&self, features: &Features) -> Result<Tensor> {
+    fn depth(&self, features: &Features, progress: &Progress<'_>) -> Result<Tensor> {
         let bottleneck = self.bottleneck.forward(&features.bottleneck)?;
+        progress.show("conv2", &bottleneck);
         let domain = match &self.router {
-            Some(router) => router.domain(&bottleneck)?,
+            Some(router) => router.domain(&bottleneck, progress)?,
             None => 0,
         };
         let head = &self.heads[domain];
         let mut centres = head.seed.forward(&bottleneck)?;
         let mut embedding = self.seed_projector.forward(&bottleneck)?;
-        for ((path, projector), attractor) in
-            features.paths.iter().zip(&self.projectors).zip(&head.attractors)
-        {
+        progress.show("seed_projector", &embedding);
+        let levels = features.paths.iter().zip(&self.projectors).zip(&head.attractors);
+        for (i, ((path, projector), attractor)) in levels.enumerate() {
             let finer = projector.forward(path)?;
+            progress.show(format_args!("projectors.{i}"), &finer);
             centres = attractor.forward(&finer, &embedding, &centres)?;
             embedding = finer;
         }
@@ -242,7 +244,7 @@ impl DepthNetwork for ZoeDepth {
         let features = self.core.features(input, &mut progress)?;
         // One by one: every picture has its own domain, and the head is the hungriest part.
         let depths = (0..pictures).map(|i| {
-            let depth = self.depth(&features.picture(i)?)?;
+            let depth = self.depth(&features.picture(i)?, &progress)?;
             progress.step()?;
             Ok(depth)
         });

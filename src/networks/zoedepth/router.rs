@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use super::Activation;
 use crate::Result;
 use crate::networks::layers::{conv2d, layer_norm, linear};
+use crate::networks::progress::Progress;
 use crate::nn::{Conv2d, Conv2dConfig, LayerNorm, Linear, attention};
 use crate::weights::Weights;
 
@@ -40,7 +41,7 @@ impl Router {
     }
 
     /// The domain, 0 or 1, of the bottleneck `[1, C, h, w]`.
-    pub(super) fn domain(&self, bottleneck: &Tensor) -> Result<usize> {
+    pub(super) fn domain(&self, bottleneck: &Tensor, progress: &Progress<'_>) -> Result<usize> {
         let pixels = self.embed.forward(bottleneck)?.flatten_from(2)?.transpose(1, 2)?;
         let (_, count, width) = pixels.dims3()?;
         // The token in front starts as zeros and its position.
@@ -53,6 +54,7 @@ impl Router {
         let logits = self
             .logits
             .forward(&self.hidden.forward(&tokens.narrow(1, 0, 1)?)?)?;
+        progress.show("mlp_classifier", &logits.squeeze(1)?);
         let logits = logits.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
         Ok(usize::from(logits[1] > logits[0]))
     }

@@ -16,8 +16,11 @@ use crate::nn::simd::Level;
 
 /// Sums of a tile, as far as its rows allow: what stays in a second cache.
 const SUMS: usize = 64 * 1024;
-/// Output channels of a tile.
+/// Output channels of a tile, where there are enough tiles.
 const CHANNELS: usize = 96;
+/// Output channels of a tile at least, and what they are a multiple of: the rows a matrix product
+/// computes together, twice.
+const FEWEST_CHANNELS: usize = 24;
 /// Tiles there should be at least, so that many cores have work.
 const TILES: usize = 16;
 /// Elements of the copied input at a time: with the weights for them, what a second cache holds.
@@ -43,9 +46,10 @@ pub(super) fn run(
     } = *geometry;
     let groups = config.groups;
     let (group_in, group_out) = (inputs / groups, outputs / groups);
-    let blocks = group_out.div_ceil(CHANNELS);
+    let split = tile_channels(batch * groups, group_out, out_h * out_w);
+    let blocks = group_out.div_ceil(split);
     let limits = Limits {
-        columns: SUMS / group_out.min(CHANNELS),
+        columns: SUMS / group_out.min(split),
         bands: TILES.div_ceil(batch * groups * blocks),
         copied: COPIED,
         strip: strip_width(level),
@@ -61,9 +65,9 @@ pub(super) fn run(
             .for_each(|tile| {
                 let (picture, tile) = (tile / (groups * bands * blocks), tile % (groups * bands * blocks));
                 let (group, tile) = (tile / (bands * blocks), tile % (bands * blocks));
-                let (first, channel) = (tile / blocks * plan.rows, tile % blocks * CHANNELS);
+                let (first, channel) = (tile / blocks * plan.rows, tile % blocks * split);
                 let rows = plan.rows.min(out_h - first);
-                let channels = CHANNELS.min(group_out - channel);
+                let channels = split.min(group_out - channel);
                 buffer::scratch(plan.copied() + channels * plan.padded(), |scratch| {
                     let (copied, sums) = scratch.split_at_mut(plan.copied());
                     let columns = (rows - 1) * plan.width + out_w;
@@ -110,4 +114,15 @@ pub(super) fn run(
     // SAFETY: the tiles (picture, group, rows, channels) cover the buffer, and `Finish::rows` writes all of
     // the rows it is given.
     unsafe { buffer::filled(batch * outputs * plane, fill) }
+}
+
+/// Output channels of a tile. A small map is rather cut into channels than into rows: a few rows of it
+/// would leave most of a strip empty, and every tile would read the same weights.
+fn tile_channels(maps: usize, group_out: usize, pixels: usize) -> usize {
+    let bands = pixels.div_ceil(SUMS / group_out.min(CHANNELS));
+    let blocks = TILES.div_ceil(maps * bands);
+    group_out
+        .div_ceil(blocks)
+        .next_multiple_of(FEWEST_CHANNELS)
+        .min(CHANNELS)
 }

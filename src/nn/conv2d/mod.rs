@@ -3,6 +3,7 @@
 mod dense;
 mod depthwise;
 mod plan;
+mod pointwise;
 mod winograd;
 
 use std::mem::MaybeUninit;
@@ -131,6 +132,7 @@ enum Map {
 enum Kernel {
     Depthwise(Weights),
     Dense(Weights),
+    Pointwise(Weights),
     Winograd(winograd::Transformed),
 }
 
@@ -238,6 +240,8 @@ impl Conv2d {
                 Kernel::Winograd(winograd::Transformed::new(&kernel, bias))
             } else if config.groups == outputs && shape.1 == 1 {
                 Kernel::Depthwise(Weights { kernel, bias })
+            } else if pointwise::suits(shape, &config) {
+                Kernel::Pointwise(Weights { kernel, bias })
             } else {
                 Kernel::Dense(Weights { kernel, bias })
             })
@@ -445,8 +449,77 @@ impl Kernel {
     ) -> Vec<f32> {
         match self {
             Self::Depthwise(weights) => depthwise::run(x, weights, residual, geometry, config),
+            Self::Pointwise(weights) => pointwise::run(x, weights, residual, geometry, config),
             Self::Dense(weights) => dense::run(x, weights, residual, geometry, config),
             Self::Winograd(weights) => weights.run(x, residual, geometry, config),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn numbers(shape: &[usize]) -> Tensor {
+        let count = shape.iter().product::<usize>() as u32;
+        let values: Vec<f32> = (0..count)
+            .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0)
+            .collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    fn values(x: &Tensor) -> Vec<f64> {
+        let x = x.to_dtype(DType::F64).unwrap();
+        x.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// The other tests run on the best instruction set of the machine alone.
+    #[test]
+    fn every_instruction_set_agrees_with_stock_operations() {
+        for (inputs, outputs, kernel, stride, groups, (h, w)) in [
+            (5, 14, 1, 1, 1, (3, 7)),
+            (9, 30, 1, 1, 1, (5, 35)),
+            (6, 6, 3, 1, 6, (9, 35)),
+            (4, 4, 5, 1, 4, (7, 18)),
+            (4, 4, 5, 2, 4, (10, 21)),
+            (3, 13, 3, 2, 1, (9, 30)),
+            (4, 50, 3, 1, 1, (6, 5)),
+            (16, 24, 3, 1, 1, (7, 9)),
+            (16, 16, 3, 1, 4, (8, 37)),
+        ] {
+            for activation in [Activation::None, Activation::Relu6, Activation::Gelu] {
+                let config = Conv2dConfig {
+                    stride,
+                    groups,
+                    padding: Padding::all(kernel / 2),
+                    activation,
+                    ..Default::default()
+                };
+                let weight = numbers(&[outputs, inputs / groups, kernel, kernel]);
+                let (bias, x) = (numbers(&[outputs]), numbers(&[1, inputs, h, w]));
+                let wide = |x: &Tensor| x.to_dtype(DType::F64).unwrap();
+                let stock = Conv2d::new(wide(&weight), Some(wide(&bias)), config).unwrap();
+                let want = stock.forward(&wide(&x)).unwrap();
+                let residual = want.to_dtype(DType::F32).unwrap();
+                let with_residual = stock.forward_add(&wide(&x), &wide(&residual)).unwrap();
+                for level in Level::available() {
+                    let fused = level.force(|| {
+                        let layer = Conv2d::new(weight.clone(), Some(bias.clone()), config).unwrap();
+                        [layer.forward(&x), layer.forward_add(&x, &residual)].map(Result::unwrap)
+                    });
+                    for (got, want) in fused.iter().zip([&want, &with_residual]) {
+                        assert_eq!(got.dims(), want.dims());
+                        for (got, want) in values(got).into_iter().zip(values(want)) {
+                            assert!(
+                                (got - want).abs() <= 2e-5 * want.abs().max(1.0),
+                                "{level:?}, {inputs} -> {outputs}, {kernel} x {kernel}, {config:?}: {got}, not {want}"
+                            );
+                        }
+                    }
+                }
+            }
         }
     }
 }

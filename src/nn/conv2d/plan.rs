@@ -148,12 +148,13 @@ impl Plan {
                     to[inside.end..].fill(0.0);
                     let to = &mut to[inside.clone()];
                     let from = &x[y * w..][..w][inside.start * stride + across - padding.left..];
-                    if stride == 1 {
-                        to.copy_from_slice(&from[..to.len()]);
-                    } else {
-                        to.iter_mut()
+                    match stride {
+                        1 => to.copy_from_slice(&from[..to.len()]),
+                        2 => every_second(from, to),
+                        _ => to
+                            .iter_mut()
                             .zip(from.iter().step_by(stride))
-                            .for_each(|(to, from)| *to = *from);
+                            .for_each(|(to, from)| *to = *from),
                     }
                     if relu_input {
                         to.iter_mut().for_each(|to| *to = to.max(0.0));
@@ -161,5 +162,16 @@ impl Plan {
                 }
             }
         }
+    }
+}
+
+/// Copies elements 0, 2, 4, ... In pairs, so that it is done in vectors.
+fn every_second(from: &[f32], to: &mut [f32]) {
+    let pairs = from.as_chunks::<2>().0;
+    for (to, pair) in to.iter_mut().zip(pairs) {
+        *to = pair[0];
+    }
+    for (i, to) in to.iter_mut().enumerate().skip(pairs.len()) {
+        *to = from[2 * i];
     }
 }

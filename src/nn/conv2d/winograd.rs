@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{Conv2dConfig, Finish, Geometry};
 use crate::nn::buffer::{self, Shared};
-use crate::nn::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
+use crate::nn::kernel::{Left, Rows, Strips, Target, lanes, multiply, strip_width};
 use crate::nn::simd::{Level, Vector, per_isa};
 
 /// Side of a tile's output, of its input, and of its kernel.
@@ -128,6 +128,8 @@ impl Transformed {
                     last: (first + count).min(down * across),
                     across,
                 };
+                // Whole vectors, so that no product has an edge.
+                let tiles = (run.last - first).next_multiple_of(lanes(level));
                 let maps = &x[picture * inputs * h * w..][..inputs * h * w];
                 let (value_step, product_step) = (inputs * count + APART, channels * count + APART);
                 buffer::scratch(POINTS * (value_step + product_step), |scratch| {
@@ -155,7 +157,7 @@ impl Transformed {
                         };
                         // SAFETY: the scratch memory is this task's own; the target has `channels` rows
                         // of `count` elements.
-                        unsafe { multiply(level, (channels, inputs, count), left, right, target, false) };
+                        unsafe { multiply(level, (channels, inputs, tiles), left, right, target, false) };
                     }
                     for channel in 0..channels {
                         let at = (picture * outputs + output + channel) * plane;

@@ -7,7 +7,8 @@ For each network: the names and shapes of the library's own state dict, each fil
 pseudo-random numbers of this folder (a hash of seed, name and index; see `tests/rust/pseudo`),
 and what the library computes from them. The networks are tiny, with the structure of the published
 ones; Depth Anything is the published Small, at the one size where the library does not resample
-positions (it does that differently from the program it comes from).
+positions (it does that differently from the program it comes from). Grids of patches are even, as
+the programs make them: the library fuses odd ones differently.
 """
 
 import json
@@ -111,7 +112,7 @@ def write(name, model, size, range_=(-1.8, 1.8)):
 
 def beit():
     return BeitConfig(
-        image_size=48,
+        image_size=64,
         num_hidden_layers=5,
         hidden_size=16,
         intermediate_size=64,
@@ -129,7 +130,7 @@ DPT = {
     "num_hidden_layers": 5,
     "num_attention_heads": 2,
     "intermediate_size": 64,
-    "image_size": 48,
+    "image_size": 64,
     "layer_norm_eps": 1e-6,
     "fusion_hidden_size": 8,
 }
@@ -137,7 +138,7 @@ DPT = {
 
 def dpt_networks():
     vit = DPTConfig(**DPT, backbone_out_indices=[0, 2, 3, 4], neck_hidden_sizes=[4, 8, 16, 16])
-    write("transformers_dpt", DPTForDepthEstimation(vit), (48, 80))
+    write("transformers_dpt", DPTForDepthEstimation(vit), (64, 64))
     bit = {
         "global_padding": "same",
         "layer_type": "bottleneck",
@@ -150,14 +151,14 @@ def dpt_networks():
         **DPT,
         is_hybrid=True,
         backbone_config=bit,
-        backbone_featmap_shape=[1, 1024, 3, 3],
+        backbone_featmap_shape=[1, 1024, 4, 4],
         backbone_out_indices=[0, 1, 2, 4],
         neck_hidden_sizes=[256, 512, 16, 16],
         neck_ignore_stages=[0, 1],
     )
-    write("transformers_dpt_hybrid", DPTForDepthEstimation(hybrid), (48, 80))
+    write("transformers_dpt_hybrid", DPTForDepthEstimation(hybrid), (64, 64))
     beits = DPTConfig(**DPT, backbone_config=beit(), neck_hidden_sizes=[4, 8, 16, 16])
-    write("transformers_dpt_beit", DPTForDepthEstimation(beits), (48, 80))
+    write("transformers_dpt_beit", DPTForDepthEstimation(beits), (64, 96))
 
 
 def depth_anything():
@@ -183,30 +184,21 @@ def depth_anything():
 
 def zoedepth():
     nyu = {"n_bins": 8, "min_depth": 1e-3, "max_depth": 10.0}
-    both = [{"name": "nyu", **nyu}, {"name": "kitti", **nyu, "max_depth": 80.0}]
-    router = {
-        "num_patch_transformer_layers": 4,
-        "patch_transformer_hidden_size": 8,
-        "patch_transformer_intermediate_size": 64,
-        "patch_transformer_num_attention_heads": 4,
-    }
-    for name, bins, centres, attractors, more in [
-        ("n", [nyu], "softplus", [3, 2, 2, 1], {}),
-        ("k", [nyu], "normed", [16, 4, 2, 1], {}),
-        ("nk", both, "softplus", [3, 2, 2, 1], router),
+    for name, bins, centres, attractors in [
+        ("n", [nyu], "softplus", [3, 2, 2, 1]),
+        ("k", [nyu], "normed", [16, 4, 2, 1]),
     ]:
         config = ZoeDepthConfig(
             backbone_config=beit(),
             neck_hidden_sizes=[4, 8, 16, 16],
             fusion_hidden_size=8,
             bottleneck_features=8,
-            bin_embedding_dim=8,
             bin_configurations=bins,
             bin_centers_type=centres,
             num_attractors=attractors,
-            **more,
+            bin_embedding_dim=8,
         )
-        write(f"transformers_zoedepth_{name}", ZoeDepthForDepthEstimation(config), (48, 80), (-1.0, 1.0))
+        write(f"transformers_zoedepth_{name}", ZoeDepthForDepthEstimation(config), (64, 96), (-1.0, 1.0))
 
 
 if __name__ == "__main__":

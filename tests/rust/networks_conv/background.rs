@@ -20,9 +20,13 @@ enum Network {
 
 impl Network {
     fn forward(&self, input: &Tensor) -> Result<Tensor, Error> {
+        self.watched(input, &Monitor::silent())
+    }
+
+    fn watched(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor, Error> {
         match self {
-            Self::U(network) => network.forward(input, &Monitor::silent()),
-            Self::Is(network) => network.forward(input, &Monitor::silent()),
+            Self::U(network) => network.forward(input, monitor),
+            Self::Is(network) => network.forward(input, monitor),
         }
     }
 
@@ -55,7 +59,9 @@ fn check(name: &str, network: &Network, config: &Config) {
     let shape: Array1<i32> = reference.array("direct/out_shape");
     let input = pseudo::input("direct", (3, shape[0] as usize, shape[1] as usize), (-1.8, 1.8));
     let place = pseudo::place();
-    let map = network.map(&place.take(&input)).into_dyn();
+    let input = place.take(&input);
+    let map = reference.check_stages("direct", 7, |monitor| network.watched(&input, monitor).unwrap());
+    let map = place.give(&map);
     reference.compare("direct/out", map.view(), TOLERANCE, true);
     for number in 0..2 {
         let size: Array1<i32> = reference.array(&format!("img{number}/net_size_wh"));

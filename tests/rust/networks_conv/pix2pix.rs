@@ -46,10 +46,11 @@ fn matches_the_reference() {
     let input = [scaled(&outer), scaled(&inner)].concat();
     let input = Tensor::from_vec(input, (1, 2, SIDE, SIDE), &Device::Cpu).unwrap();
     let input = pseudo::place().take(&input);
-    let output = load().forward(&input, &Monitor::silent()).unwrap();
+    let network = load();
+    let mut reference = Reference::open("pix2pix");
+    let output = reference.check_stages("direct", 4, |monitor| network.forward(&input, monitor).unwrap());
     assert_eq!(output.dims(), [1, SIDE, SIDE]);
     let output = pseudo::place().give(&output);
-    let mut reference = Reference::open("pix2pix");
     reference.compare("direct/out", output.view(), TOLERANCE, true);
     let crop = output.slice(s![448..512, 448..512]).into_dyn();
     reference.compare("direct/crop_448_448_64", crop, TOLERANCE, true);

@@ -84,7 +84,9 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
     let network = load_there(&checkpoint, config);
     let mut reference = Reference::open(name);
     let mut inputs = vec![direct_input()];
-    reference.compare_noisy("direct/out", plane_there(&network, &inputs[0]).view(), noise);
+    let run = |monitor: &Monitor<'_>| pseudo::run_watched(&network, &inputs[0], monitor);
+    let direct = reference.check_stages("direct", 11, run);
+    reference.compare_noisy("direct/out", array(&direct).view(), noise);
     for (number, asked) in asked.into_iter().enumerate() {
         let picture = pseudo::picture(number);
         let padded = padded(&picture);
@@ -256,6 +258,12 @@ fn tiny_checkpoint(config: &Config) -> Checkpoint {
         builder.layer("mlp_classifier.2", &[2, width], true);
     }
     builder.finish()
+}
+
+/// A network small enough for every test run.
+pub fn tiny(variant: Variant) -> (Checkpoint, Config) {
+    let config = tiny_config(variant);
+    (tiny_checkpoint(&config), config)
 }
 
 const VARIANTS: [Variant; 3] = [Variant::N, Variant::K, Variant::Nk];
