@@ -32,9 +32,20 @@ const BACKGROUND_SHARE: f32 = 0.3;
 impl Backdrop {
     /// Finds what lies behind within `reach` pixels of the places where
     /// nearness jumps by more than `jump`.
-    pub fn new(mut nearness: Vec<f32>, width: usize, jump: f32, reach: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
+    pub fn new(
+        mut nearness: Vec<f32>,
+        width: usize,
+        jump: f32,
+        reach: usize,
+        monitor: &Monitor<'_>,
+    ) -> Result<Self> {
         edges::step(&mut nearness, width, jump);
+        monitor.check()?;
         nearness = median(&nearness, width);
+        monitor.check()?;
         let mut behind = vec![NOTHING; nearness.len()];
         let mut hidden = Vec::new();
         for (i, &n) in nearness.iter().enumerate() {
@@ -48,6 +59,7 @@ impl Backdrop {
         }
         let mut wave = 0;
         for _ in 1..reach {
+            monitor.check()?;
             let end = hidden.len();
             for at in wave..end {
                 let from = hidden[at] as usize;
@@ -60,12 +72,12 @@ impl Backdrop {
             }
             wave = end;
         }
-        Self {
+        Ok(Self {
             width,
             nearness,
             behind,
             hidden,
-        }
+        })
     }
 
     /// Whether nothing is hidden anywhere.
@@ -192,7 +204,7 @@ mod tests {
     #[test]
     fn the_ground_goes_on_under_the_rim() -> Result<()> {
         let (nearness, pixels) = scene();
-        let backdrop = Backdrop::new(nearness, 40, 0.1, 4);
+        let backdrop = Backdrop::new(nearness, 40, 0.1, 4, &Monitor::silent())?;
         let middle = 20 * 40 + 20;
         assert_eq!(backdrop.behind[middle], NOTHING);
         assert_eq!(backdrop.behind[20 * 40 + 11], 0.2);
@@ -213,8 +225,9 @@ mod tests {
     }
 
     #[test]
-    fn slopes_hide_nothing() {
+    fn slopes_hide_nothing() -> Result<()> {
         let slope = (0..1600).map(|i| (i / 40) as f32 / 40.0).collect();
-        assert!(Backdrop::new(slope, 40, 0.15, 4).is_empty());
+        assert!(Backdrop::new(slope, 40, 0.15, 4, &Monitor::silent())?.is_empty());
+        Ok(())
     }
 }

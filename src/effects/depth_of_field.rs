@@ -102,7 +102,8 @@ pub fn depth_of_field(
         width,
         (VISIBLE / lens.radius).max(JUMP),
         largest.ceil() as usize,
-    );
+        monitor,
+    )?;
     let Some(pixels) = image.as_slice_mut() else {
         return Ok(image);
     };

@@ -141,7 +141,7 @@ pub fn parallax(
     monitor.report("parallax", 0, options.frames as u64)?;
 
     let jump = (TORN / farthest).clamp(JUMP, 1.0);
-    let backdrop = Backdrop::new(nearness, width, jump, farthest.ceil() as usize + 2);
+    let backdrop = Backdrop::new(nearness, width, jump, farthest.ceil() as usize + 2, monitor)?;
     let pixels = image.as_slice().unwrap_or_default().as_chunks().0;
     let layers = Layers::new(pixels, backdrop, jump, monitor)?;
     let path = Path::new(options.preset, farthest, focus, [width as f32, height as f32]);
