@@ -52,7 +52,7 @@ impl Default for GuidedOptions {
     fn default() -> Self {
         Self {
             grid: 256,
-            smoothness: 150.0,
+            smoothness: 500.0,
             color_scale: 0.02,
             distrust: 0.2,
             radius: 2,
