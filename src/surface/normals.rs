@@ -69,6 +69,13 @@ pub fn normal_map(depth: ArrayView2<'_, u16>, options: NormalMapOptions) -> Resu
         check_kernel(name, size)?;
     }
     let depth = depth.as_standard_layout();
+    // A blur leaves the last bit of a flat map uneven, and large Sobel kernels weigh
+    // that with up to 1e17: a flat map is not blurred, so that it stays flat.
+    let flat = depth.iter().all(|value| Some(value) == depth.first());
+    let options = NormalMapOptions {
+        pre_blur: options.pre_blur.filter(|_| !flat),
+        ..options
+    };
     let height = Height {
         depth: depth.as_slice().unwrap_or(&[]),
         width: shape[1],

@@ -181,6 +181,20 @@ def test_a_depth_mask_is_one_inside_and_fades_outside():
     assert set(hard) == {0.0, 1.0}
 
 
+def test_a_depth_mask_takes_the_range_it_is_told():
+    depth = rilievo.DepthMap(np.linspace(0, 1, 11, dtype=np.float32)[None])
+    hard = rilievo.depth_mask(depth, far=0.3, near=0.65, feather=0)
+    assert hard.tolist() == [[0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0]]
+    soft = rilievo.depth_mask(depth, far=0.5, near=1, feather=0.2)
+    np.testing.assert_allclose(soft, [[0, 0, 0, 0, 0.5, 1, 1, 1, 1, 1, 1]], atol=1e-6)
+    turned = rilievo.depth_mask(depth, far=0.5, near=1, feather=0.2, invert=True)
+    np.testing.assert_allclose(turned, [[1, 1, 1, 1, 0.5, 0, 0, 0, 0, 0, 0]], atol=1e-6)
+    with pytest.raises(ValueError, match="above the near end"):
+        rilievo.depth_mask(depth, far=0.6, near=0.5)
+    with pytest.raises(ValueError, match="feather"):
+        rilievo.depth_mask(depth, feather=-1)
+
+
 # --- parallax ---------------------------------------------------------------------------------------
 
 

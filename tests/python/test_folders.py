@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import rilievo
 from rilievo import folders
 
 
@@ -31,17 +29,3 @@ def test_the_first_name_wins(tmp_path: Path) -> None:
     for name in ("cup.jpg", "cup.png", "cup-0000.png", "cup-0001.png"):
         (tmp_path / name).touch()
     assert folders.existing_map(tmp_path, Path("cup.jpg")) == tmp_path / "cup-0000.png"
-
-
-def test_a_range_of_depth_as_a_mask() -> None:
-    depth = rilievo.DepthMap(np.linspace(0, 1, 11, dtype=np.float32)[None])
-    hard = rilievo.depth_mask(depth, far=0.3, near=0.65, feather=0)
-    assert hard.tolist() == [[0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0]]
-    soft = rilievo.depth_mask(depth, far=0.5, near=1, feather=0.2)
-    assert soft.tolist() == [[0, 0, 0, 0, 128, 255, 255, 255, 255, 255, 255]]
-    turned = rilievo.depth_mask(depth, far=0.5, near=1, feather=0.2, invert=True)
-    assert turned.tolist() == [[255, 255, 255, 255, 128, 0, 0, 0, 0, 0, 0]]
-    with pytest.raises(ValueError, match="far not above near"):
-        rilievo.depth_mask(depth, far=0.6, near=0.5)
-    with pytest.raises(ValueError, match="feather"):
-        rilievo.depth_mask(depth, feather=-1)
