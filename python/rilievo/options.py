@@ -784,7 +784,7 @@ class Options:
         None,
         "number",
         "parallax",
-        "Focus",
+        "Depth that stays in place",
         low=0,
         high=1,
         step=0.01,

@@ -37,10 +37,11 @@ def values(**changed: Any) -> list[Any]:
     from rilievo.hosts.webui.host import WebUIHost
     from rilievo.options import DEFAULTS
 
+    width, height = next(row["net_size"] for row in rilievo.models.table() if row["id"] == "pocket")
     known = {
         **DEFAULTS,
-        "net_width": 208,
-        "net_height": 160,
+        "net_width": width,
+        "net_height": height,
         "refine": "auto",
         "compute_device": "GPU",
         **changed,
@@ -249,7 +250,7 @@ def test_a_control_map_has_the_size_of_the_result(host: Any, tmp_path: Path, con
 def test_helpers_that_fail_say_so(host: Any, tmp_path: Path) -> None:
     make = generated(host)
     p = host.processing.make(tmp_path)
-    with pytest.raises(ValueError, match=r"far is 0\.9"):
+    with pytest.raises(ValueError, match=r"far end of the depth mask, 0\.9, is above the near end, 0\.1"):
         DepthHelpers().process(p, {"use": "inpaint mask", "far": 0.9, "near": 0.1})
     processed = make(p)
     DepthHelpers().postprocess(p, processed, {"use": "inpaint mask"})
