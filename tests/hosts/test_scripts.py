@@ -254,7 +254,7 @@ def test_helpers_that_fail_say_so(host: Any, tmp_path: Path) -> None:
         DepthHelpers().process(p, {"use": "inpaint mask", "far": 0.9, "near": 0.1})
     processed = make(p)
     DepthHelpers().postprocess(p, processed, {"use": "inpaint mask"})
-    assert "far is 0.9" in processed.comments
+    assert "the far end of the depth mask, 0.9, is above the near end, 0.1" in processed.comments
     with pytest.raises(ValueError, match="knows no blur"):
         helpers.arguments([{"blur": 3}])
 
