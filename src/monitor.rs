@@ -39,6 +39,15 @@ impl<'a> Monitor<'a> {
         Self::default()
     }
 
+    /// One that stops as this one does but hears nothing: for parts of a stage
+    /// that is reported as a whole.
+    pub fn muted(&self) -> Self {
+        Self {
+            report: None,
+            ..*self
+        }
+    }
+
     /// Says that `done` of `total` steps of `stage` are finished.
     ///
     /// # Errors

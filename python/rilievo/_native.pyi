@@ -51,6 +51,26 @@ class Estimator:
     ) -> tuple[NDArray[np.float32], _Kind]:
         """The depth of a picture ``[H, W, 3]``: ``[H, W]``, and what the numbers mean."""
 
+    def boost(
+        self,
+        picture: NDArray[np.uint8],
+        merge: MergeNetwork,
+        *,
+        rmax: int = 1600,
+        progress: _Progress | None = None,
+        cancel: _Cancel | None = None,
+    ) -> tuple[NDArray[np.float32], _Kind]:
+        """The depth of a picture ``[H, W, 3]`` with the details of many small looks at it; never metric.
+
+        ``rmax`` is the largest input for the whole picture in pixels.
+        """
+
+class MergeNetwork:
+    """A loaded network that merges two depth maps."""
+
+    def __init__(self, name: str, path: _Path, device: str = "auto", precision: str = "auto") -> None:
+        """Loads the network called ``name`` from ``path``."""
+
 def identify(path: _Path) -> str:
     """The name of the network that a checkpoint file holds."""
 

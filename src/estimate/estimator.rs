@@ -11,7 +11,7 @@ use super::preprocess::{self, ChannelOrder};
 use super::zoedepth;
 use crate::depth::DepthMap;
 use crate::image::Size;
-use crate::networks::{self, DepthNetwork};
+use crate::networks::{self, DepthKind, DepthNetwork};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
 
@@ -59,6 +59,11 @@ impl Estimator {
     /// The catalog's row of this network.
     pub fn entry(&self) -> &'static Entry {
         self.entry
+    }
+
+    /// What the numbers of this network mean.
+    pub fn kind(&self) -> DepthKind {
+        self.network.kind()
     }
 
     /// The depth of an 8-bit RGB picture (`[H, W, 3]`), at its own size.

@@ -1,5 +1,6 @@
 //! Integration tests, one module a room, linked once.
 
+mod boost;
 mod depth;
 mod download;
 mod golden;
