@@ -12,11 +12,7 @@ and the medians are compared. Needs torch, numpy and safetensors.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
 SIZE = sys.argv[1] if len(sys.argv) > 1 else "small"
 THREADS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
@@ -24,10 +20,9 @@ ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 9
 SIDE = int(sys.argv[4]) if len(sys.argv) > 4 else 518
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from side_by_side import compare
 from torch import nn
 
 torch.set_num_threads(THREADS)
@@ -194,49 +189,12 @@ class DepthAnything(nn.Module):
 
 
 def main() -> None:
-    root = Path(__file__).parents[2]
     torch.manual_seed(0)
     model = DepthAnything(SIZE).eval()
     # A prediction that is not cut off at zero everywhere.
     nn.init.constant_(model.depth_head.scratch.output_conv2[2].bias, 1.0)
     x = torch.randn(1, 3, SIDE, SIDE)
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        weights, source, result = (str(Path(folder) / name) for name in ("w.safetensors", "x.bin", "y.bin"))
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
-        x.numpy().tofile(source)
-        command = [
-            root / "target/release/examples/forward",
-            f"v2_{SIZE}",
-            weights,
-            source,
-            SIDE,
-            SIDE,
-            result,
-        ]
-        rilievo = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "RAYON_NUM_THREADS": str(THREADS)},
-        )  # fmt: skip
-        assert rilievo.stdin is not None and rilievo.stdout is not None
-        assert rilievo.stdout.readline().strip() == "ready"
-        ours, theirs = [], []
-        for _ in range(ROUNDS + 1):
-            rilievo.stdin.write("\n")
-            rilievo.stdin.flush()
-            ours.append(float(rilievo.stdout.readline()))
-            start = time.perf_counter()
-            y = model(x)
-            theirs.append(time.perf_counter() - start)
-        rilievo.stdin.close()
-        rilievo.wait()
-        got = torch.from_numpy(np.fromfile(result, np.float32)).reshape(y.shape)
-    error = ((got - y).abs().max() / y.std()).item()
-    # The first round warms caches.
-    a, b = np.median(ours[1:]), np.median(theirs[1:])
-    print(f"{SIZE} at {SIDE}x{SIDE}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}")
-    print(f"rilievo {a:.3f} s, torch {b:.3f} s, ratio {a / b:.2f}; best {min(ours):.3f} / {min(theirs):.3f}")
-    print(f"largest difference {error:.1e} of the standard deviation")
+    compare(model, x, "forward", f"v2_{SIZE}", SIZE, THREADS, ROUNDS)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,7 @@ safetensors.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
 # Height and width of the usual input.
 SIZES = {"midas_v21_small": (256, 192), "midas_v21": (384, 288), "res101": (448, 448), "u2netp": (320, 320)}
@@ -30,12 +26,11 @@ ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 9
 HEIGHT, WIDTH = (int(sys.argv[4]), int(sys.argv[5])) if len(sys.argv) > 5 else SIZES[NETWORK]
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 
-import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
 import torchvision
-from safetensors.torch import save_file
+from side_by_side import compare
 from torch import nn
 
 torch.set_num_threads(THREADS)
@@ -248,7 +243,6 @@ def network() -> nn.Module:
 
 
 def main() -> None:
-    root = Path(__file__).parents[2]
     torch.manual_seed(0)
     model = network()
     x = torch.randn(1, 3, HEIGHT, WIDTH)
@@ -259,45 +253,7 @@ def main() -> None:
     with torch.no_grad():
         model.train()(torch.cat((x, x + 0.1 * torch.randn_like(x))))
     model.eval()
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        weights, source, result = (str(Path(folder) / name) for name in ("w.safetensors", "x.bin", "y.bin"))
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
-        x.numpy().tofile(source)
-        command = [
-            root / "target/release/examples/forward_conv",
-            NETWORK,
-            weights,
-            source,
-            HEIGHT,
-            WIDTH,
-            result,
-        ]
-        rilievo = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "RAYON_NUM_THREADS": str(THREADS)},
-        )  # fmt: skip
-        assert rilievo.stdin is not None and rilievo.stdout is not None
-        assert rilievo.stdout.readline().strip() == "ready"
-        ours, theirs = [], []
-        for _ in range(ROUNDS + 1):
-            rilievo.stdin.write("\n")
-            rilievo.stdin.flush()
-            ours.append(float(rilievo.stdout.readline()))
-            start = time.perf_counter()
-            y = model(x)
-            theirs.append(time.perf_counter() - start)
-        rilievo.stdin.close()
-        rilievo.wait()
-        got = torch.from_numpy(np.fromfile(result, np.float32)).reshape(y.shape)
-    error = ((got - y).abs().max() / y.std()).item()
-    # The first round warms caches.
-    a, b = np.median(ours[1:]), np.median(theirs[1:])
-    print(
-        f"{NETWORK} at {HEIGHT}x{WIDTH}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}"
-    )
-    print(f"rilievo {a:.3f} s, torch {b:.3f} s, ratio {a / b:.2f}; best {min(ours):.3f} / {min(theirs):.3f}")
-    print(f"largest difference {error:.1e} of the standard deviation")
+    compare(model, x, "forward_conv", NETWORK, NETWORK, THREADS, ROUNDS)
 
 
 if __name__ == "__main__":

@@ -11,21 +11,15 @@ and safetensors.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import tempfile
-import time
-from pathlib import Path
 
 # isort: off
 from networks import ROUNDS, THREADS, Attention, Fusion, Mlp  # sets the thread counts; before torch
 
 # isort: on
-import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from side_by_side import compare
 from torch import nn
 
 NAME = sys.argv[1] if len(sys.argv) > 1 else "large"
@@ -207,44 +201,12 @@ class Dpt(nn.Module):
 
 
 def main() -> None:
-    root = Path(__file__).parents[2]
     torch.manual_seed(0)
     model = Dpt(NAME).eval()
     # A prediction that is not cut off at zero everywhere.
     nn.init.constant_(model.scratch.output_conv[4].bias, 1.0)
     x = torch.randn(1, 3, HEIGHT, WIDTH)
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        weights, source, result = (str(Path(folder) / name) for name in ("w.safetensors", "x.bin", "y.bin"))
-        save_file({name: value.contiguous() for name, value in model.state_dict().items()}, weights)
-        x.numpy().tofile(source)
-        forward = root / "target/release/examples/forward"
-        command = [forward, f"{NAME}_384", weights, source, HEIGHT, WIDTH, result]
-        rilievo = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "RAYON_NUM_THREADS": str(THREADS)},
-        )  # fmt: skip
-        assert rilievo.stdin is not None and rilievo.stdout is not None
-        assert rilievo.stdout.readline().strip() == "ready"
-        ours, theirs = [], []
-        for _ in range(ROUNDS + 1):
-            rilievo.stdin.write("\n")
-            rilievo.stdin.flush()
-            ours.append(float(rilievo.stdout.readline()))
-            start = time.perf_counter()
-            y = model(x)
-            theirs.append(time.perf_counter() - start)
-        rilievo.stdin.close()
-        rilievo.wait()
-        got = torch.from_numpy(np.fromfile(result, np.float32)).reshape(y.shape)
-    error = ((got - y).abs().max() / y.std()).item()
-    # The first round warms caches.
-    a, b = np.median(ours[1:]), np.median(theirs[1:])
-    print(
-        f"DPT {NAME} at {HEIGHT}x{WIDTH}, {THREADS} thread(s), median of {ROUNDS}, torch {torch.__version__}"
-    )
-    print(f"rilievo {a:.3f} s, torch {b:.3f} s, ratio {a / b:.2f}; best {min(ours):.3f} / {min(theirs):.3f}")
-    print(f"largest difference {error:.1e} of the standard deviation")
+    compare(model, x, "forward", f"{NAME}_384", f"DPT {NAME}", THREADS, ROUNDS)
 
 
 if __name__ == "__main__":
