@@ -44,13 +44,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for an RGB picture (`[H, W, 3]` in 0..1), a network with this
+    /// The plan for an 8-bit RGB picture (`[H, W, 3]`), a network with this
     /// receptive `field`, and inputs of at most `rmax` pixels for the whole.
+    /// Of the patches only the `most` with the most to show are kept, if given.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a picture without pixels or that is not RGB, and
     /// for a field below 32.
-    pub fn new(picture: ArrayView3<'_, f64>, field: usize, rmax: usize) -> Result<Self> {
+    pub fn new(picture: ArrayView3<'_, u8>, field: usize, rmax: usize, most: Option<usize>) -> Result<Self> {
         let (height, width, channels) = picture.dim();
         if channels != 3 || height == 0 || width == 0 {
             return Err(Error::invalid(format!(
@@ -70,7 +71,12 @@ impl Plan {
         let patches = if grid.is_empty() {
             Vec::new()
         } else {
-            patches::select(&grid, edges(brightness(picture, Some(target))?.view()), factor)?
+            patches::select(
+                &grid,
+                edges(brightness(picture, Some(target))?.view()),
+                factor,
+                most,
+            )?
         };
         Ok(Self {
             field,
@@ -85,7 +91,7 @@ impl Plan {
 }
 
 /// The input size for the whole picture, and how much of it is near edges then.
-fn whole_size(picture: ArrayView3<'_, f64>, field: usize, rmax: usize) -> Result<(usize, f64)> {
+fn whole_size(picture: ArrayView3<'_, u8>, field: usize, rmax: usize) -> Result<(usize, f64)> {
     let (height, width, _) = picture.dim();
     let side = height.min(width);
     let square = Size {
@@ -137,12 +143,13 @@ fn target_size(picture: Size, whole: usize, factor: f64) -> Size {
 
 /// The brightness of a picture, of another size if asked for. Channels are
 /// resized one by one, as what is equal to the last bit counts as no edge.
-fn brightness(picture: ArrayView3<'_, f64>, size: Option<Size>) -> Result<Array2<f64>> {
+fn brightness(picture: ArrayView3<'_, u8>, size: Option<Size>) -> Result<Array2<f64>> {
     let channel = |index: usize| -> Result<Array2<f64>> {
         let plane = picture.index_axis(Axis(2), index);
+        let plane = plane.mapv(|byte| f64::from(byte) / 255.0);
         let plane = match size {
-            Some(size) => opencv_cubic(plane, size)?,
-            None => plane.to_owned(),
+            Some(size) => opencv_cubic(plane.view(), size)?,
+            None => plane,
         };
         Ok(plane.mapv_into(|value| value * BRIGHTNESS[index]))
     };
