@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 HERE = Path(__file__).parent
-PHOTO = HERE.parents[1] / "docs" / "photos" / "room_drum_table.jpg"
+PHOTO = HERE.parents[1] / "docs" / "photos" / "table_coffee.jpg"
 FIELD, RMAX, MERGE_SIDE = 518, 1600, 1024
 STAGES = ("load", "geometry", "run", "whole process", "processor time", "peak memory")
 

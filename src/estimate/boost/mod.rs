@@ -10,6 +10,7 @@
 //! so the networks can take several patches at once; only laying the results
 //! over each other has an order.
 
+mod edges;
 mod guided;
 mod line;
 mod mask;
