@@ -62,7 +62,7 @@ class Job:
 
     def step(self, stage: str, done: int, total: int) -> None:
         start, end = SHARES.get(stage, (0.0, 1.0))
-        part = int(STEPS * (start + (end - start) * (done / total if total else 0.0)))
+        part = round(STEPS * (start + (end - start) * (done / total if total else 0.0)))
         # The bar never goes back, and a frame is whole only when it is finished.
         reached = min(self._done * STEPS + min(part, STEPS - 1), self._total)
         if reached > self._reached:
