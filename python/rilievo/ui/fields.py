@@ -22,8 +22,13 @@ from rilievo.ui.host import Host
 LEFT_OUT = frozenset(
     ["do_output_depth_prediction", *(name for name, row in rows().items() if row.type == "path")]
 )
-# Shown under the model, behind "More".
-ADVANCED = ("precision", "refine")
+# What few people need lies behind a line at the end of its group.
+FOLDED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "network": ("More about the network", ("precision", "refine")),
+    "depth": ("About depth maps of your own", ("depth_map_kind", "depth_map_scale")),
+}
+# Their help is about command lines.
+_WITHOUT_INFO = ("compute_device", "model_type", "stereo_modes")
 AUTO = "auto"
 _DEVICES = ("GPU", "CPU")
 _SWITCH = ("auto", "on", "off")
@@ -59,12 +64,12 @@ def build(
     elem_id: Callable[[str], str],
     *,
     without: Collection[str] = (),
-    after_model: Callable[[Any], None] | None = None,
+    after_model: Callable[[Any, Any], None] | None = None,
 ) -> Fields:
     """The options, but for ``without``, as components inside the current block, with their visibility rules.
 
-    ``after_model`` is called with the model's component right below it, to add
-    what belongs there.
+    ``after_model`` is called with the model's component and what is said about it
+    (see :func:`model_card`) right below them, to add what belongs there.
     """
     host.model_folders_ready()
     fields = Fields({}, host)
@@ -74,14 +79,14 @@ def build(
     for group in dict.fromkeys(table[name].group for name in wanted):
         inside = [name for name in wanted if table[name].group == group]
         with gr.Group(elem_id=elem_id(f"group_{group}")):
-            plain = [name for name in inside if name not in ADVANCED]
-            for name in plain:
+            title, folded = FOLDED.get(group, ("", ()))
+            for name in [name for name in inside if name not in folded]:
                 made[name] = component(name, table[name], host, elem_id(name))
                 if name == "model_type":
                     _model_card(made, after_model, elem_id)
-            hidden = [name for name in inside if name in ADVANCED]
+            hidden = [name for name in inside if name in folded]
             if hidden:
-                with gr.Accordion("More about the network", open=False):
+                with gr.Accordion(title, open=False, elem_id=elem_id(f"more_{group}")):
                     for name in hidden:
                         made[name] = component(name, table[name], host, elem_id(name))
     fields.components = {name: made[name] for name in wanted}
@@ -94,6 +99,8 @@ def build(
 def component(name: str, row: Row, host: Host, elem_id: str) -> Any:
     """The component of one option."""
     kind, more = _kind(name, row, host)
+    if kind is not gr.Checkbox and name not in _WITHOUT_INFO and row.help:
+        more["info"] = row.help
     made = kind(label=row.label, elem_id=elem_id, visible=_shown(name, DEFAULTS), **more)
     # What the host would remember of these would be the size of yesterday's model.
     made.do_not_save_to_config = name in ("net_width", "net_height")
@@ -117,14 +124,14 @@ def _kind(name: str, row: Row, host: Host) -> tuple[Any, dict[str, Any]]:
             gr.Radio if len(row.choices) <= 6 else gr.Dropdown,
             {"choices": list(row.choices), "value": default},
         ),
-        "text": (gr.Textbox, {"value": default or ""}),
-        "color": (gr.Textbox, {"value": default, "info": row.help}),
+        "text": (gr.Textbox, {"value": default or "", "max_lines": 1}),
+        "color": (gr.Textbox, {"value": default, "max_lines": 1}),
     }
     if row.type == "flag" and default is None:
-        return gr.Radio, {"choices": list(_SWITCH), "value": "auto", "info": row.help}
+        return gr.Radio, {"choices": list(_SWITCH), "value": "auto"}
     if row.type in ("number", "whole") and default is None and name not in special:
-        # A slider always has a value; an empty field leaves it to rilievo.
-        return gr.Number, {"value": None, "info": row.help}
+        # A slider always has a value, and Gradio's field of a number shows 0 where there is none.
+        return gr.Textbox, {"value": "", "placeholder": AUTO, "max_lines": 1}
     kind, more = special.get(name) or by_type.get(row.type) or (gr.Number, {"value": default})
     if row.low is not None and row.high is not None:
         return gr.Slider, {
@@ -203,13 +210,13 @@ def model_card(title: str) -> str:
 
 
 def _model_card(
-    made: dict[str, Any], after_model: Callable[[Any], None] | None, elem_id: Callable[[str], str]
+    made: dict[str, Any], after_model: Callable[[Any, Any], None] | None, elem_id: Callable[[str], str]
 ) -> None:
     model = made["model_type"]
     card = gr.HTML(model_card(AUTO), elem_id=elem_id("model_card"))
     compat.on_event(model.change, model_card, [model], [card], show_progress=False, queue=False)
     if after_model is not None:
-        after_model(model)
+        after_model(model, card)
 
 
 def _follow_model(made: dict[str, Any]) -> None:
