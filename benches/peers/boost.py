@@ -387,7 +387,9 @@ def compare(folder: str) -> None:
 
     ours, theirs = (np.load(Path(folder, f"{name}.npy")) for name in ("rilievo", "torch"))
     spread = theirs.std()
-    print(f"\ndifference of the two maps, in standard deviations: {np.abs(ours - theirs).max() / spread:.2g} at most")
+    print(
+        f"\ndifference of the two maps, in standard deviations: {np.abs(ours - theirs).max() / spread:.2g} at most"
+    )
 
 
 if __name__ == "__main__":

@@ -357,7 +357,14 @@ def test_settings_have_the_keys_of_the_reference(host: Any) -> None:
     known = host.shared.opts.data_labels
     assert set(known) == {
         f"depthmap_script_{name}"
-        for name in ("keepmodels", "show_3d", "gen_heatmap_from_ui", "extra_stereomodes", "mesh_maxsize", "boost_rmax")
+        for name in (
+            "keepmodels",
+            "show_3d",
+            "gen_heatmap_from_ui",
+            "extra_stereomodes",
+            "mesh_maxsize",
+            "boost_rmax",
+        )
     }
     # The host's API makes floats of numbers.
     host.shared.opts.data["depthmap_script_mesh_maxsize"] = 512.0
