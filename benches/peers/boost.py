@@ -132,7 +132,6 @@ def weights(chosen: argparse.Namespace) -> None:
 
 def rilievo(chosen: argparse.Namespace) -> None:
     import numpy as np
-
     from rilievo import _native
 
     clock, times = Clock(), {}

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rilievo import _native
+from rilievo._native import RilievoError
 from rilievo._places import caches as _caches
 from rilievo._places import places_in
-from rilievo._native import RilievoError
 from rilievo.options import Options
 
 if TYPE_CHECKING:
@@ -95,6 +95,13 @@ def choice(options: Options | None = None) -> Choice:
     if merge is None and options.boost_merge == "auto":
         how += f" ({MERGE_MISSING})"
     return dataclasses.replace(chosen, line=f"{chosen.line}; {how}", boost=how, merge=merge)
+
+
+def megabytes(options: Options | None = None) -> int:
+    """The memory that the networks these options mean need at their usual sizes, roughly."""
+    chosen = choice(options)
+    wanted = {chosen.id, MERGE} if chosen.merge else {chosen.id}
+    return sum(int(row["memory"]) for row in table() if row["id"] in wanted)
 
 
 def _depth_choice(options: Options) -> Choice:

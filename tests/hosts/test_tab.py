@@ -118,4 +118,5 @@ def test_a_long_stage_says_how_long_it_still_takes(monkeypatch: pytest.MonkeyPat
     now[0] += 190
     assert "about 10 min left" in style.bar(job)
     job.report("upsample", 0, 1)
-    assert job.seconds_left() is None and "left" not in style.bar(job)
+    assert job.seconds_left() is None
+    assert "left" not in style.bar(job)

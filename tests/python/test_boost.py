@@ -4,9 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from PIL import Image
-
 import rilievo
+from PIL import Image
 from rilievo import Options, _native
 from rilievo.cli import main
 from rilievo.options import rows
@@ -32,7 +31,8 @@ def boosted(wide):
 def test_a_boosted_map_is_the_plain_one_with_more_details(wide, boosted):
     plain = rilievo.estimate_depth(wide, "pocket", refine=False)
     assert boosted.values.shape == wide.shape[:2]
-    assert boosted.values.dtype == np.float32 and boosted.kind == plain.kind == "inverse"
+    assert boosted.values.dtype == np.float32
+    assert boosted.kind == plain.kind == "inverse"
     assert np.isfinite(boosted.values).all()
     assert np.corrcoef(boosted.values.ravel(), plain.values.ravel())[0, 1] > 0.85
 
@@ -69,7 +69,8 @@ def test_progress_goes_up_names_patches_and_can_be_stopped(wide):
         progress=lambda *step: seen.append(step),
     )
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
-    assert seen[0][:2] == ("boost: whole picture", 0) and seen[-1] == ("boost: patch 3 of 3", 1000, 1000)
+    assert seen[0][:2] == ("boost: whole picture", 0)
+    assert seen[-1] == ("boost: patch 3 of 3", 1000, 1000)
     assert {stage for stage, _, _ in seen} >= {f"boost: patch {patch} of 3" for patch in (1, 2, 3)}
 
     stop = threading.Event()
@@ -89,7 +90,8 @@ def test_small_and_flat_pictures_are_boosted():
     for size in [(1, 1), (3, 200), (90, 60)]:
         flat = np.full((*size, 3), 90, np.uint8)
         depth = rilievo.estimate_depth(flat, "pocket", boost=True, boost_merge="guided")
-        assert depth.values.shape == size and np.isfinite(depth.values).all()
+        assert depth.values.shape == size
+        assert np.isfinite(depth.values).all()
 
 
 def test_options_that_cannot_be_are_sentences(tmp_path, monkeypatch):
@@ -101,23 +103,28 @@ def test_options_that_cannot_be_are_sentences(tmp_path, monkeypatch):
         Options(boost_max_patches=-1)
     with pytest.raises(ValueError, match="boost_merge is 'best'; it can be auto, network, guided"):
         Options(boost_merge="best")
-    assert rows()["net_width"].shown_if == "!net_size_match" and rows()["net_size_match"].shown_if == "!boost"
+    assert rows()["net_width"].shown_if == "!net_size_match"
+    assert rows()["net_size_match"].shown_if == "!boost"
 
 
 def test_without_the_merge_network_it_says_what_happens(tmp_path, monkeypatch, wide):
     monkeypatch.setenv("RILIEVO_MODELS", str(tmp_path))
     monkeypatch.setattr(rilievo.models, "folders", lambda: [str(tmp_path)])
     line = rilievo.models.choice(Options(boost=True)).line
-    assert "boost merges by guided filtering" in line and "rilievo models download pix2pix" in line
+    assert "boost merges by guided filtering" in line
+    assert "rilievo models download pix2pix" in line
     assert rilievo.models.choice(Options(boost=True, boost_merge="guided")).line.endswith("guided filtering")
     assert "boost" not in rilievo.models.choice(Options()).line
-    with pytest.raises(rilievo.RilievoError, match="download pix2pix.*boost_merge be guided"):
+    with pytest.raises(rilievo.RilievoError, match=r"download pix2pix.*boost_merge be guided"):
         rilievo.estimate_depth(wide, "pocket", boost=True, boost_merge="network")
 
 
 def test_a_file_that_is_no_merge_network_is_named(tmp_path, monkeypatch, wide):
     (tmp_path / "latest_net_G.pth").write_bytes(b"no checkpoint")
     monkeypatch.setattr(rilievo.models, "folders", lambda: [str(tmp_path)])
+    plain = rilievo.models.megabytes(Options(model_type="pocket"))
+    both = rilievo.models.megabytes(Options(model_type="pocket", boost=True))
+    assert 0 < plain < both
     with pytest.raises(rilievo.RilievoError, match=r"latest_net_G\.pth"):
         rilievo.estimate_depth(wide, "pocket", boost=True)
 

@@ -46,7 +46,7 @@ pub enum Merge {
 /// The merge network, on a device. It steps back when that is full, as an [`Estimator`] does.
 pub struct MergeNetwork {
     runner: Runner<Pix2Pix>,
-    /// Pairs that fit into the memory now.
+    /// What one pair takes, roughly.
     pair_bytes: u64,
 }
 
