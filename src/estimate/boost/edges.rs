@@ -101,8 +101,8 @@ impl simd::Kernel for Sobel<'_> {
             for x in [0, last] {
                 edges[x] = edge(lines, before(x, last), x, last - before(last - x, last));
             }
-            for x in 1..last {
-                edges[x] = edge(lines, x - 1, x, x + 1);
+            for (left, inside) in edges.get_mut(1..last).into_iter().flatten().enumerate() {
+                *inside = edge(lines, left, left + 1, left + 2);
             }
         }
     }
