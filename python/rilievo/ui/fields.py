@@ -241,21 +241,25 @@ def _follow_model(made: dict[str, Any]) -> None:
 # --- rules -----------------------------------------------------------------------------------------
 
 
+def _switches(rule: str | None) -> list[str]:
+    """The flags that a ``shown_if`` names."""
+    return rule.lstrip("!").split("|") if rule else []
+
+
 def _shown(name: str, values: dict[str, Any]) -> bool:
     """Whether an option has anything to say while the others have these values."""
     rule = rows()[name].shown_if
     if rule is None:
         return True
-    switch = rule[1:] if rule.startswith("!") else rule
-    return bool(values.get(switch)) != rule.startswith("!") and _shown(switch, values)
+    wanted = not rule.startswith("!")
+    return any(bool(values.get(switch)) == wanted and _shown(switch, values) for switch in _switches(rule))
 
 
 def _visibility(made: dict[str, Any]) -> None:
     """Every switch shows and hides the options that hang on it."""
     table = rows()
-    switches = [
-        name for name in made if any((table[other].shown_if or "").lstrip("!") == name for other in made)
-    ]
+    named = {switch for name in made for switch in _switches(table[name].shown_if)}
+    switches = [name for name in made if name in named]
     hanging = [name for name in made if table[name].shown_if]
 
     def show(*states: Any) -> list[Any]:
