@@ -102,6 +102,16 @@ def test_options_show_and_hide_each_other(page: Any) -> None:
     switch(page, "gen_normalmap", False)
     # A rule of a rule: the kernel hangs on a switch that hangs on another.
     page.wait_for_selector("#depthmap_normalmap_sobel_kernel", state="hidden")
+    # A rule with several switches: any of them shows what it needs.
+    assert not seen("simple_mesh_fov")
+    switch(page, "gen_point_cloud")
+    page.wait_for_selector("#depthmap_simple_mesh_fov", state="visible")
+    switch(page, "gen_camera_normalmap")
+    switch(page, "gen_point_cloud", False)
+    page.wait_for_selector("#depthmap_point_cloud_voxel", state="hidden")
+    assert seen("simple_mesh_fov")
+    switch(page, "gen_camera_normalmap", False)
+    page.wait_for_selector("#depthmap_simple_mesh_fov", state="hidden")
     switch(page, "net_size_match")
     page.wait_for_selector("#depthmap_net_width", state="hidden")
     switch(page, "clipdepth")

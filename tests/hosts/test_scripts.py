@@ -36,7 +36,6 @@ def generated(host: Any, *, grid: bool = True, mode: str = "RGB", extra: bool = 
 
 def values(**changed: Any) -> list[Any]:
     """A script's arguments by position, as its components give them at first, some changed."""
-    from rilievo.hosts.webui.host import WebUIHost
     from rilievo.options import DEFAULTS
 
     width, height = next(row["net_size"] for row in rilievo.models.table() if row["id"] == "pocket")
@@ -48,7 +47,7 @@ def values(**changed: Any) -> list[Any]:
         "compute_device": "GPU",
         **changed,
     }
-    return [known[name] for name in fields.names(WebUIHost())]
+    return [known[name] for name in generation.names()]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -357,7 +356,14 @@ def test_settings_have_the_keys_of_the_reference(host: Any) -> None:
     known = host.shared.opts.data_labels
     assert set(known) == {
         f"depthmap_script_{name}"
-        for name in ("keepmodels", "show_3d", "gen_heatmap_from_ui", "extra_stereomodes", "mesh_maxsize")
+        for name in (
+            "keepmodels",
+            "show_3d",
+            "gen_heatmap_from_ui",
+            "extra_stereomodes",
+            "mesh_maxsize",
+            "boost_rmax",
+        )
     }
     # The host's API makes floats of numbers.
     host.shared.opts.data["depthmap_script_mesh_maxsize"] = 512.0
@@ -366,7 +372,7 @@ def test_settings_have_the_keys_of_the_reference(host: Any) -> None:
     from rilievo.hosts.webui.host import WebUIHost
 
     assert "gen_heatmap" in fields.names(WebUIHost())
-    assert "mesh_maxsize" not in fields.names(WebUIHost())
+    assert not {"mesh_maxsize", "boost_rmax"} & set(fields.names(WebUIHost()))
     assert len(WebUIHost().stereo_modes()) == 5
 
 
@@ -379,9 +385,9 @@ def test_every_form_can_be_built_and_read(host: Any) -> None:
         always = form.ui(True)
         extras = DepthExtras().ui()
         DepthHelpers().ui(True)
-    assert fields.to_options(
-        dict(zip(fields.names(fields_host()), [part.value for part in script]))
-    ) == Options(compute_device="GPU")
+    assert fields.to_options(dict(zip(generation.names(), [part.value for part in script]))) == Options(
+        compute_device="GPU"
+    )
     assert len(always) == len(script) + 1
     assert next(iter(extras)) == "enabled"
     assert "gen_simple_mesh" not in extras
@@ -390,9 +396,3 @@ def test_every_form_can_be_built_and_read(host: Any) -> None:
     assert len(set(labels)) == len(labels), "the host stores values by label"
     ids = [block.elem_id for block in blocks.blocks.values() if getattr(block, "elem_id", None)]
     assert len(set(ids)) == len(ids)
-
-
-def fields_host() -> Any:
-    from rilievo.hosts.webui.host import WebUIHost
-
-    return WebUIHost()

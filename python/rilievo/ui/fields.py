@@ -37,11 +37,9 @@ _SWITCH = ("auto", "on", "off")
 def names(host: Host, without: Collection[str] = ()) -> list[str]:
     """The options a panel offers, in table order; it is also the order of a script's arguments."""
     settings = host.settings()
-    left_out = {*LEFT_OUT, *without}
+    left_out = {*LEFT_OUT, *without, *settings.options()}
     if not settings.heatmap:
         left_out.add("gen_heatmap")
-    if settings.mesh_maxsize is not None:
-        left_out.add("mesh_maxsize")
     return [name for name in rows() if name not in left_out]
 
 
@@ -131,7 +129,7 @@ def _kind(name: str, row: Row, host: Host) -> tuple[Any, dict[str, Any]]:
     }
     if row.type == "flag" and default is None:
         return gr.Radio, {"choices": list(_SWITCH), "value": "auto"}
-    if row.type == "number" and default is None:
+    if row.type in ("number", "whole") and default is None and name not in special:
         # A slider always has a value, and Gradio's field of a number shows 0 where there is none.
         return gr.Textbox, {"value": "", "placeholder": AUTO, "max_lines": 1}
     kind, more = special.get(name) or by_type.get(row.type) or (gr.Number, {"value": default})
@@ -154,6 +152,9 @@ def to_options(values: dict[str, Any]) -> Options:
     given = {name: value for name, value in values.items() if value is not None and value != ""}
     if isinstance(given.get("refine"), str):
         given["refine"] = {"auto": None, "on": True, "off": False}.get(given["refine"], given["refine"])
+    if given.get("boost"):
+        # Hidden while boost is on, and so not meant.
+        given.pop("tiling_mode", None)
     model = str(given.get("model_type", AUTO))
     given["model_type"] = AUTO if model.lower() == AUTO else model
     size = (given.get("net_width"), given.get("net_height"))
@@ -240,21 +241,25 @@ def _follow_model(made: dict[str, Any]) -> None:
 # --- rules -----------------------------------------------------------------------------------------
 
 
+def _switches(rule: str | None) -> list[str]:
+    """The flags that a ``shown_if`` names."""
+    return rule.lstrip("!").split("|") if rule else []
+
+
 def _shown(name: str, values: dict[str, Any]) -> bool:
     """Whether an option has anything to say while the others have these values."""
     rule = rows()[name].shown_if
     if rule is None:
         return True
-    switch = rule[1:] if rule.startswith("!") else rule
-    return bool(values.get(switch)) != rule.startswith("!") and _shown(switch, values)
+    wanted = not rule.startswith("!")
+    return any(bool(values.get(switch)) == wanted and _shown(switch, values) for switch in _switches(rule))
 
 
 def _visibility(made: dict[str, Any]) -> None:
     """Every switch shows and hides the options that hang on it."""
     table = rows()
-    switches = [
-        name for name in made if any((table[other].shown_if or "").lstrip("!") == name for other in made)
-    ]
+    named = {switch for name in made for switch in _switches(table[name].shown_if)}
+    switches = [name for name in made if name in named]
     hanging = [name for name in made if table[name].shown_if]
 
     def show(*states: Any) -> list[Any]:
