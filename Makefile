@@ -30,7 +30,7 @@ test-python: $(VENV)/.installed $(VENV)/.tools $(VENV)/webui/.installed ## the P
 	$(PY) -m pytest
 	$(VENV)/webui/$(notdir $(BIN))/python -m pytest tests/python/test_api.py
 
-test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel in Chromium under Gradio 3 and 4
+test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel in Chromium under Gradio 3, 4 and 5
 	for version in 3 4; do .build/gradio-$$version/$(notdir $(BIN))/python -W ignore -m pytest -p no:cacheprovider tests/hosts || exit 1; done
 	$(PY) -m pytest tests/browser
 
@@ -73,10 +73,10 @@ $(VENV)/webui/.installed: $(VENV)/.installed
 	    $(VENV)/wheel/*.whl
 	@touch $@
 
-# The versions of Gradio that the hosts bring, each in an environment of its own.
+# The versions of Gradio that the hosts bring, and the newest for `rilievo ui`, each in an environment of its own.
 .PHONY: .build/gradio
 .SECONDARY:
-.build/gradio: .build/gradio-3/.installed .build/gradio-4/.installed
+.build/gradio: .build/gradio-3/.installed .build/gradio-4/.installed .build/gradio-5/.installed
 
 .build/gradio-%/.packages: tests/browser/gradio-%.txt
 	$(PYTHON) -m venv .build/gradio-$*

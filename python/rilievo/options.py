@@ -33,8 +33,8 @@ class Row:
     or path: a file of the machine rilievo runs on, which a surface that serves strangers does not
     offer. ``low``, ``high`` and ``step`` describe a slider; values outside are
     legal unless ``check`` says otherwise. ``shown_if`` names the flag without
-    which the option does nothing (``!flag``: with which), so that panels can
-    hide it.
+    which the option does nothing (``!flag``: with which; ``one|other``: without
+    any of which), so that panels can hide it.
     """
 
     type: str
@@ -524,7 +524,7 @@ class Options:
         step=1,
         check=_fov,
         help="of the camera that took the picture, in degrees",
-        shown_if="gen_simple_mesh",
+        shown_if="gen_simple_mesh|gen_point_cloud|gen_camera_normalmap",
     )
     camera_intrinsics: str | None = _row(
         None,
@@ -533,6 +533,7 @@ class Options:
         "Camera intrinsics",
         check=_intrinsics,
         help="FX,FY,CX,CY of the camera in pixels, instead of the field of view",
+        shown_if="gen_simple_mesh|gen_point_cloud|gen_camera_normalmap",
     )
     mesh_maxsize: int = _row(
         2048,

@@ -14,6 +14,7 @@ use safetensors::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::layers::{conv2d, resize};
+use super::progress::Progress;
 use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding};
 use crate::weights::{Checkpoint, Weights};
@@ -21,6 +22,9 @@ use crate::{Error, Monitor, Result};
 
 /// The trained network: half precision, made by `models/pocket/export.py`.
 static EMBEDDED: &[u8] = include_bytes!("../../models/pocket/pocket.safetensors");
+
+/// Inputs with fewer pixels are done before anybody could read a progress bar.
+const FOLLOWED: usize = 1 << 20;
 
 /// The entry of a file's metadata that holds its [`Config`].
 const METADATA: &str = "rilievo.pocket";
@@ -286,6 +290,12 @@ impl DepthNetwork for Pocket {
 impl Pocket {
     /// What the network sees in every picture by itself.
     fn predict(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        let (pictures, _, height, width) = input.dims4()?;
+        let monitor = match pictures * height * width {
+            pixels if pixels < FOLLOWED => monitor.muted(),
+            _ => *monitor,
+        };
+        let mut progress = Progress::new(&monitor, self.encoder.len() + self.decoder.len() + 1);
         let mut taps = Vec::with_capacity(self.decoder.len());
         let mut x = self.stem.forward(input)?;
         for (number, block) in self.encoder.iter().enumerate() {
@@ -293,8 +303,8 @@ impl Pocket {
             if self.config.taps.contains(&number) {
                 taps.push(x.clone());
             }
+            progress.step()?;
         }
-        monitor.check()?;
 
         let mut y: Option<Tensor> = None;
         for (level, tap) in self.decoder.iter().zip(taps.iter().rev()) {
@@ -302,11 +312,16 @@ impl Pocket {
                 Some(coarser) => level.enter(tap, coarser)?,
                 None => level.lateral.forward(tap)?.broadcast_add(&self.context(tap)?)?,
             };
+            // The finest level is by far the longest step.
+            monitor.check()?;
             y = Some(level.refine(entered)?);
+            progress.step()?;
         }
         let [first, last] = &self.head;
         let y = y.ok_or_else(|| Error::Compute("the pocket network has no decoder".into()))?;
-        Ok(last.forward(&first.forward(&y)?)?.squeeze(1)?)
+        let prediction = last.forward(&first.forward(&y)?)?.squeeze(1)?;
+        progress.step()?;
+        Ok(prediction)
     }
 
     /// What the whole picture looks like, for every pixel of the coarsest level.

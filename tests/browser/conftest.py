@@ -119,7 +119,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session", params=["3", "4"], ids=["gradio-3.41.2", "gradio-4.40"])
+@pytest.fixture(scope="session", params=["3", "4", "5"], ids=["gradio-3.41.2", "gradio-4.40", "gradio-5"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The panel under each version of Gradio."""
     if not python_of(request.param).exists() and not os.environ.get("CI"):

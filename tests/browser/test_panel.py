@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import http.server
 import io
+import re
 import shutil
+import threading
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +102,16 @@ def test_options_show_and_hide_each_other(page: Any) -> None:
     switch(page, "gen_normalmap", False)
     # A rule of a rule: the kernel hangs on a switch that hangs on another.
     page.wait_for_selector("#depthmap_normalmap_sobel_kernel", state="hidden")
+    # A rule with several switches: any of them shows what it needs.
+    assert not seen("simple_mesh_fov")
+    switch(page, "gen_point_cloud")
+    page.wait_for_selector("#depthmap_simple_mesh_fov", state="visible")
+    switch(page, "gen_camera_normalmap")
+    switch(page, "gen_point_cloud", False)
+    page.wait_for_selector("#depthmap_point_cloud_voxel", state="hidden")
+    assert seen("simple_mesh_fov")
+    switch(page, "gen_camera_normalmap", False)
+    page.wait_for_selector("#depthmap_simple_mesh_fov", state="hidden")
     switch(page, "net_size_match")
     page.wait_for_selector("#depthmap_net_width", state="hidden")
     switch(page, "clipdepth")
@@ -113,10 +127,10 @@ def test_options_show_and_hide_each_other(page: Any) -> None:
 
 def test_results_are_those_of_generate(page: Any, server: Server, photo: Path) -> None:
     upload_picture(page, photo)
-    for name in ("gen_stereo", "gen_normalmap"):
+    for name in ("gen_stereo", "gen_normalmap", "gen_dof"):
         switch(page, name)
     text = generate(page)
-    expected = list(rilievo.generate(photo, gen_stereo=True, gen_normalmap=True))
+    expected = list(rilievo.generate(photo, gen_stereo=True, gen_normalmap=True, gen_dof=True))
     assert f"{len(expected)} results of 1 picture" in text
     assert "model: pocket" in text
     shown = gallery(page, len(expected))
@@ -130,6 +144,7 @@ def test_results_are_those_of_generate(page: Any, server: Server, photo: Path) -
     depth = next(data for name, data in files.items() if name.endswith("0000.png"))
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(depth))), expected[0].payload)
     assert sorted(path.name for path in server.output.iterdir() if path.name.startswith("depthmap-0000")) == [
+        "depthmap-0000-dof.png",
         "depthmap-0000-left-right.png",
         "depthmap-0000-normalmap.png",
         "depthmap-0000-red-cyan-anaglyph.png",
@@ -273,9 +288,86 @@ def test_models_say_what_they_are_and_can_be_fetched(chromium: Any, server: Serv
         page.close()
 
 
+class Hub(http.server.BaseHTTPRequestHandler):
+    """A hub with one file, which it sends drop by drop until ``hurry`` is set."""
+
+    body = bytes(range(256)) * 4096
+    piece = 16 * 1024
+    hurry: threading.Event
+    ranges: list[str]
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range", "")
+        self.ranges.append(asked)
+        start = int(asked[len("bytes=") : -1]) if asked else 0
+        self.send_response(206 if asked else 200)
+        self.send_header("ETag", '"one"')
+        if asked:
+            self.send_header("Content-Range", f"bytes {start}-{len(self.body) - 1}/{len(self.body)}")
+        self.send_header("Content-Length", str(len(self.body) - start))
+        self.end_headers()
+        try:
+            for place in range(start, len(self.body), self.piece):
+                self.wfile.write(self.body[place : place + self.piece])
+                self.hurry.wait(0.2)
+        except ConnectionError:
+            pass
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    """Where it is."""
+    Hub.hurry, Hub.ranges = threading.Event(), []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    Hub.hurry.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_download_is_stopped_goes_on_and_ends(
+    chromium: Any, server: Server, tmp_path: Path, hub: str
+) -> None:
+    with serve(server.version, tmp_path, HF_ENDPOINT=hub, NO_PROXY="127.0.0.1") as other:
+        page = chromium.new_page()
+        page.set_default_timeout(120_000)
+        page.goto(other.url)
+        page.wait_for_selector("#depthmap_generate")
+        page.click("#depthmap_model_type input")
+        page.locator("ul li", has_text="Depth Anything v2 Base").first.click()
+        page.wait_for_selector("#depthmap_model_card:has-text('not downloaded yet')")
+        page.wait_for_selector("#depthmap_download:has-text('Depth Anything v2 Base')")
+        page.click("#depthmap_download")
+        bar = page.locator("#depthmap_download_progress .rilievo-bar")
+        page.wait_for_function(
+            "() => / [1-9]\\d? %/.test(document.querySelector('#depthmap_download_progress').innerText)"
+        )
+        assert not page.is_visible("#depthmap_download"), "one at a time"
+        page.click("#depthmap_download_stop")
+        page.wait_for_selector("#depthmap_download_progress .rilievo-info:has-text('Stopped')")
+        assert page.is_visible("#depthmap_download")
+        assert not page.is_visible("#depthmap_download_stop")
+        Hub.hurry.set()
+        page.click("#depthmap_download")
+        page.wait_for_selector("#depthmap_model_card:has-text('on this machine')")
+        assert "is on this machine now" in page.inner_text("#depthmap_download_progress")
+        assert not bar.count()
+        assert not page.is_visible("#depthmap_download")
+        assert Hub.ranges[0] == ""
+        assert re.fullmatch(r"bytes=[1-9]\d*-", Hub.ranges[1]), "it began anew"
+        (path,) = (tmp_path / "data").rglob("depth_anything_v2_vitb.pth")
+        assert path.read_bytes() == Hub.body
+        page.close()
+
+
 def test_the_panel_has_no_public_api_of_folders(server: Server) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(server.url + "info", timeout=60) as answer:
+    place = "gradio_api/info" if server.version == "5" else "info"
+    with opener.open(server.url + place, timeout=60) as answer:
         text = answer.read().decode()
     assert "depthmap_batch_input_dir" not in text
     assert '"named_endpoints":{}' in text.replace(" ", "")

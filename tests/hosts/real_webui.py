@@ -72,6 +72,15 @@ def generate(p):
         first = 1
     res = processing.Processed(p, made, seed=p.seed, info=texts[0], infotexts=texts, index_of_first_image=first)
     res.images.append(Image.new("RGB", (32, 32), "red"))  # as another script may
+    if "depth2img_image_conditioning" in vars(p):
+        # As the host calls it for a depth2img checkpoint.
+        import torch
+        source = torch.zeros(1, 3, p.height, p.width)
+        source[..., p.width // 2 :] = 1.0
+        depth = p.depth2img_image_conditioning(source)
+        assert depth.shape == (p.batch_size, 1, p.height // 8, p.width // 8) and depth.dtype == source.dtype
+        assert depth.aminmax() == (-1, 1)
+        res.images.append(Image.fromarray(((depth[-1, 0] + 1) * 127.5).byte().numpy()))
     p.probe_mask = getattr(p, "image_mask", None)
     p.scripts and p.scripts.postprocess(p, res)
     if p.probe_mask is not None:
@@ -221,6 +230,10 @@ def over_http(url: str, check: Checks) -> None:
         got[2].size == (96, 64) and got[2].mode.startswith("I") and got[3].mode == "L",
         ", ".join(f"{image.mode} {image.size[0]}x{image.size[1]}" for image in got),
     )
+    if not any(key.startswith("forge_") for key in options):
+        body["alwayson_scripts"]["Depth for img2img"]["args"] = [{"use": "depth2img input"}]
+        got = pictures(ask(f"{url}/sdapi/v1/img2img", body))
+        check("img2img: depth for a depth2img checkpoint", got[2].size == (12, 8), got[2].size)
     extras = ask(f"{url}/sdapi/v1/extra-single-image", {"image": photo, "upscaling_resize": 1})
     check("Extras through the API, with None for everything", bool(extras["image"]))
     check("/depth/version", "version" in ask(f"{url}/depth/version"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,6 @@ def generated(host: Any, *, grid: bool = True, mode: str = "RGB", extra: bool = 
 
 def values(**changed: Any) -> list[Any]:
     """A script's arguments by position, as its components give them at first, some changed."""
-    from rilievo.hosts.webui.host import WebUIHost
     from rilievo.options import DEFAULTS
 
     width, height = next(row["net_size"] for row in rilievo.models.table() if row["id"] == "pocket")
@@ -46,7 +47,7 @@ def values(**changed: Any) -> list[Any]:
         "compute_device": "GPU",
         **changed,
     }
-    return [known[name] for name in fields.names(WebUIHost())]
+    return [known[name] for name in generation.names()]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
@@ -247,6 +248,64 @@ def test_a_control_map_has_the_size_of_the_result(host: Any, tmp_path: Path, con
     np.testing.assert_array_equal(np.asarray(Image.open(path)), np.asarray(depth))
 
 
+class Tensor:
+    """As much of a tensor as the helper uses; its values are an array's."""
+
+    def __init__(self, values: Any, device: str = "cpu", dtype: str = "float32") -> None:
+        self.values, self.device, self.dtype = values, device, dtype
+        self.shape = values.shape
+
+    def __getitem__(self, place: int) -> Tensor:
+        return Tensor(self.values[place], self.device, self.dtype)
+
+    def float(self) -> Tensor:
+        return Tensor(self.values, self.device)
+
+    def cpu(self) -> Tensor:
+        return Tensor(self.values, "cpu", self.dtype)
+
+    def numpy(self) -> Any:
+        assert (self.device, self.dtype) == ("cpu", "float32"), "numpy sees only these"
+        return self.values
+
+    def to(self, device: str, dtype: str) -> Tensor:
+        return Tensor(self.values, device, dtype)
+
+
+def test_depth_takes_the_place_of_midas_before_a_depth2img_checkpoint(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(from_numpy=Tensor))
+    p = host.processing.make(tmp_path)
+    p.batch_size = 3
+    DepthHelpers().process(p, {"use": "depth2img input"})
+    picture = np.asarray(p.init_images[0].convert("RGB").resize((96, 64)))
+    source = Tensor((picture.transpose(2, 0, 1)[None] / 127.5 - 1).astype(np.float32), "cuda:0", "float16")
+    found = p.depth2img_image_conditioning(source)
+    assert found.shape == (3, 1, 8, 12)
+    assert (found.device, found.dtype) == ("cuda:0", "float16")
+    assert found.values.dtype == np.float32
+    assert found.values.flags.c_contiguous
+    assert (found.values == found.values[:1]).all()
+    assert (found.values.min(), found.values.max()) == (-1.0, 1.0)
+    near = rilievo.estimate_depth(picture).nearness()
+    blocks = near.reshape(8, 8, 12, 8).mean(axis=(1, 3))
+    assert np.corrcoef(blocks.ravel(), found.values[0, 0].ravel())[0, 1] > 0.98
+    DepthHelpers().postprocess(p, generated(host)(p), {"use": "depth2img input"})
+    assert not rilievo.pipeline._loaded, "the setting says that models are not kept"
+
+
+def test_a_flat_picture_conditions_without_dividing_by_nothing(
+    host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(from_numpy=Tensor))
+    flat = rilievo.DepthMap(np.full((64, 96), 2.0, np.float32))
+    monkeypatch.setattr(helpers, "estimate", lambda *_: flat)
+    of = helpers.conditioning(host.processing.make(tmp_path), Options())
+    found = of(Tensor(np.zeros((1, 3, 64, 96), np.float32)))
+    assert np.isfinite(found.values).all()
+
+
 def test_helpers_that_fail_say_so(host: Any, tmp_path: Path) -> None:
     make = generated(host)
     p = host.processing.make(tmp_path)
@@ -319,9 +378,9 @@ def test_every_form_can_be_built_and_read(host: Any) -> None:
         always = form.ui(True)
         extras = DepthExtras().ui()
         DepthHelpers().ui(True)
-    assert fields.to_options(
-        dict(zip(fields.names(fields_host()), [part.value for part in script]))
-    ) == Options(compute_device="GPU")
+    assert fields.to_options(dict(zip(generation.names(), [part.value for part in script]))) == Options(
+        compute_device="GPU"
+    )
     assert len(always) == len(script) + 1
     assert next(iter(extras)) == "enabled"
     assert "gen_simple_mesh" not in extras
@@ -330,9 +389,3 @@ def test_every_form_can_be_built_and_read(host: Any) -> None:
     assert len(set(labels)) == len(labels), "the host stores values by label"
     ids = [block.elem_id for block in blocks.blocks.values() if getattr(block, "elem_id", None)]
     assert len(set(ids)) == len(ids)
-
-
-def fields_host() -> Any:
-    from rilievo.hosts.webui.host import WebUIHost
-
-    return WebUIHost()

@@ -145,6 +145,13 @@ def test_the_references_route_fails_with_a_sentence(client, body, status, part):
         assert part in answer.json()["detail"]
 
 
+def test_the_references_route_of_videos_says_what_there_is_instead(client):
+    answer = client.post("/depth/generate/video", json={"options": {"model_type": 0}})
+    assert answer.status_code == 404
+    assert "parallax" in answer.json()["detail"]
+    assert "/depth/generate/video" not in client.get("/depth/v2/openapi.json").json()["paths"]
+
+
 # --- generate ----------------------------------------------------------------------------------------
 
 

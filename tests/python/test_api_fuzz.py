@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from PIL import Image
 from rilievo import api
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 # A long run by hand: RILIEVO_FUZZ=2000 pytest tests/python/test_api_fuzz.py
 EXAMPLES = int(os.environ.get("RILIEVO_FUZZ", "12"))
@@ -49,7 +50,9 @@ schemathesis.openapi.format(
 schemathesis.openapi.format("binary", st.sampled_from(_pictures()))
 
 APP = FastAPI()
-SERVICE = api.mount(APP, limits=api.Limits(max_pixels=2_000_000, max_net_pixels=100_000, keep_seconds=5))
+# Requests are made up faster than a busy machine computes: a full queue is no fault (see test_api.py for what it says).
+LIMITS = api.Limits(max_pixels=2_000_000, max_net_pixels=100_000, max_queue=100_000, keep_seconds=5)
+SERVICE = api.mount(APP, limits=LIMITS)
 REFUSED = [400, 404, 405, 409, 413, 415, 422]
 CONFIG = schemathesis.config.SchemathesisConfig.from_dict(
     {
@@ -74,4 +77,11 @@ def _closed():
 @DESCRIPTION.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_made_up_requests(case):
-    case.call_and_validate()
+    # In a form a list of one text is that text, and an empty one is not there: nothing that could be rejected.
+    fields = case.body if case.media_type == "multipart/form-data" and isinstance(case.body, dict) else {}
+    vanished = any(
+        isinstance(value, list) and len(value) < 2
+        for name, value in fields.items()
+        if name not in ("image", "depth_map")
+    )
+    case.call_and_validate(excluded_checks=[negative_data_rejection] if vanished else [])

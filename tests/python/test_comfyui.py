@@ -244,6 +244,16 @@ def test_a_batch_can_share_one_scale_or_none(comfy, batch):
     np.testing.assert_array_equal(together["depth_map"].given(1), together["mask"][1])
 
 
+def test_the_network_has_most_of_a_frames_bar(comfy):
+    run = host.Job(2)
+    for step in [("prepare", 1, 1), ("network", 1, 2), ("network", 2, 2), ("upsample", 1, 1)]:
+        run.step(*step)
+    run.finished()
+    run.step("parallax", 1, 4)
+    (bar,) = comfy.bars
+    assert bar.seen == [5, 45, 85, 99, 100, 125]
+
+
 def test_progress_goes_up_frame_by_frame_with_previews(comfy, batch):
     run("RilievoDepthEstimate", image=batch)
     (bar,) = comfy.bars

@@ -192,6 +192,24 @@ def test_progress_reports_and_cancel_stops(small):
         rilievo.estimate_depth(small, cancel=cancel)
 
 
+def test_a_long_run_of_the_network_is_told_and_stops_at_its_next_step(small):
+    steps = []
+    rilievo.estimate_depth(small, progress=lambda *step: steps.append(step))
+    assert "network" not in [stage for stage, _, _ in steps], "telling would take longer than computing"
+    cancel = threading.Event()
+
+    def progress(stage, done, total):
+        steps.append((stage, done))
+        if (stage, done) == ("network", 2):
+            cancel.set()
+
+    with pytest.raises(rilievo.Cancelled):
+        rilievo.estimate_depth(
+            small.resize((1024, 1024)), net_size=(1024, 1024), progress=progress, cancel=cancel
+        )
+    assert steps[-1] == ("network", 2)
+
+
 def test_an_error_in_the_callback_reaches_the_caller(small):
     def broken(*_):
         raise KeyError("mine")

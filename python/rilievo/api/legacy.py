@@ -89,6 +89,16 @@ class Legacy:
             ],
         )
 
+        router.add(
+            "POST",
+            "/depth/generate/video",
+            self.video,
+            "Not there",
+            _object(info=text),
+            failed=failed,
+            in_schema=False,
+        )
+
     async def version(self, request: Request) -> Response:
         return JSONResponse({"version": FOLLOWS, "rilievo": rilievo.__version__})
 
@@ -108,6 +118,13 @@ class Legacy:
             return responses.as_json(
                 before, "images", _embedded, list(job.results), lambda: self.service.jobs.discard(job)
             )
+
+    async def video(self, request: Request) -> Response:
+        raise ApiError(
+            "not_found",
+            "rilievo cannot make a video of an inpainted mesh; /depth/v2/generate gives a loop of a moving camera "
+            "as the output parallax, and a mesh as simple_mesh",
+        )
 
     def _task(self, document: dict[str, object], job: Job, notes: list[str]) -> Task:
         images, given = document.get("depth_input_images"), document.get("options")

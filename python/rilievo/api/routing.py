@@ -39,6 +39,7 @@ class Router:
         files: bool = False,
         errors: Sequence[str] = (),
         failed: Callable[[ApiError], Response] = responses.failed,
+        in_schema: bool = True,
     ) -> None:
         """Adds a route; ``answers`` describes its JSON, ``files`` says that it sends files as well."""
         content: dict[str, Any] = {}
@@ -69,6 +70,7 @@ class Router:
             openapi_extra=schema.for_version(extra, self._version),
             operation_id=f"rilievo_{method.lower()}_{path.strip('/').replace('/', '_').replace('{', '').replace('}', '')}",
             dependencies=self._dependencies,
+            include_in_schema=in_schema,
         )
 
 

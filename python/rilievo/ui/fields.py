@@ -22,8 +22,13 @@ from rilievo.ui.host import Host
 LEFT_OUT = frozenset(
     ["do_output_depth_prediction", *(name for name, row in rows().items() if row.type == "path")]
 )
-# Shown under the model, behind "More".
-ADVANCED = ("precision", "refine")
+# What few people need lies behind a line at the end of its group.
+FOLDED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "network": ("More about the network", ("precision", "refine")),
+    "depth": ("About depth maps of your own", ("depth_map_kind", "depth_map_scale")),
+}
+# Their help is about command lines.
+_WITHOUT_INFO = ("compute_device", "model_type", "stereo_modes")
 AUTO = "auto"
 _DEVICES = ("GPU", "CPU")
 _SWITCH = ("auto", "on", "off")
@@ -61,12 +66,12 @@ def build(
     elem_id: Callable[[str], str],
     *,
     without: Collection[str] = (),
-    after_model: Callable[[Any], None] | None = None,
+    after_model: Callable[[Any, Any], None] | None = None,
 ) -> Fields:
     """The options, but for ``without``, as components inside the current block, with their visibility rules.
 
-    ``after_model`` is called with the model's component right below it, to add
-    what belongs there.
+    ``after_model`` is called with the model's component and what is said about it
+    (see :func:`model_card`) right below them, to add what belongs there.
     """
     host.model_folders_ready()
     fields = Fields({}, host)
@@ -76,14 +81,14 @@ def build(
     for group in dict.fromkeys(table[name].group for name in wanted):
         inside = [name for name in wanted if table[name].group == group]
         with gr.Group(elem_id=elem_id(f"group_{group}")):
-            plain = [name for name in inside if name not in ADVANCED]
-            for name in plain:
+            title, folded = FOLDED.get(group, ("", ()))
+            for name in [name for name in inside if name not in folded]:
                 made[name] = component(name, table[name], host, elem_id(name))
                 if name == "model_type":
                     _model_card(made, after_model, elem_id)
-            hidden = [name for name in inside if name in ADVANCED]
+            hidden = [name for name in inside if name in folded]
             if hidden:
-                with gr.Accordion("More about the network", open=False):
+                with gr.Accordion(title, open=False, elem_id=elem_id(f"more_{group}")):
                     for name in hidden:
                         made[name] = component(name, table[name], host, elem_id(name))
     fields.components = {name: made[name] for name in wanted}
@@ -96,6 +101,8 @@ def build(
 def component(name: str, row: Row, host: Host, elem_id: str) -> Any:
     """The component of one option."""
     kind, more = _kind(name, row, host)
+    if kind is not gr.Checkbox and name not in _WITHOUT_INFO and row.help:
+        more["info"] = row.help
     made = kind(label=row.label, elem_id=elem_id, visible=_shown(name, DEFAULTS), **more)
     # What the host would remember of these would be the size of yesterday's model.
     made.do_not_save_to_config = name in ("net_width", "net_height")
@@ -119,14 +126,14 @@ def _kind(name: str, row: Row, host: Host) -> tuple[Any, dict[str, Any]]:
             gr.Radio if len(row.choices) <= 6 else gr.Dropdown,
             {"choices": list(row.choices), "value": default},
         ),
-        "text": (gr.Textbox, {"value": default or ""}),
-        "color": (gr.Textbox, {"value": default, "info": row.help}),
+        "text": (gr.Textbox, {"value": default or "", "max_lines": 1}),
+        "color": (gr.Textbox, {"value": default, "max_lines": 1}),
     }
     if row.type == "flag" and default is None:
-        return gr.Radio, {"choices": list(_SWITCH), "value": "auto", "info": row.help}
+        return gr.Radio, {"choices": list(_SWITCH), "value": "auto"}
     if row.type == "number" and default is None:
-        # A slider always has a value; an empty field leaves it to rilievo.
-        return gr.Number, {"value": None, "info": row.help}
+        # A slider always has a value, and Gradio's field of a number shows 0 where there is none.
+        return gr.Textbox, {"value": "", "placeholder": AUTO, "max_lines": 1}
     kind, more = special.get(name) or by_type.get(row.type) or (gr.Number, {"value": default})
     if row.low is not None and row.high is not None:
         return gr.Slider, {
@@ -202,13 +209,13 @@ def model_card(title: str) -> str:
 
 
 def _model_card(
-    made: dict[str, Any], after_model: Callable[[Any], None] | None, elem_id: Callable[[str], str]
+    made: dict[str, Any], after_model: Callable[[Any, Any], None] | None, elem_id: Callable[[str], str]
 ) -> None:
     model = made["model_type"]
     card = gr.HTML(model_card(AUTO), elem_id=elem_id("model_card"))
     compat.on_event(model.change, model_card, [model], [card], show_progress=False, queue=False)
     if after_model is not None:
-        after_model(model)
+        after_model(model, card)
 
 
 def _follow_model(made: dict[str, Any]) -> None:
@@ -233,21 +240,25 @@ def _follow_model(made: dict[str, Any]) -> None:
 # --- rules -----------------------------------------------------------------------------------------
 
 
+def _switches(rule: str | None) -> list[str]:
+    """The flags that a ``shown_if`` names."""
+    return rule.lstrip("!").split("|") if rule else []
+
+
 def _shown(name: str, values: dict[str, Any]) -> bool:
     """Whether an option has anything to say while the others have these values."""
     rule = rows()[name].shown_if
     if rule is None:
         return True
-    switch = rule[1:] if rule.startswith("!") else rule
-    return bool(values.get(switch)) != rule.startswith("!") and _shown(switch, values)
+    wanted = not rule.startswith("!")
+    return any(bool(values.get(switch)) == wanted and _shown(switch, values) for switch in _switches(rule))
 
 
 def _visibility(made: dict[str, Any]) -> None:
     """Every switch shows and hides the options that hang on it."""
     table = rows()
-    switches = [
-        name for name in made if any((table[other].shown_if or "").lstrip("!") == name for other in made)
-    ]
+    named = {switch for name in made for switch in _switches(table[name].shown_if)}
+    switches = [name for name in made if name in named]
     hanging = [name for name in made if table[name].shown_if]
 
     def show(*states: Any) -> list[Any]:

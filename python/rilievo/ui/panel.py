@@ -31,7 +31,7 @@ def build(host: Host, *, title: str = "rilievo") -> Any:
                 form = fields.build(
                     host,
                     lambda name: f"depthmap_{name}",
-                    after_model=lambda model: _model_buttons(host, model),
+                    after_model=lambda model, card: _model_buttons(host, model, card),
                 )
             with gr.Column(scale=6, min_width=360):
                 _results(host, tabs, save, form)
@@ -157,9 +157,9 @@ def _open(host: Host) -> str:
     return ""
 
 
-def _model_buttons(host: Host, model: Any) -> None:
+def _model_buttons(host: Host, model: Any, card: Any) -> None:
     """Download, stop, unload; and what they say."""
-    with gr.Row():
+    with gr.Row(elem_id="depthmap_model_buttons"):
         fetch = gr.Button("Download", size="sm", visible=False, elem_id="depthmap_download")
         stop = gr.Button("Stop download", size="sm", visible=False, elem_id="depthmap_download_stop")
         unload = gr.Button("Unload models", size="sm", elem_id="depthmap_unload_models")
@@ -172,31 +172,33 @@ def _model_buttons(host: Host, model: Any) -> None:
         return [gr.update(value=label, visible=fields.can_be_downloaded(row)), ""]
 
     def on_fetch(title: str) -> Iterator[list[Any]]:
+        """Yields updates of: running, fetch, stop, progress, card."""
         job = jobs.start()
         row = fields.model_row(title)
         job.pictures = 1
+        keep, hidden, shown = gr.update(), gr.update(visible=False), gr.update(visible=True)
         try:
-            yield [job.id, gr.update(visible=False), gr.update(visible=True), style.bar(job)]
+            yield [job.id, hidden, shown, style.bar(job), keep]
             for _ in download(host, row["id"], job):
-                yield [job.id, gr.update(), gr.update(), style.bar(job)]
-            done = f"<div class='rilievo-info'>{row['title']} is on this machine now.</div>"
-            yield ["", gr.update(visible=False), gr.update(visible=False), done]
+                yield [job.id, keep, keep, style.bar(job), keep]
+            done = style.info(f"{row['title']} is on this machine now.")
+            yield ["", hidden, hidden, done, fields.model_card(title)]
         except rilievo.Cancelled:
-            stopped = "<div class='rilievo-info'>Stopped; the next download goes on from here.</div>"
-            yield ["", gr.update(visible=True), gr.update(visible=False), stopped]
+            stopped = style.info("Stopped; the next download goes on from here.")
+            yield ["", shown, hidden, stopped, keep]
         except Exception as error:
             if not is_expected(error):
                 log.exception("the download failed")
-            yield ["", gr.update(visible=True), gr.update(visible=False), style.error(sentence(error))]
+            yield ["", shown, hidden, style.error(sentence(error)), keep]
         finally:
             jobs.end(job)
 
     def on_unload() -> str:
         host.unload()
-        return "<div class='rilievo-info'>The loaded model was freed.</div>"
+        return style.info("The loaded model was freed.")
 
     quiet = {"show_progress": False}
     compat.on_event(model.change, offer, [model], [fetch, progress], queue=False, **quiet)
-    compat.on_event(fetch.click, on_fetch, [model], [running, fetch, stop, progress], **quiet)
+    compat.on_event(fetch.click, on_fetch, [model], [running, fetch, stop, progress, card], **quiet)
     compat.on_event(stop.click, _stop, [running], None, queue=False, **quiet)
     compat.on_event(unload.click, on_unload, None, [progress], queue=False, **quiet)

@@ -13,6 +13,8 @@ CSS = """<style>
 .rilievo-bar > div {position: absolute; inset: 0 auto 0 0; background: var(--primary-500, #ea580c); opacity: .55;
   transition: width .2s linear}
 .rilievo-bar > span {position: relative; line-height: 2.1em; padding: 0 .8em; font-size: .95em}
+[id$=group_network] > .styler {background: var(--block-background-fill, transparent)}
+[id$=model_buttons] {padding: 0 .6em .5em}
 .rilievo-card {padding: .4em .6em; font-size: .92em; line-height: 1.5}
 .rilievo-advice {opacity: .75}
 .rilievo-warn {color: #d97706}
@@ -31,6 +33,11 @@ def bar(job: Job) -> str:
         words.append(f"picture {min(job.picture + 1, job.pictures)} of {job.pictures}")
     words.append(f"{percent} %")
     return f"<div class='rilievo-bar'><div style='width:{percent}%'></div><span>{html.escape(' · '.join(words))}</span></div>"
+
+
+def info(text: str) -> str:
+    """Something that went well."""
+    return f"<div class='rilievo-info'>{html.escape(text)}</div>"
 
 
 def error(text: str) -> str:

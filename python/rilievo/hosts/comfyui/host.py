@@ -17,6 +17,8 @@ from rilievo import _native
 
 # Progress within a frame, in steps of the host's bar.
 STEPS = 100
+# The part of a frame's time that these stages take, from where to where; what is not here takes all of it.
+SHARES = {"prepare": (0.0, 0.05), "network": (0.05, 0.85), "upsample": (0.85, 1.0)}
 PREVIEW_SIDE = 512
 
 
@@ -59,8 +61,9 @@ class Job:
         self._bar = utils.ProgressBar(self._total) if utils else None
 
     def step(self, stage: str, done: int, total: int) -> None:
-        part = STEPS * done // total if total else 0
-        # A frame has several stages; the bar never goes back.
+        start, end = SHARES.get(stage, (0.0, 1.0))
+        part = round(STEPS * (start + (end - start) * (done / total if total else 0.0)))
+        # The bar never goes back, and a frame is whole only when it is finished.
         reached = min(self._done * STEPS + min(part, STEPS - 1), self._total)
         if reached > self._reached:
             self._show(reached, None)

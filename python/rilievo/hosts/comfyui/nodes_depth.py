@@ -296,7 +296,39 @@ class DepthAdjust(Node):
         return sockets.image_of(units), sockets.mask_of(units), adjusted_maps
 
 
-class HeatMap(Node):
+class DepthPicture(Node):
+    """A node that makes a picture of every depth map, whatever image that belongs to."""
+
+    OPTIONS: tuple[str, ...] = ()
+    STRIP = ""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> Inputs:
+        return {
+            "required": {"depth": DEPTH_INPUT},
+            "optional": widgets.widgets(cls.OPTIONS, strip=cls.STRIP),
+        }
+
+    def run(self, depth: Any, **given: Any) -> tuple[Any]:
+        settings = widgets.values(self.OPTIONS, given, strip=self.STRIP)
+        maps = self.maps(sockets.depths(depth))
+        made = []
+        with host.job(len(maps)) as job:
+            for one in maps:
+                made.append(self.picture(one, settings, job))
+                job.finished(made[-1] if made[-1].dtype == np.uint8 else sockets.bytes_of(made[-1]))
+        return (sockets.mask_of(made) if self.RETURN_TYPES == ("MASK",) else sockets.image_of(made),)
+
+    def maps(self, given: sockets.Depths) -> list[Any]:
+        """The depth of every frame, as :meth:`picture` wants it."""
+        return [given.given(index) for index in range(len(given))]
+
+    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
+        """The picture of one of :meth:`maps`, uint8 or 0..1."""
+        raise NotImplementedError
+
+
+class HeatMap(DepthPicture):
     ID = "RilievoHeatMap"
     TITLE = "Heat Map"
     DESCRIPTION = "Depth in the colours of inferno, yellow = near."
@@ -304,21 +336,11 @@ class HeatMap(Node):
     RETURN_NAMES = ("image",)
     OUTPUT_TOOLTIPS = ("The coloured depth map.",)
 
-    @classmethod
-    def INPUT_TYPES(cls) -> Inputs:
-        return {"required": {"depth": DEPTH_INPUT}}
-
-    def run(self, depth: Any) -> tuple[Any]:
-        given = sockets.depths(depth)
-        pictures = []
-        with host.job(len(given)) as job:
-            for index in range(len(given)):
-                pictures.append(rilievo.heat_map(given.given(index))[..., :3])
-                job.finished(pictures[-1])
-        return (sockets.image_of(pictures),)
+    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
+        return rilievo.heat_map(depth)[..., :3]
 
 
-class NormalMap(Node):
+class NormalMap(DepthPicture):
     ID = "RilievoNormalMap"
     TITLE = "Normal Map"
     DESCRIPTION = "A normal map from depth: red right, green up, blue towards the viewer."
@@ -326,35 +348,16 @@ class NormalMap(Node):
     RETURN_NAMES = ("normal",)
     OUTPUT_TOOLTIPS = ("The normal map.",)
     OPTIONS = tuple(widgets.group("normal"))
+    STRIP = "normalmap_"
 
-    @classmethod
-    def INPUT_TYPES(cls) -> Inputs:
-        return {
-            "required": {"depth": DEPTH_INPUT},
-            "optional": widgets.widgets(cls.OPTIONS, strip="normalmap_"),
-        }
-
-    def run(self, depth: Any, **given: Any) -> tuple[Any]:
-        options = Options(
-            do_output_depth=False,
-            gen_normalmap=True,
-            **widgets.values(self.OPTIONS, given, strip="normalmap_"),
-        )
-        maps = sockets.depths(depth)
-        pictures = []
-        with host.job(len(maps)) as job:
-            for index in range(len(maps)):
-                one = maps.given(index)
-                # The funnel wants a picture; a normal map does not look at it.
-                blank = np.zeros((*maps.maps[index].values.shape, 3), np.uint8)
-                (output,) = rilievo.generate(
-                    blank, options, depth_maps=[one], progress=job.step, cancel=job.cancel
-                )
-                pictures.append(output.payload)
-                job.finished(output.payload)
-        return (sockets.image_of(pictures),)
+    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
+        options = Options(do_output_depth=False, gen_normalmap=True, **settings)
+        # The funnel wants a picture; a normal map does not look at it.
+        blank = np.zeros((*getattr(depth, "values", depth).shape, 3), np.uint8)
+        (output,) = rilievo.generate(blank, options, depth_maps=[depth], progress=job.step, cancel=job.cancel)
+        return output.payload
 
 
 NODES: tuple[type[Node], ...] = (LoadDepthModel, DepthEstimate, DepthAdjust, NormalMap, HeatMap)
 
-__all__ = ["NODES"]
+__all__ = ["NODES", "DepthPicture"]

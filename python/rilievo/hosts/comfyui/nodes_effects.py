@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import rilievo
 from rilievo.hosts.comfyui import host, sockets, widgets
 from rilievo.hosts.comfyui.node import DEPTH_INPUT, IMAGE_INPUT, Inputs, Node
+from rilievo.hosts.comfyui.nodes_depth import DepthPicture
 from rilievo.options import Options
 
 
@@ -85,7 +84,7 @@ class Parallax(_PictureEffect):
     WITHOUT = ("parallax_fps", "parallax_format")
 
 
-class DepthMask(Node):
+class DepthMask(DepthPicture):
     ID = "RilievoDepthMask"
     TITLE = "Depth Mask"
     DESCRIPTION = "A mask of what lies in a range of depth, with soft ends."
@@ -93,26 +92,15 @@ class DepthMask(Node):
     RETURN_NAMES = ("mask",)
     OUTPUT_TOOLTIPS = ("White inside the range.",)
     OPTIONS = tuple(widgets.group("mask"))
+    STRIP = "depth_mask_"
 
-    @classmethod
-    def INPUT_TYPES(cls) -> Inputs:
-        return {
-            "required": {"depth": DEPTH_INPUT},
-            "optional": widgets.widgets(cls.OPTIONS, strip="depth_mask_"),
-        }
+    def maps(self, given: sockets.Depths) -> list[Any]:
+        return given.reliefs()
 
-    def run(self, depth: Any, **given: Any) -> tuple[Any]:
-        settings = {
-            name[len("depth_mask_") :]: value
-            for name, value in widgets.values(self.OPTIONS, given, strip="depth_mask_").items()
-        }
-        maps = sockets.depths(depth).reliefs()
-        masks = []
-        with host.job(len(maps)) as job:
-            for one in maps:
-                masks.append(rilievo.depth_mask(one, **settings))
-                job.finished((masks[-1] * 255).astype(np.uint8))
-        return (sockets.mask_of(masks),)
+    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
+        return rilievo.depth_mask(
+            depth, **{name.removeprefix(self.STRIP): value for name, value in settings.items()}
+        )
 
 
 NODES: tuple[type[Node], ...] = (DepthOfField, Fog, DepthMask, Parallax)

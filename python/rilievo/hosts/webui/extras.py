@@ -7,7 +7,7 @@ from typing import Any
 from modules import scripts_postprocessing
 
 import rilievo
-from rilievo.hosts.webui import memory, saving, settings
+from rilievo.hosts.webui import generation, memory, saving, settings
 from rilievo.hosts.webui.host import Interrupts, WebUIHost, report, use_models_folder
 from rilievo.options import rows
 
@@ -53,9 +53,14 @@ class DepthExtras(scripts_postprocessing.ScriptPostprocessing):  # type: ignore[
 
 
 def _no_pictures() -> list[str]:
-    """The options for meshes, animations and files of numbers: Extras takes pictures only."""
+    """The options for meshes, animations and files of numbers: Extras takes pictures only, and only gives them."""
     return [
-        name for name, row in rows().items() if row.group in ("mesh", "parallax") or "depth_values" in name
+        *generation.WITHOUT,
+        *(
+            name
+            for name, row in rows().items()
+            if row.group in ("mesh", "parallax") or "depth_values" in name
+        ),
     ]
 
 

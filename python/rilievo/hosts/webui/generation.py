@@ -19,6 +19,15 @@ log = logging.getLogger("rilievo")
 TITLE = "DepthMap"
 FORM_TITLE = "DepthMap with any script"
 MODEL_KEY = "Depth model"
+# What is generated comes without depth maps.
+WITHOUT = ("depth_map_kind", "depth_map_scale")
+
+
+def names() -> list[str]:
+    """The options by position, as a script takes them."""
+    from rilievo.ui import fields
+
+    return fields.names(WebUIHost(), WITHOUT)
 
 
 class DepthScript(scripts.Script):  # type: ignore[misc]
@@ -33,10 +42,10 @@ class DepthScript(scripts.Script):  # type: ignore[misc]
         return True
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        """The options, in the order of :func:`rilievo.ui.fields.names`."""
+        """The options, in the order of :func:`names`."""
         from rilievo.ui import fields
 
-        return fields.build(WebUIHost(), self.elem_id).inputs()
+        return fields.build(WebUIHost(), self.elem_id, without=WITHOUT).inputs()
 
     def run(self, p: Any, *args: Any) -> Any:
         """Generates the pictures, then their depth.
@@ -73,7 +82,7 @@ class DepthForm(scripts.Script):  # type: ignore[misc]
             enabled = gr.Checkbox(
                 label="Make depth of every generated picture", value=False, elem_id=self.elem_id("enabled")
             )
-            form = fields.build(WebUIHost(), self.elem_id)
+            form = fields.build(WebUIHost(), self.elem_id, without=WITHOUT)
         self.infotext_fields = [
             (enabled, lambda found: MODEL_KEY in found),
             (form.components["model_type"], MODEL_KEY),
@@ -116,12 +125,12 @@ def options_of(args: Sequence[Any]) -> Options:
     use_models_folder()
     if args and isinstance(args[0], dict):
         named = {str(name).lower(): value for name, value in args[0].items() if name != "enabled"}
-        refused = sorted(set(named) & fields.LEFT_OUT)
+        refused = sorted(set(named) & {*fields.LEFT_OUT, *WITHOUT})
         if refused:
             raise ValueError(f"{', '.join(refused)} cannot be given here; leave it out")
         options = fields.to_options(named)
     else:
-        options = fields.to_options(dict(zip(fields.names(WebUIHost()), args)))
+        options = fields.to_options(dict(zip(names(), args)))
     return options.replace(mesh_maxsize=settings.read().mesh_maxsize)
 
 

@@ -92,12 +92,15 @@ class DepthHelpers(scripts.Script):  # type: ignore[misc]
             if given["control"] != "off":
                 p.rilievo_control = control_map(p, options)
         p.extra_generation_params[MODEL_KEY] = rilievo.models.choice(options).id
+        p.rilievo_helped = True
 
     def postprocess(self, p: Any, processed: Any, *args: Any) -> None:
         """After generating: the depth map joins the results; what went wrong is said."""
         comment = p.__dict__.pop("rilievo_comment", None)
         if comment:
             processed.comments += f"\n{comment}"
+        if p.__dict__.pop("rilievo_helped", False) and not settings.read().keep_models:
+            rilievo.unload()
         depth = p.__dict__.pop("rilievo_control", None)
         if depth is None:
             return
@@ -109,8 +112,6 @@ class DepthHelpers(scripts.Script):  # type: ignore[misc]
             saving.GenerationSaver(p, p.all_seeds[0], p.all_prompts[0], output.image, text).save(output)
         processed.images.append(output.image)
         processed.infotexts.append(text)
-        if not settings.read().keep_models:
-            rilievo.unload()
 
 
 DEFAULTS = {
@@ -169,20 +170,24 @@ def control_map(p: Any, options: Options) -> Any:
 
 
 def conditioning(p: Any, options: Options) -> Any:
-    """What takes the place of the host's MiDaS in front of a depth2img checkpoint."""
+    """What takes the place of the host's MiDaS in front of a depth2img checkpoint.
+
+    As the host's own, it maps the source (``[N, 3, H, W]``, -1..1, one picture
+    N times) to ``[batch, 1, H / 8, W / 8]``: near is large, stretched to -1..1.
+    """
 
     def of(source: Any) -> Any:
         import torch
+        from PIL import Image
 
-        # The host hands over -1..1, [N, 3, H, W]; all of a batch are the same picture.
         pixels = ((source[0].float().cpu().numpy().transpose(1, 2, 0) + 1) * 127.5).clip(0, 255)
-        near = estimate(pixels.round().astype(np.uint8), options).nearness()
-        size = (source.shape[2] // 8, source.shape[3] // 8)
-        small = torch.nn.functional.interpolate(
-            torch.from_numpy(near)[None, None], size=size, mode="bicubic", align_corners=False
-        )
-        low, high = torch.aminmax(small)
-        small = 2.0 * (small - low) / (high - low).clamp(min=1e-6) - 1.0
-        return small.repeat(p.batch_size, 1, 1, 1).to(device=source.device, dtype=source.dtype)
+        with memory.room(options):
+            near = estimate(pixels.round().astype(np.uint8), options).nearness()
+        latent = (source.shape[3] // 8, source.shape[2] // 8)
+        small = np.asarray(Image.fromarray(near).resize(latent, Image.Resampling.BICUBIC))
+        low, high = float(small.min()), float(small.max())
+        stretched = 2.0 * (small - low) / max(high - low, 1e-6) - 1.0
+        batch = np.repeat(stretched[None, None], p.batch_size, axis=0).astype(np.float32)
+        return torch.from_numpy(batch).to(device=source.device, dtype=source.dtype)
 
     return of
