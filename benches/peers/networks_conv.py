@@ -303,19 +303,17 @@ class Pix2Pix(nn.Module):
 
 
 def network() -> nn.Module:
-    match NETWORK:
-        case "midas_v21" | "midas_v21_small":
-            return Midas(NETWORK.endswith("small"))
-        case "res101":
-            return LeReS()
-        case "u2net":
-            return U2Net(3, WIDE, False)
-        case "u2netp":
-            return U2Net(3, 11 * [(16, 64)], False)
-        case "isnet":
-            return U2Net(64, WIDE, True)
-        case "pix2pix":
-            return Pix2Pix()
+    networks = {
+        "midas_v21_small": lambda: Midas(True),
+        "midas_v21": lambda: Midas(False),
+        "res101": LeReS,
+        "u2net": lambda: U2Net(3, WIDE, False),
+        "u2netp": lambda: U2Net(3, 11 * [(16, 64)], False),
+        "isnet": lambda: U2Net(64, WIDE, True),
+        "pix2pix": Pix2Pix,
+    }
+    if NETWORK in networks:
+        return networks[NETWORK]()
     raise SystemExit(f"unknown network {NETWORK}; known are {', '.join(SIZES)}")
 
 

@@ -246,7 +246,9 @@ class Dpt(nn.Module):
             nn.Conv2d(128, 32, 3, padding=1), nn.ReLU(True), nn.Conv2d(32, 1, 1), nn.ReLU(True),
         )  # fmt: skip
 
-    def features(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor, torch.Tensor]:
+    def features(
+        self, x: torch.Tensor
+    ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor, torch.Tensor]:
         """The coarsest level, the paths coarsest first, the last hidden layer, the prediction."""
         s = self.scratch
         grid = (x.shape[2] // 16, x.shape[3] // 16)

@@ -72,7 +72,9 @@ def main():
             arrays[f"exact/{key}_std"] = np.float64(exact.std())
             wanted = arrays[key].reshape(arrays[f"exact/{key}"].shape)
             off = np.abs(wanted - exact[::step, ::step]) / exact.std()
-            print(f"zoedepth_{name} {key}: the reference is off by {off.max():.1e}, {off.mean():.1e} on average")
+            print(
+                f"zoedepth_{name} {key}: the reference is off by {off.max():.1e}, {off.mean():.1e} on average"
+            )
         np.savez_compressed(path, **arrays)
         torch.set_default_dtype(torch.float32)
 
