@@ -52,6 +52,17 @@ impl<'a> Monitor<'a> {
         }
     }
 
+    /// The same monitor, which reports to `report` instead.
+    pub fn reporting_to<'b>(&self, report: &'b Report<'b>) -> Monitor<'b>
+    where
+        'a: 'b,
+    {
+        Monitor {
+            report: Some(report),
+            ..*self
+        }
+    }
+
     /// The same monitor, which also calls `warn`.
     pub fn with_warnings(self, warn: &'a Warn<'a>) -> Self {
         Self {

@@ -176,6 +176,13 @@ def rilievo_predictor(refine: bool, net_size: tuple[int, int] | None) -> Predict
     return lambda rgb: estimator.estimate(rgb, net_size=net_size, refine=refine)[0]
 
 
+def boost_predictor() -> Predictor:
+    from rilievo import _native
+
+    estimator = _native.Estimator("pocket", device="cpu")
+    return lambda rgb: estimator.boost(rgb)[0]
+
+
 def torch_predictor(checkpoint: Path, net_size: tuple[int, int]) -> Predictor:
     import network
     import torch
@@ -200,6 +207,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--net-size", type=int, nargs=2, default=(288, 224))
     parser.add_argument("--renders", type=Path)
+    parser.add_argument("--boost", action="store_true", help="also with boost, merged by guided filtering")
     chosen = parser.parse_args()
     everything = list(pairs(chosen.pairs))
     columns = [*GROUPS]
@@ -214,6 +222,8 @@ def main() -> None:
         ("rilievo", rilievo_predictor(False, net_size)),
         ("rilievo, guided", rilievo_predictor(True, net_size)),
     ]
+    if chosen.boost:
+        predictors.append(("rilievo, boosted", boost_predictor()))
     if chosen.checkpoint:
         predictors.insert(1, ("PyTorch", torch_predictor(chosen.checkpoint, net_size)))
     print("| | " + " | ".join([*columns, *boundaries]) + " |")

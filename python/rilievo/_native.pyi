@@ -64,6 +64,32 @@ class Estimator:
     ) -> tuple[NDArray[np.float32], _Kind]:
         """The depth of a picture ``[H, W, 3]``: ``[H, W]``, and what the numbers mean."""
 
+    def boost(
+        self,
+        picture: NDArray[np.uint8],
+        merge: MergeNetwork | None = None,
+        *,
+        rmax: int = 1600,
+        max_patches: int | None = None,
+        progress: _Progress | None = None,
+        cancel: _Cancel | None = None,
+    ) -> tuple[NDArray[np.float32], _Kind]:
+        """The same with the details of many small looks, merged by a network or (``None``) by guided filtering."""
+
+class MergeNetwork:
+    """The loaded network that merges two depth maps."""
+
+    def __init__(self, path: _Path, device: str = "auto", precision: str = "auto") -> None: ...
+    @property
+    def device(self) -> str:
+        """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``."""
+
+def boost_plan(
+    picture: NDArray[np.uint8], field: int, rmax: int = 1600, max_patches: int | None = None
+) -> tuple[int, list[tuple[int, int, int]], tuple[int, int]]:
+    """How a picture would be boosted: the network size for the whole, the patches as (x, y, side), and the
+    (width, height) of the picture that these lie in."""
+
 def identify(path: _Path) -> str:
     """The name of the network that a checkpoint file holds."""
 

@@ -23,7 +23,7 @@ from rilievo.folders import pictures_in
 from rilievo.options import DEFAULTS, Options, Row, rows
 
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
-_BAR_FORMAT = "{desc} |{bar:24}| {percentage:3.0f}%"
+_BAR_FORMAT = "{desc} |{bar:24}| {percentage:3.0f}% ({remaining} left)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -332,7 +332,10 @@ class _Report:
 
 
 class _Bar:
-    """A progress bar on standard error that starts anew with every stage; none at all without a label."""
+    """A progress bar on standard error that starts anew with every stage; none at all without a label.
+
+    What follows a colon in a stage's name is a part of the same stage.
+    """
 
     def __init__(self, label: str | None, unit: str = "it"):
         self.label = label
@@ -343,15 +346,16 @@ class _Bar:
     def step(self, stage: str, done: int, total: int) -> None:
         if self.label is None:
             return
-        if self._stage != (stage, total):
+        name, text = (stage.partition(":")[0], total), f"{self.label}: {stage}"
+        if self._stage != name:
             from tqdm import tqdm
 
             self.close()
-            self._stage = (stage, total)
+            self._stage = name
             size = {"unit": "B", "unit_scale": True} if self.unit == "B" else {"bar_format": _BAR_FORMAT}
-            self._bar = tqdm(
-                total=total or None, desc=f"{self.label}: {stage}", leave=False, delay=0.3, **size
-            )
+            # The time left from the mean pace so far: steps of a stage are about alike.
+            self._bar = tqdm(total=total or None, desc=text, leave=False, delay=0.3, smoothing=0, **size)
+        self._bar.set_description_str(text, refresh=False)
         self._bar.update(done - self._bar.n)
 
     def close(self) -> None:

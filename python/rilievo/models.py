@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rilievo import _native
+from rilievo._native import RilievoError
 from rilievo._places import caches as _caches
 from rilievo._places import places_in
 from rilievo.options import Options
@@ -18,14 +20,26 @@ if TYPE_CHECKING:
 
 _extra: list[str] = []
 
+MERGE = "pix2pix"
+MERGE_MISSING = (
+    "the merge network is not on this machine; `rilievo models download pix2pix` fetches it, 318 MB, "
+    "for academic use only"
+)
+
 
 @dataclass(frozen=True)
 class Choice:
-    """The network a run will use: its id, its file, and one line that says so."""
+    """The networks a run will use: the id and file of the one for depth, and one line that says so.
+
+    ``boost`` says how boost will merge, and is empty without it; ``merge`` is the file of its merge network,
+    ``None`` where it merges by guided filtering.
+    """
 
     id: str
     path: str | None
     line: str
+    boost: str = ""
+    merge: str | None = None
 
 
 def folders() -> list[str]:
@@ -67,12 +81,30 @@ def depth_networks() -> list[dict[str, Any]]:
 
 
 def choice(options: Options | None = None) -> Choice:
-    """The network that these options mean.
+    """The networks that these options mean.
 
     Raises :class:`ValueError` for a name nobody knows and
-    :class:`rilievo.RilievoError` when its file is not on this machine.
+    :class:`rilievo.RilievoError` when a file is not on this machine.
     """
     options = options or Options()
+    chosen = _depth_choice(options)
+    if not options.boost:
+        return chosen
+    merge = _merge_network(options.boost_merge)
+    how = "boost merges with the merge network" if merge else "boost merges by guided filtering"
+    if merge is None and options.boost_merge == "auto":
+        how += f" ({MERGE_MISSING})"
+    return dataclasses.replace(chosen, line=f"{chosen.line}; {how}", boost=how, merge=merge)
+
+
+def megabytes(options: Options | None = None) -> int:
+    """The memory that the networks these options mean need at their usual sizes, roughly."""
+    chosen = choice(options)
+    wanted = {chosen.id, MERGE} if chosen.merge else {chosen.id}
+    return sum(int(row["memory"]) for row in table() if row["id"] in wanted)
+
+
+def _depth_choice(options: Options) -> Choice:
     wanted = options.model_type
     automatic = wanted.lower() == "auto"
     if options.weights is not None:
@@ -81,6 +113,18 @@ def choice(options: Options | None = None) -> Choice:
         return Choice(id_, path, f"model: {id_}, from {path}")
     id_, file = _native.resolve_model(wanted, folders())
     return Choice(id_, _text(file), _line(id_, automatic))
+
+
+def _merge_network(choice: str) -> str | None:
+    """The file of the merge network; ``None`` means guided filtering."""
+    if choice == "guided":
+        return None
+    try:
+        return _text(_native.resolve_model(MERGE, folders())[1])
+    except RilievoError as error:
+        if choice == "auto":
+            return None
+        raise RilievoError(f"{error}; or let boost_merge be guided, which needs no network") from None
 
 
 def download(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str:

@@ -82,6 +82,8 @@ class Limit:
 _odd_kernel = Limit("an odd number from 1 to 31", 1, 31, odd=True)
 _unit = Limit("a number from 0 to 1", 0, 1)
 _side = Limit("a number of pixels from 32 to 8192", 32, 8192)
+_rmax = Limit("a number of pixels from 32 to 8192", 32, 8192)
+_patches = Limit("a number from 0 up", 0)
 _balance = Limit("a number from -1 to 1", -1, 1)
 _positive = Limit("a number above 0", above=0)
 _tolerance = Limit("a number above 0, or 0 for none", least=0)
@@ -154,6 +156,7 @@ class Options:
         "network",
         "Match net size to input size",
         help="run the network at the picture's own size: slow, finer",
+        shown_if="!boost",
     )
     net_width: int | None = _row(
         None,
@@ -186,6 +189,7 @@ class Options:
         "Tiling mode",
         alias="--tiling",
         help="for a picture that tiles: its depth tiles too",
+        shown_if="!boost",
     )
     refine: bool | None = _row(
         None,
@@ -193,6 +197,44 @@ class Options:
         "network",
         "Refine edges with the picture",
         help="edge-aware upsampling guided by the picture; default: on for pocket, off for the others",
+        shown_if="!boost",
+    )
+    boost: bool = _row(
+        False,
+        "flag",
+        "network",
+        "BOOST (multi-resolution merging)",
+        help="merge many small looks into one finer depth map: slow; chooses its own net sizes",
+    )
+    boost_rmax: int = _row(
+        1600,
+        "whole",
+        "network",
+        "Boost: largest net size",
+        low=512,
+        high=4096,
+        step=32,
+        check=_rmax,
+        help="largest network input for the whole picture, in pixels",
+        shown_if="boost",
+    )
+    boost_max_patches: int | None = _row(
+        None,
+        "whole",
+        "network",
+        "Boost: most patches",
+        check=_patches,
+        help="look at no more than this many patches, those with the most detail; default: all that have any",
+        shown_if="boost",
+    )
+    boost_merge: str = _row(
+        "auto",
+        "choice",
+        "network",
+        "Boost: merge by",
+        choices=("auto", "network", "guided"),
+        help="network: pix2pix, a download; guided: built in, faster, softer; auto: the network if it is here",
+        shown_if="boost",
     )
 
     do_output_depth: bool = _row(True, "flag", "depth", "Output depth map", help="write the 16-bit depth map")
@@ -823,6 +865,8 @@ class Options:
                 f"clipdepth_far ({self.clipdepth_far:g}) lies above clipdepth_near ({self.clipdepth_near:g}): "
                 "nothing would be left; swap them, or use output_depth_invert to turn the map around"
             )
+        if self.boost and self.tiling_mode:
+            raise ValueError("boost cannot make depth that tiles; switch boost or tiling_mode off")
         if self.gen_depth_mask and self.depth_mask_far > self.depth_mask_near:
             raise ValueError(
                 f"depth_mask_far ({self.depth_mask_far:g}) lies above depth_mask_near ({self.depth_mask_near:g}); "

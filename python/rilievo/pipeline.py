@@ -69,6 +69,9 @@ def estimate_depth(
     net_size: tuple[int, int] | None = None,
     match_size: bool = False,
     boost: bool = False,
+    boost_rmax: int = 1600,
+    boost_max_patches: int | None = None,
+    boost_merge: str = "auto",
     tiling: bool = False,
     device: str = "auto",
     precision: str = "auto",
@@ -82,8 +85,13 @@ def estimate_depth(
     ``rilievo models`` or ``"auto"``: the best network on this machine.
     ``weights`` reads it from this file. ``net_size`` is (width, height) of the
     network's input; ``match_size`` takes the picture's own. ``tiling`` is for pictures whose opposite
-    borders fit together: so will those of the depth. ``boost`` is not in this version yet: true is a
-    :class:`ValueError`. ``refine`` guides the upsampling by the picture's edges (default: on for ``pocket``).
+    borders fit together: so will those of the depth. ``refine`` guides the upsampling by the picture's edges
+    (default: on for ``pocket``).
+
+    ``boost`` merges many small looks into one finer map (Miangoleh et al. 2021), at network sizes of its own:
+    at most ``boost_rmax`` pixels for the whole picture, and ``boost_max_patches`` patches (``None``: all that
+    have details). ``boost_merge`` is how: ``"network"`` (``pix2pix``), ``"guided"`` filtering, or ``"auto"``:
+    the network if it is on this machine. Relative maps are in 0..1 then; metric ones keep their metres.
 
     The values are float32 at the picture's size, the network's own numbers;
     ``kind`` says what they mean.
@@ -91,8 +99,6 @@ def estimate_depth(
     ``progress(stage, done, total)`` is called along the way; ``cancel.is_set()``
     is asked now and then, and :class:`rilievo.Cancelled` raised if it is.
     """
-    if boost:
-        raise ValueError("boost is not in this version of rilievo yet; leave it off")
     rgb = pictures.load_rgb(image)
     options = Options(
         model_type=model,
@@ -100,6 +106,10 @@ def estimate_depth(
         net_width=net_size[0] if net_size else None,
         net_height=net_size[1] if net_size else None,
         net_size_match=match_size,
+        boost=boost,
+        boost_rmax=boost_rmax,
+        boost_max_patches=boost_max_patches,
+        boost_merge=boost_merge,
         tiling_mode=tiling,
         compute_device=device,
         precision=precision,
@@ -329,25 +339,44 @@ def _effects(
 
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
+    network, merge = _networks(options)
+    if options.boost:
+        values, kind = network.boost(
+            rgb,
+            merge,
+            rmax=options.boost_rmax,
+            max_patches=options.boost_max_patches,
+            progress=progress,
+            cancel=cancel,
+        )
+    else:
+        values, kind = network.estimate(
+            rgb,
+            net_size=options.net_size,
+            match_size=options.net_size_match,
+            refine=options.refine,
+            progress=progress,
+            cancel=cancel,
+        )
+    return DepthMap(values, kind)
+
+
+def _networks(options: Options) -> tuple[_native.Estimator, _native.MergeNetwork | None]:
+    """The network for depth and the one that merges, if there is one."""
     choice = models.choice(options)
     device, precision, tiling = options.compute_device, options.precision, options.tiling_mode
-    key = (choice, device, precision, tiling)
-    network = _loaded.get(key)
-    if network is None:
-        if not _habits["keep"]:
-            # The old one goes first: two networks at once may not fit.
-            _loaded.clear()
-        network = _native.Estimator(choice.id, choice.path, device, precision, tiling)
-        _loaded[key] = network
-    values, kind = network.estimate(
-        rgb,
-        net_size=options.net_size,
-        match_size=options.net_size_match,
-        refine=options.refine,
-        progress=progress,
-        cancel=cancel,
-    )
-    return DepthMap(values, kind)
+    depth_key = (choice.id, choice.path, device, precision, tiling)
+    merge_key = (models.MERGE, choice.merge, device, precision)
+    wanted = {depth_key, merge_key} if choice.merge else {depth_key}
+    if not _habits["keep"]:
+        # What is not wanted goes first: two networks at once may not fit.
+        for key in _loaded.keys() - wanted:
+            del _loaded[key]
+    if depth_key not in _loaded:
+        _loaded[depth_key] = _native.Estimator(choice.id, choice.path, device, precision, tiling)
+    if choice.merge and merge_key not in _loaded:
+        _loaded[merge_key] = _native.MergeNetwork(choice.merge, device, precision)
+    return _loaded[depth_key], _loaded.get(merge_key) if choice.merge else None
 
 
 def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:

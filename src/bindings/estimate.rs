@@ -6,6 +6,7 @@ use numpy::{PyArray2, PyReadonlyArray3, ToPyArray};
 use pyo3::prelude::*;
 
 use super::monitor::watched_in_pool;
+use crate::estimate::boost::{self, BoostSettings, Merge};
 use crate::estimate::{self, Settings};
 use crate::networks;
 use crate::weights::catalog;
@@ -78,6 +79,82 @@ impl Estimator {
         })?;
         Ok((depth.values().to_pyarray(py), depth.kind().name()))
     }
+
+    /// The same with the details of many small looks, merged by a network or (`None`) by guided filtering.
+    #[pyo3(signature = (picture, merge = None, *, rmax = boost::DEFAULT_RMAX, max_patches = None, progress = None, cancel = None))]
+    #[allow(clippy::too_many_arguments)]
+    fn boost<'py>(
+        &self,
+        py: Python<'py>,
+        picture: PyReadonlyArray3<'py, u8>,
+        merge: Option<Py<MergeNetwork>>,
+        rmax: usize,
+        max_patches: Option<usize>,
+        progress: Option<Py<PyAny>>,
+        cancel: Option<Py<PyAny>>,
+    ) -> PyResult<(Bound<'py, PyArray2<f32>>, &'static str)> {
+        let picture = picture.as_array();
+        let settings = BoostSettings { rmax, max_patches };
+        let merge = merge.as_ref().map_or(&Merge::Guided, |merge| &merge.get().inner);
+        let depth = watched_in_pool(py, progress, cancel, |monitor| {
+            self.inner.boost(picture, merge, &settings, monitor)
+        })?;
+        Ok((depth.values().to_pyarray(py), depth.kind().name()))
+    }
+}
+
+/// The network that merges two depth maps, loaded.
+#[pyclass(frozen, module = "rilievo._native")]
+struct MergeNetwork {
+    inner: Merge,
+}
+
+#[pymethods]
+impl MergeNetwork {
+    /// Loads the merge network from `path`.
+    #[new]
+    #[pyo3(signature = (path, device = "auto", precision = "auto"))]
+    fn new(py: Python<'_>, path: PathBuf, device: &str, precision: &str) -> PyResult<Self> {
+        let entry = catalog::find("pix2pix")?;
+        let (device, precision) = (device.parse()?, precision.parse()?);
+        let network = py.detach(|| boost::MergeNetwork::open(entry, &path, device, precision))?;
+        Ok(Self {
+            inner: Merge::Network(network),
+        })
+    }
+
+    /// The device it runs on now: `cpu`, `cuda:0`, `metal`.
+    #[getter]
+    fn device(&self) -> String {
+        match &self.inner {
+            Merge::Network(network) => network.device(),
+            Merge::Guided => "cpu".into(),
+        }
+    }
+}
+
+/// How a picture would be boosted: the network size for the whole, and the patches as (x, y, side) in a
+/// picture of the size that comes third.
+#[pyfunction]
+#[pyo3(signature = (picture, field, rmax = boost::DEFAULT_RMAX, max_patches = None))]
+#[allow(clippy::type_complexity)]
+fn boost_plan(
+    py: Python<'_>,
+    picture: PyReadonlyArray3<'_, u8>,
+    field: usize,
+    rmax: usize,
+    max_patches: Option<usize>,
+) -> PyResult<(usize, Vec<(usize, usize, usize)>, (usize, usize))> {
+    let picture = picture.as_array();
+    let plan = watched_in_pool(py, None, None, |_| {
+        boost::Plan::new(picture, field, rmax, max_patches)
+    })?;
+    let patches = plan.patches.iter().map(|patch| (patch.x, patch.y, patch.side));
+    Ok((
+        plan.whole,
+        patches.collect(),
+        (plan.target.width, plan.target.height),
+    ))
 }
 
 /// The name of the network that a checkpoint file holds.
@@ -99,6 +176,8 @@ fn devices(py: Python<'_>) -> Vec<(String, Option<String>)> {
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Estimator>()?;
+    module.add_class::<MergeNetwork>()?;
+    module.add_function(wrap_pyfunction!(boost_plan, module)?)?;
     module.add_function(wrap_pyfunction!(identify, module)?)?;
     module.add_function(wrap_pyfunction!(devices, module)?)
 }

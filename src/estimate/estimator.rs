@@ -7,12 +7,13 @@ use ndarray::{Array2, ArrayView3};
 
 use super::device::{self, DeviceChoice, Precision};
 use super::guided::{self, GuidedOptions};
+use super::look::{DepthRunner, Look, plane};
 use super::preprocess::{self, ChannelOrder};
-use super::runner::Runner;
-use super::{tiling, zoedepth};
+use super::runner::{DepthTraits, Runner};
+use super::tiling;
 use crate::depth::DepthMap;
 use crate::image::Size;
-use crate::networks::{self, DepthNetwork, Preprocessing};
+use crate::networks::{self, Preprocessing};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
 
@@ -30,7 +31,7 @@ pub struct Settings {
 /// A network on a device, with what its catalog entry says about it.
 pub struct Estimator {
     entry: &'static Entry,
-    runner: Runner,
+    runner: DepthRunner,
     tiling: bool,
 }
 
@@ -76,7 +77,7 @@ impl Estimator {
 
     /// How pictures become its input.
     pub fn preprocessing(&self) -> &Preprocessing {
-        self.runner.preprocessing()
+        &self.traits().preprocessing
     }
 
     /// The predictions `[B, h, w]` for a batch of its inputs `[B, 3, H, W]`, in
@@ -87,6 +88,16 @@ impl Estimator {
     /// [`Error::Compute`](crate::Error::Compute) when the device fails.
     pub fn predict(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
         self.runner.forward(inputs, monitor)
+    }
+
+    /// What the network says about itself.
+    pub(super) fn traits(&self) -> &DepthTraits {
+        self.runner.traits()
+    }
+
+    /// What runs it.
+    pub(super) fn runner(&self) -> &DepthRunner {
+        &self.runner
     }
 
     /// The catalog's row of this network.
@@ -107,7 +118,7 @@ impl Estimator {
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
         let (height, width, _) = picture.dim();
-        let spec = self.runner.preprocessing();
+        let spec = self.preprocessing();
         let size = match settings {
             Settings { match_size: true, .. } => preprocess::matching_size(Size { width, height }),
             Settings {
@@ -118,14 +129,14 @@ impl Estimator {
         let refine = settings.refine.unwrap_or(self.entry.refine);
         let values = if !self.tiling {
             self.values(picture, size, refine, monitor)?
-        } else if self.runner.tiles() {
+        } else if self.traits().tiles {
             self.wrapped(picture, size, refine, monitor)?
         } else {
             tiling::framed(picture, size, |picture, size| {
                 self.values(picture, size, refine, monitor)
             })?
         };
-        Ok(DepthMap::new(values, self.runner.kind()))
+        Ok(DepthMap::new(values, self.traits().kind))
     }
 
     /// A picture's depth at its own size, `asked` (width, height) being the network size.
@@ -138,27 +149,17 @@ impl Estimator {
     ) -> Result<Array2<f32>> {
         monitor.report("prepare", 0, 1)?;
         let (height, width, _) = picture.dim();
-        let spec = self.runner.preprocessing();
-        let prediction = if self.runner.mirror_averaged() {
-            monitor.report("prepare", 1, 1)?;
-            zoedepth::predict(
-                &self.runner,
-                picture,
-                asked,
-                ChannelOrder::Rgb,
-                &Device::Cpu,
-                monitor,
-            )?
-        } else {
-            let input = preprocess::to_tensor(picture, spec, asked, ChannelOrder::Rgb, &Device::Cpu)?;
-            monitor.report("prepare", 1, 1)?;
-            plane(&self.predict(&input, monitor)?)?
-        };
+        let look = Look::prepare(picture, self.traits(), asked)?;
+        monitor.report("prepare", 1, 1)?;
+        let predictions = Look::predictions(&[look], &self.runner, monitor)?;
+        let prediction = predictions
+            .first()
+            .ok_or_else(|| Error::Compute("there is no prediction".into()))?;
         monitor.report("upsample", 0, 1)?;
         let values = if refine {
             guided::refine(prediction.view(), picture, &GuidedOptions::default(), monitor)?
         } else {
-            preprocess::to_picture_size(prediction.view(), spec, Size { width, height })?
+            preprocess::to_picture_size(prediction.view(), self.preprocessing(), Size { width, height })?
         };
         monitor.report("upsample", 1, 1)?;
         Ok(values)
@@ -174,7 +175,7 @@ impl Estimator {
     ) -> Result<Array2<f32>> {
         monitor.report("prepare", 0, 1)?;
         let (height, width, _) = picture.dim();
-        let (spec, order) = (self.runner.preprocessing(), ChannelOrder::Rgb);
+        let (spec, order) = (self.preprocessing(), ChannelOrder::Rgb);
         let input = preprocess::to_tensor_with(picture, spec, asked, order, &Device::Cpu, true)?;
         monitor.report("prepare", 1, 1)?;
         let prediction = plane(&self.predict(&input, monitor)?)?;
@@ -195,11 +196,4 @@ impl Estimator {
         monitor.report("upsample", 1, 1)?;
         Ok(values)
     }
-}
-
-/// The single prediction of a batch of one, as a plane.
-pub(super) fn plane(output: &Tensor) -> Result<Array2<f32>> {
-    let (_, height, width) = output.dims3()?;
-    let values = output.flatten_all()?.to_vec1::<f32>()?;
-    Array2::from_shape_vec((height, width), values).map_err(|error| Error::Compute(error.to_string()))
 }

@@ -4,6 +4,8 @@ pub mod boost;
 pub mod device;
 mod estimator;
 pub mod guided;
+mod look;
+mod memory;
 pub mod preprocess;
 mod runner;
 pub mod tiling;

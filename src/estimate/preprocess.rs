@@ -5,7 +5,9 @@ use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis};
 
 use super::tiling;
 use crate::image::Size;
-use crate::image::resize::{opencv_area, opencv_cubic, opencv_linear, torch_bicubic, torch_bilinear};
+use crate::image::resize::{
+    AreaSample, opencv_area, opencv_cubic, opencv_linear, torch_bicubic, torch_bilinear,
+};
 use crate::networks::{Enlarge, Preprocessing, Shrink, SizeRule};
 use crate::{Error, Result};
 
@@ -24,6 +26,25 @@ pub enum ChannelOrder {
     Rgb,
     /// Blue, green, red.
     Bgr,
+}
+
+/// The pixel types of pictures.
+pub trait Sample: AreaSample + Copy + Send + Sync {
+    /// The value in 0..1.
+    fn unit(self) -> f64;
+}
+
+impl Sample for u8 {
+    fn unit(self) -> f64 {
+        f64::from(self) / 255.0
+    }
+}
+
+/// Values in 0..1; resampling may have led a little beyond.
+impl Sample for f32 {
+    fn unit(self) -> f64 {
+        f64::from(self)
+    }
 }
 
 /// The size of the input for a picture, when `asked` (width, height) is the
@@ -101,8 +122,8 @@ pub fn matching_size(picture: Size) -> (usize, usize) {
 /// # Errors
 /// [`Error::Invalid`] for a picture without pixels, [`Error::Compute`] when the
 /// device has no room.
-pub fn to_tensor(
-    picture: ArrayView3<'_, u8>,
+pub fn to_tensor<T: Sample>(
+    picture: ArrayView3<'_, T>,
     spec: &Preprocessing,
     asked: (usize, usize),
     order: ChannelOrder,
@@ -115,8 +136,8 @@ pub fn to_tensor(
 ///
 /// # Errors
 /// As [`to_tensor`].
-pub fn to_tensor_with(
-    picture: ArrayView3<'_, u8>,
+pub fn to_tensor_with<T: Sample>(
+    picture: ArrayView3<'_, T>,
     spec: &Preprocessing,
     asked: (usize, usize),
     order: ChannelOrder,
@@ -131,16 +152,16 @@ pub fn to_tensor_with(
     }
     let size = input_size(Size { width, height }, spec, asked);
     let resized: Array3<f64> = match spec.shrink {
-        Shrink::Area if tiling => tiling::resampled(picture, size, opencv_area)?.mapv(unit),
-        Shrink::Area => opencv_area(picture, size)?.mapv(unit),
+        Shrink::Area if tiling => tiling::resampled(picture, size, opencv_area)?.mapv(T::unit),
+        Shrink::Area => opencv_area(picture, size)?.mapv(T::unit),
         Shrink::Bilinear => {
-            let picture = picture.mapv(|byte| unit(byte) as f32);
+            let picture = picture.mapv(|value| value.unit() as f32);
             torch_bilinear(picture.view(), size, true)?.mapv(f64::from)
         }
-        Shrink::Cubic if tiling => tiling::resampled(picture.mapv(unit).view(), size, opencv_cubic)?,
-        Shrink::Cubic => opencv_cubic(picture.mapv(unit).view(), size)?,
-        Shrink::Linear if tiling => tiling::resampled(picture.mapv(unit).view(), size, opencv_linear)?,
-        Shrink::Linear => opencv_linear(picture.mapv(unit).view(), size)?,
+        Shrink::Cubic if tiling => tiling::resampled(picture.mapv(T::unit).view(), size, opencv_cubic)?,
+        Shrink::Cubic => opencv_cubic(picture.mapv(T::unit).view(), size)?,
+        Shrink::Linear if tiling => tiling::resampled(picture.mapv(T::unit).view(), size, opencv_linear)?,
+        Shrink::Linear => opencv_linear(picture.mapv(T::unit).view(), size)?,
     };
     let mut planes = vec![0_f32; 3 * size.width * size.height];
     for (channel, plane) in planes.chunks_exact_mut(size.width * size.height).enumerate() {
@@ -189,10 +210,6 @@ pub fn to_picture_size_tiling(
         Enlarge::Bicubic => tiling::resampled(prediction, size, |map, size| torch_bicubic(map, size, false)),
         Enlarge::OpenCvCubic => tiling::resampled(prediction, size, opencv_cubic),
     }
-}
-
-fn unit(byte: u8) -> f64 {
-    f64::from(byte) / 255.0
 }
 
 #[cfg(test)]
@@ -282,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_picture_without_pixels_is_refused() {
-        let empty = Array3::zeros((0, 5, 3));
+        let empty = Array3::<u8>::zeros((0, 5, 3));
         let error = to_tensor(
             empty.view(),
             &spec(SizeRule::Minimal, 32),

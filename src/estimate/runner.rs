@@ -10,11 +10,59 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use candle_core::{DType, Device, Tensor};
 
 use super::device::{self, Precision};
+use crate::networks::pix2pix::Pix2Pix;
 use crate::networks::{DepthKind, DepthNetwork, Preprocessing};
 use crate::{Error, Monitor, Result};
 
+/// What can be run: batches in, batches of results out.
+pub(super) trait Batched: Send + Sync {
+    /// What it says about itself, the same on every device.
+    type Traits: Send + Sync;
+
+    fn traits(&self) -> Self::Traits;
+
+    /// Results `[B, ...]` for inputs `[B, ...]`.
+    fn forward(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor>;
+}
+
+/// What a depth network says about itself.
+#[derive(Clone)]
+pub(super) struct DepthTraits {
+    pub preprocessing: Preprocessing,
+    pub kind: DepthKind,
+    pub mirror_averaged: bool,
+    pub tiles: bool,
+}
+
+impl Batched for Box<dyn DepthNetwork> {
+    type Traits = DepthTraits;
+
+    fn traits(&self) -> DepthTraits {
+        DepthTraits {
+            preprocessing: self.preprocessing().clone(),
+            kind: self.kind(),
+            mirror_averaged: self.mirror_averaged(),
+            tiles: self.tiles(),
+        }
+    }
+
+    fn forward(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        (**self).forward(inputs, monitor)
+    }
+}
+
+impl Batched for Pix2Pix {
+    type Traits = ();
+
+    fn traits(&self) {}
+
+    fn forward(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+        self.forward(inputs, monitor)
+    }
+}
+
 /// Makes the network for a device and a number format.
-type Load = dyn Fn(&Device, DType) -> Result<Box<dyn DepthNetwork>> + Send + Sync;
+type Load<N> = dyn Fn(&Device, DType) -> Result<N> + Send + Sync;
 
 /// How a network runs.
 #[derive(Clone, Debug)]
@@ -72,35 +120,27 @@ impl Way {
     }
 }
 
-struct State {
+struct State<N> {
     way: Way,
-    network: Option<Arc<dyn DepthNetwork>>,
+    network: Option<Arc<N>>,
     /// Warnings from before anybody listened.
     unsaid: Vec<String>,
 }
 
 /// A network that steps back when its device is full. Its inputs and results are in single
 /// precision on the CPU, wherever it runs.
-pub(super) struct Runner {
-    load: Box<Load>,
+pub(super) struct Runner<N: Batched> {
+    load: Box<Load<N>>,
     /// Whether the number format is ours to choose.
     chooses: bool,
-    traits: Traits,
-    state: Mutex<State>,
+    traits: N::Traits,
+    state: Mutex<State<N>>,
 }
 
-/// What a network says about itself, on every device.
-struct Traits {
-    preprocessing: Preprocessing,
-    kind: DepthKind,
-    mirror_averaged: bool,
-    tiles: bool,
-}
-
-impl Runner {
+impl<N: Batched> Runner<N> {
     /// Loads a network on `device`, or wherever it fits. `half`: whether half
     /// precision is fine enough for it.
-    pub fn new(load: Box<Load>, device: Device, precision: Precision, half: bool) -> Result<Self> {
+    pub fn new(load: Box<Load<N>>, device: Device, precision: Precision, half: bool) -> Result<Self> {
         let precision = match precision {
             Precision::Auto if !half => Precision::F32,
             chosen => chosen,
@@ -116,7 +156,7 @@ impl Runner {
         Self::on(way, load, precision == Precision::Auto)
     }
 
-    fn on(way: Way, load: Box<Load>, chooses: bool) -> Result<Self> {
+    fn on(way: Way, load: Box<Load<N>>, chooses: bool) -> Result<Self> {
         let (mut way, mut unsaid) = (way, Vec::new());
         let network = loop {
             match load_on(&way, &*load) {
@@ -131,18 +171,18 @@ impl Runner {
         Ok(Self {
             load,
             chooses,
-            traits: Traits {
-                preprocessing: network.preprocessing().clone(),
-                kind: network.kind(),
-                mirror_averaged: network.mirror_averaged(),
-                tiles: network.tiles(),
-            },
+            traits: network.traits(),
             state: Mutex::new(State {
                 way,
                 network: Some(network),
                 unsaid,
             }),
         })
+    }
+
+    /// What the network says about itself.
+    pub fn traits(&self) -> &N::Traits {
+        &self.traits
     }
 
     /// The device and number format in use.
@@ -152,7 +192,7 @@ impl Runner {
     }
 
     /// The way taken now and its network, which is loaded if it is not there.
-    fn current(&self) -> (Way, Result<Arc<dyn DepthNetwork>>) {
+    fn current(&self) -> (Way, Result<Arc<N>>) {
         let mut state = self.state();
         let way = state.way.clone();
         if let Some(network) = &state.network {
@@ -179,13 +219,12 @@ impl Runner {
         monitor.warn(said);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<N>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl DepthNetwork for Runner {
-    fn forward(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+    /// Results `[B, ...]` for inputs `[B, ...]`, in as many batches as it takes.
+    pub fn forward(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
         for sentence in std::mem::take(&mut self.state().unsaid) {
             monitor.warn(&sentence);
         }
@@ -217,22 +256,6 @@ impl DepthNetwork for Runner {
         }
         Ok(Tensor::cat(&done, 0)?)
     }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.traits.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        self.traits.kind
-    }
-
-    fn mirror_averaged(&self) -> bool {
-        self.traits.mirror_averaged
-    }
-
-    fn tiles(&self) -> bool {
-        self.traits.tiles
-    }
 }
 
 /// The way to take after `error`, if there is one.
@@ -243,14 +266,14 @@ fn retreat(way: &Way, count: usize, error: Error) -> Result<(Way, String)> {
     }
 }
 
-fn load_on(way: &Way, load: &Load) -> Result<Arc<dyn DepthNetwork>> {
+fn load_on<N>(way: &Way, load: &Load<N>) -> Result<Arc<N>> {
     let network = load(&way.device, way.dtype)?;
     // Another thread, with a stream of its own, may be the first to use the weights.
     way.device.synchronize()?;
-    Ok(network.into())
+    Ok(Arc::new(network))
 }
 
-fn forward(way: &Way, network: &dyn DepthNetwork, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+fn forward<N: Batched>(way: &Way, network: &N, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
     let inputs = inputs.to_device(&way.device)?.to_dtype(way.dtype)?;
     let output = network.forward(&inputs, monitor)?;
     Ok(output.to_dtype(DType::F32)?.to_device(&Device::Cpu)?)
@@ -267,7 +290,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::networks::{Enlarge, Shrink, SizeRule};
 
     /// A network that doubles its input, as far as the device has room.
     struct Hungry {
@@ -285,7 +307,11 @@ mod tests {
         overflows: bool,
     }
 
-    impl DepthNetwork for Hungry {
+    impl Batched for Hungry {
+        type Traits = ();
+
+        fn traits(&self) {}
+
         fn forward(&self, input: &Tensor, _: &Monitor<'_>) -> Result<Tensor> {
             let count = input.dim(0)?;
             assert_eq!(input.dtype(), self.dtype);
@@ -303,23 +329,6 @@ mod tests {
                 return Ok((output * 60_000.0)?);
             }
             Ok(output)
-        }
-
-        fn preprocessing(&self) -> &Preprocessing {
-            const SPEC: Preprocessing = Preprocessing {
-                mean: [0.0; 3],
-                std: [1.0; 3],
-                net_size: (4, 4),
-                multiple: 1,
-                rule: SizeRule::Stretch,
-                shrink: Shrink::Area,
-                enlarge: Enlarge::OpenCvCubic,
-            };
-            &SPEC
-        }
-
-        fn kind(&self) -> DepthKind {
-            DepthKind::Inverse
         }
     }
 
@@ -341,7 +350,7 @@ mod tests {
     fn run(dtype: DType, chooses: bool, limits: Limits, loading_fails: usize) -> Outcome {
         let (loads, pictures) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
         let (seen, counted) = (loads.clone(), pictures.clone());
-        let load = move |_: &Device, dtype: DType| -> Result<Box<dyn DepthNetwork>> {
+        let load = move |_: &Device, dtype: DType| -> Result<Hungry> {
             let mut seen = seen.lock().unwrap();
             // After half precision, single precision means the CPU, unless half overflowed.
             let halved = seen.iter().any(|(seen, _)| *seen == DType::F16);
@@ -351,12 +360,12 @@ mod tests {
                 return Err(full());
             }
             let pictures = counted.clone();
-            Ok(Box::new(Hungry {
+            Ok(Hungry {
                 dtype,
                 on_cpu,
                 limits,
                 pictures,
-            }))
+            })
         };
         let way = Way {
             device: Device::Cpu,
@@ -480,7 +489,7 @@ mod tests {
 
     #[test]
     fn a_full_machine_is_an_error() {
-        let load = |_: &Device, _: DType| -> Result<Box<dyn DepthNetwork>> { Err(full()) };
+        let load = |_: &Device, _: DType| -> Result<Hungry> { Err(full()) };
         let Err(error) = Runner::new(Box::new(load), Device::Cpu, Precision::Auto, true) else {
             panic!("there is no room");
         };

@@ -2,12 +2,12 @@
 //! border, and the mean of a plain and a mirrored pass.
 
 use candle_core::{Device, Tensor};
-use ndarray::{Array2, Array3, ArrayView3, Zip, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Zip, s};
 
-use super::estimator::plane;
-use super::preprocess::{self, ChannelOrder};
+use super::look::plane;
+use super::preprocess::{self, ChannelOrder, Sample};
 use crate::image::Size;
-use crate::networks::DepthNetwork;
+use crate::networks::{DepthNetwork, Preprocessing};
 use crate::{Monitor, Result};
 
 /// The prediction for a picture (`[H, W, 3]`) at the picture's own size, when
@@ -26,19 +26,32 @@ pub fn predict(
 ) -> Result<Array2<f32>> {
     let spec = network.preprocessing();
     let (height, width, _) = picture.dim();
+    let input = preprocess::to_tensor(bordered(picture).view(), spec, asked, order, device)?;
+    let pass = |input: &Tensor| plane(&network.forward(input, monitor)?);
+    let (plain, mirrored) = (pass(&input)?, pass(&input.flip(&[3])?)?);
+    mean_of_both(plain.view(), mirrored.view(), spec, Size { width, height })
+}
+
+/// The picture with its border.
+pub(super) fn bordered<T: Sample>(picture: ArrayView3<'_, T>) -> Array3<T> {
+    let (height, width, _) = picture.dim();
+    reflected(picture, border(height), border(width))
+}
+
+/// The depth of a picture of `size`, from the predictions for the bordered picture and for its mirror image.
+pub(super) fn mean_of_both(
+    plain: ArrayView2<'_, f32>,
+    mirrored: ArrayView2<'_, f32>,
+    spec: &Preprocessing,
+    Size { width, height }: Size,
+) -> Result<Array2<f32>> {
     let (rows, columns) = (border(height), border(width));
-    let padded = reflected(picture, rows, columns);
     let size = Size {
         width: width + 2 * columns,
         height: height + 2 * rows,
     };
-    let input = preprocess::to_tensor(padded.view(), spec, asked, order, device)?;
-    let pass = |input: &Tensor| -> Result<Array2<f32>> {
-        let prediction = plane(&network.forward(input, monitor)?)?;
-        preprocess::to_picture_size(prediction.view(), spec, size)
-    };
-    let plain = pass(&input)?;
-    let mirrored = pass(&input.flip(&[3])?)?;
+    let plain = preprocess::to_picture_size(plain, spec, size)?;
+    let mirrored = preprocess::to_picture_size(mirrored, spec, size)?;
     let inside = s![rows..rows + height, columns..columns + width];
     let back = s![rows..rows + height, columns..columns + width;-1];
     Ok(Zip::from(plain.slice(inside))
@@ -54,7 +67,7 @@ fn border(side: usize) -> usize {
 
 /// The picture with `rows` more above and below and `columns` more on the left
 /// and right, mirrored about its outermost pixels.
-fn reflected(picture: ArrayView3<'_, u8>, rows: usize, columns: usize) -> Array3<u8> {
+fn reflected<T: Copy>(picture: ArrayView3<'_, T>, rows: usize, columns: usize) -> Array3<T> {
     let (height, width, channels) = picture.dim();
     let inside = |at: usize, border: usize, side: usize| {
         let place = at.abs_diff(border);
@@ -75,7 +88,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::networks::{DepthKind, Enlarge, Preprocessing, Shrink, SizeRule};
+    use crate::networks::{DepthKind, Enlarge, Shrink, SizeRule};
 
     #[test]
     fn borders_reflect_without_repeating_the_edge() {

@@ -54,6 +54,8 @@ pub struct Entry {
     pub kind: Option<String>,
     /// Default network size (width, height), where not every size is right.
     pub net_size: Option<[usize; 2]>,
+    /// Boost's receptive field, where it is not the shorter side of the network size.
+    pub field: Option<usize>,
     /// `auto` takes the installed depth network with the highest rank.
     #[serde(default)]
     pub rank: u32,

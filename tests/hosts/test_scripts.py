@@ -356,7 +356,14 @@ def test_settings_have_the_keys_of_the_reference(host: Any) -> None:
     known = host.shared.opts.data_labels
     assert set(known) == {
         f"depthmap_script_{name}"
-        for name in ("keepmodels", "show_3d", "gen_heatmap_from_ui", "extra_stereomodes", "mesh_maxsize")
+        for name in (
+            "keepmodels",
+            "show_3d",
+            "gen_heatmap_from_ui",
+            "extra_stereomodes",
+            "mesh_maxsize",
+            "boost_rmax",
+        )
     }
     # The host's API makes floats of numbers.
     host.shared.opts.data["depthmap_script_mesh_maxsize"] = 512.0
@@ -365,7 +372,7 @@ def test_settings_have_the_keys_of_the_reference(host: Any) -> None:
     from rilievo.hosts.webui.host import WebUIHost
 
     assert "gen_heatmap" in fields.names(WebUIHost())
-    assert "mesh_maxsize" not in fields.names(WebUIHost())
+    assert not {"mesh_maxsize", "boost_rmax"} & set(fields.names(WebUIHost()))
     assert len(WebUIHost().stereo_modes()) == 5
 
 

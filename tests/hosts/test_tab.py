@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from rilievo.hosts.webui.host import WebUIHost
 from rilievo.options import Options
-from rilievo.ui import jobs, run
+from rilievo.ui import jobs, run, style
 from rilievo.ui.tabs import folder, single
 
 
@@ -101,3 +101,22 @@ def test_hidden_folders_are_hidden(host: Any, tmp_path: Path) -> None:
     host.shared.cmd_opts.hide_ui_dir_config = False
     place.open_folder()
     assert host.util.opened == [host.shared.opts.outdir_extras_samples]
+
+
+def test_a_long_stage_says_how_long_it_still_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
+    job = jobs.Job()
+    job.report("boost: whole picture", 0, 1000)
+    now[0] += 2
+    job.report("boost: whole picture", 100, 1000)
+    assert job.seconds_left() is None, "too early to tell"
+    now[0] += 8
+    job.report("boost: patch 1 of 6", 250, 1000)
+    assert job.seconds_left() == 30
+    assert "about 30 s left" in style.bar(job)
+    now[0] += 190
+    assert "about 10 min left" in style.bar(job)
+    job.report("upsample", 0, 1)
+    assert job.seconds_left() is None
+    assert "left" not in style.bar(job)

@@ -278,11 +278,6 @@ def test_refining_with_the_picture_can_be_switched_off():
     assert np.abs(refined - plain).max() > 1e-3
 
 
-def test_what_is_not_there_yet_says_so(small):
-    with pytest.raises(ValueError, match="boost is not in this version"):
-        rilievo.estimate_depth(small, boost=True)
-
-
 def test_the_depth_of_a_picture_that_tiles_has_no_seam():
     """Bumps on a torus, and the change of their depth across the seam beside that within the picture."""
     y, x = np.mgrid[0:128, 0:192]

@@ -1,17 +1,17 @@
 //! Boost, held to the reference: sizes, patches and mask to the number, whole runs with networks made of formulas.
 
-use std::cell::Cell;
 use std::f64::consts::PI;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::{Array1, Array2, Array3, ArrayView2, ArrayView3, s};
-use rilievo::estimate::boost::{self, Networks, Plan};
+use ndarray::{Array1, Array2, Array3, ArrayView3, s};
+use rilievo::estimate::boost::{self, Networks, Pair, Plan};
 use rilievo::{Error, Monitor, Result};
 
 use crate::golden::{Golden, count_of, max_difference, text_of};
 
-fn picture(golden: &mut Golden, name: &str) -> Array3<f64> {
-    let bytes: Array3<u8> = golden.array(name);
-    bytes.mapv(|value| f64::from(value) / 255.0)
+fn picture(golden: &mut Golden, name: &str) -> Array3<u8> {
+    golden.array(name)
 }
 
 fn squares(patches: &[boost::Patch]) -> Vec<[i32; 4]> {
@@ -23,7 +23,7 @@ fn check_geometry(golden: &mut Golden) {
     for case in golden.cases("boost_geometry") {
         let name = text_of(&case, "image");
         let (field, rmax) = (count_of(&case, "base"), count_of(&case, "rmax"));
-        let plan = Plan::new(picture(golden, name).view(), field, rmax).unwrap();
+        let plan = Plan::new(picture(golden, name).view(), field, rmax, None).unwrap();
         // Its sky is flat but for rounding, which the threshold for edges averages: another
         // processor's rounding already grows one patch by one step more.
         let rounding = name == "b_rocket" && rmax == 3000;
@@ -86,40 +86,66 @@ fn the_mask_is_the_references() {
 }
 
 /// Formulas instead of networks, as in the golden data.
+#[derive(Default)]
 struct Formulas {
-    looks: Cell<usize>,
+    looks: AtomicUsize,
+    /// Patches at once; 0 is the default.
+    at_once: usize,
+    /// How many looks were taken together.
+    together: Mutex<Vec<usize>>,
+}
+
+impl Formulas {
+    fn taking(at_once: usize) -> Self {
+        Self {
+            at_once,
+            ..Self::default()
+        }
+    }
+
+    fn looks(&self) -> usize {
+        self.looks.load(Ordering::Relaxed)
+    }
 }
 
 impl Networks for Formulas {
-    fn depth(&self, picture: ArrayView3<'_, f64>, side: usize, monitor: &Monitor<'_>) -> Result<Array2<f32>> {
+    type Look = (Array3<f32>, usize);
+
+    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Self::Look> {
+        Ok((picture.to_owned(), side))
+    }
+
+    fn depths(&self, looks: &[Self::Look], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
         monitor.check()?;
-        self.looks.set(self.looks.get() + 1);
-        let (height, width, _) = picture.dim();
-        let wave = |x: usize| (2.0 * PI * (side as f64 / 256.0) * x as f64 / width as f64).sin();
-        Ok(Array2::from_shape_fn((height, width), |(y, x)| {
-            let pixel = picture.slice(s![y, x, ..]);
-            let gray = 0.2989 * pixel[2] + 0.5870 * pixel[1] + 0.1140 * pixel[0];
-            (0.5 * gray + 0.3 * y as f64 / (height - 1).max(1) as f64 + 0.2 * wave(x)) as f32
-        }))
+        self.looks.fetch_add(looks.len(), Ordering::Relaxed);
+        self.together.lock().unwrap().push(looks.len());
+        let depth = |(picture, side): &Self::Look| {
+            let (height, width, _) = picture.dim();
+            let wave = |x: usize| (2.0 * PI * (*side as f64 / 256.0) * x as f64 / width as f64).sin();
+            Array2::from_shape_fn((height, width), |(y, x)| {
+                let pixel = picture.slice(s![y, x, ..]).mapv(f64::from);
+                let gray = 0.2989 * pixel[2] + 0.5870 * pixel[1] + 0.1140 * pixel[0];
+                (0.5 * gray + 0.3 * y as f64 / (height - 1).max(1) as f64 + 0.2 * wave(x)) as f32
+            })
+        };
+        Ok(looks.iter().map(depth).collect())
     }
 
-    fn merge(
-        &self,
-        outer: ArrayView2<'_, f32>,
-        inner: ArrayView2<'_, f32>,
-        _: &Monitor<'_>,
-    ) -> Result<Array2<f32>> {
-        let mut merged = outer.to_owned();
-        merged.zip_mut_with(&inner, |outer, &inner| {
-            let (o, i) = (f64::from(*outer), f64::from(inner));
-            *outer = (0.6 * o + 0.4 * i + 0.1 * o * i).tanh() as f32;
-        });
-        Ok(merged)
+    fn merge(&self, pairs: &[Pair], _: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
+        let merged = |pair: &Pair| {
+            let mut merged = pair.outer.clone();
+            merged.zip_mut_with(&pair.inner, |outer, &inner| {
+                let (o, i) = (f64::from(*outer), f64::from(inner));
+                *outer = (0.6 * o + 0.4 * i + 0.1 * o * i).tanh() as f32;
+            });
+            merged
+        };
+        Ok(pairs.iter().map(merged).collect())
     }
-}
 
-fn formulas() -> Formulas {
-    Formulas { looks: Cell::new(0) }
+    fn at_once(&self, _: usize) -> usize {
+        self.at_once
+    }
 }
 
 #[test]
@@ -132,12 +158,12 @@ fn whole_runs_are_the_references() {
         } else {
             518
         };
-        let plan = Plan::new(picture.view(), field, count_of(&case, "rmax")).unwrap();
-        let networks = formulas();
+        let plan = Plan::new(picture.view(), field, count_of(&case, "rmax"), None).unwrap();
+        let networks = Formulas::default();
         let boosted = boost::boost(picture.view(), &plan, &networks, &Monitor::silent()).unwrap();
         let patches = count_of(&case, "n_patches");
         assert_eq!(boosted.lines.len(), patches);
-        assert_eq!(networks.looks.get(), 2 * (1 + patches));
+        assert_eq!(networks.looks(), 2 * (1 + patches));
         let wanted: Array2<f32> = golden.array(text_of(&case, "out"));
         let off = max_difference(&boosted.values, &wanted);
         assert!(off <= 1e-4, "{}: {off}", text_of(&case, "out"));
@@ -151,13 +177,14 @@ fn whole_runs_are_the_references() {
 #[test]
 fn pictures_of_any_size_and_flat_ones_are_boosted() {
     for (height, width) in [(1, 1), (1, 300), (20, 200), (150, 150), (64, 900)] {
-        let flat = Array3::from_elem((height, width, 3), 0.5);
+        let flat = Array3::from_elem((height, width, 3), 128);
         let busy = Array3::from_shape_fn((height, width, 3), |(y, x, c)| {
-            ((7 * y + 13 * x + c) % 17) as f64 / 16.0
+            (((7 * y + 13 * x + c) % 17) * 15) as u8
         });
         for picture in [flat, busy] {
-            let plan = Plan::new(picture.view(), 448, 512).unwrap();
-            let boosted = boost::boost(picture.view(), &plan, &formulas(), &Monitor::silent()).unwrap();
+            let plan = Plan::new(picture.view(), 448, 512, None).unwrap();
+            let boosted =
+                boost::boost(picture.view(), &plan, &Formulas::default(), &Monitor::silent()).unwrap();
             assert_eq!(boosted.values.dim(), (height, width));
             assert!(
                 boosted.values.iter().all(|value| value.is_finite()),
@@ -168,38 +195,83 @@ fn pictures_of_any_size_and_flat_ones_are_boosted() {
 }
 
 #[test]
-fn progress_counts_patches_and_a_cancelled_run_stops_within_one() {
+fn patches_at_once_give_the_same_as_one_by_one() {
     let mut golden = Golden::open("boost");
     let picture = picture(&mut golden, "b_tall");
-    let plan = Plan::new(picture.view(), 448, 1600).unwrap();
-    let seen = std::sync::Mutex::new(Vec::new());
-    let report =
-        |stage: &str, done: u64, total: u64| seen.lock().unwrap().push((stage.to_owned(), done, total));
-    let cancel = || seen.lock().unwrap().len() >= 3;
-    let networks = formulas();
-    let stopped = boost::boost(
-        picture.view(),
-        &plan,
-        &networks,
-        &Monitor::new(Some(&report), Some(&cancel)),
-    );
+    let plan = Plan::new(picture.view(), 448, 1600, None).unwrap();
+    let run = |networks: &Formulas| {
+        boost::boost(picture.view(), &plan, networks, &Monitor::silent())
+            .unwrap()
+            .values
+    };
+    let (single, several) = (Formulas::taking(1), Formulas::taking(4));
+    assert_eq!(run(&single), run(&several));
+    assert_eq!(single.looks(), several.looks());
+    // Twice the whole picture, then both looks at 4, 4 and 3 patches.
+    assert_eq!(plan.patches.len(), 11);
+    assert_eq!(*several.together.lock().unwrap(), [1, 1, 4, 4, 4, 4, 3, 3]);
+}
+
+#[test]
+fn fewer_patches_are_some_of_all() {
+    let mut golden = Golden::open("boost");
+    let picture = picture(&mut golden, "b_tall");
+    let plan = |most| Plan::new(picture.view(), 448, 1600, most).unwrap();
+    let all = plan(None).patches;
+    for most in [0, 1, 4, 11, 50] {
+        let kept = plan(Some(most)).patches;
+        assert_eq!(kept.len(), most.min(all.len()));
+        // In the same order.
+        let mut rest = all.iter();
+        assert!(
+            kept.iter().all(|patch| rest.any(|other| other == patch)),
+            "{most}"
+        );
+    }
+    // With none it is the picture as a whole.
+    let networks = Formulas::default();
+    let boosted = boost::boost(picture.view(), &plan(Some(0)), &networks, &Monitor::silent()).unwrap();
+    assert_eq!((networks.looks(), boosted.lines.len()), (2, 0));
+}
+
+#[test]
+fn progress_names_patches_and_a_cancelled_run_stops_within_one() {
+    let mut golden = Golden::open("boost");
+    let picture = picture(&mut golden, "b_tall");
+    let plan = Plan::new(picture.view(), 448, 1600, None).unwrap();
+    let seen = Mutex::new(Vec::new());
+    let report = |stage: &str, done: u64, total: u64| {
+        assert_eq!(total, 1000);
+        seen.lock().unwrap().push((stage.to_owned(), done));
+    };
+    let monitor = Monitor::new(Some(&report), None);
+    boost::boost(picture.view(), &plan, &Formulas::default(), &monitor).unwrap();
+    let told = std::mem::take(&mut *seen.lock().unwrap());
+    assert!(told.is_sorted_by_key(|(_, done)| *done), "{told:?}");
+    assert_eq!((told[0].1, told[told.len() - 1].1), (0, 1000));
+    let mut stages: Vec<_> = told.into_iter().map(|(stage, _)| stage).collect();
+    stages.dedup();
+    let mut expected = vec!["boost: whole picture".to_owned()];
+    expected.extend((1..=11).map(|patch| format!("boost: patch {patch} of 11")));
+    assert_eq!(stages, expected);
+
+    let cancel = || {
+        let seen = seen.lock().unwrap();
+        seen.last().is_some_and(|(stage, _)| stage.contains("patch 3"))
+    };
+    let networks = Formulas::default();
+    let monitor = Monitor::new(Some(&report), Some(&cancel));
+    let stopped = boost::boost(picture.view(), &plan, &networks, &monitor);
     assert!(matches!(stopped, Err(Error::Cancelled)));
-    let seen = seen.into_inner().unwrap();
-    assert_eq!(
-        seen,
-        (0..3)
-            .map(|step| ("boost".to_owned(), step, 12))
-            .collect::<Vec<_>>()
-    );
-    assert!(networks.looks.get() <= 6);
+    assert_eq!(networks.looks(), 2 * 3, "the whole and two patches");
 }
 
 #[test]
 fn what_cannot_be_boosted_is_a_sentence() {
     let gray = Array3::zeros((4, 4, 1));
-    let told = Plan::new(gray.view(), 448, 1600).unwrap_err().to_string();
+    let told = Plan::new(gray.view(), 448, 1600, None).unwrap_err().to_string();
     assert!(told.contains("1 channels"), "{told}");
-    let told = Plan::new(Array3::zeros((4, 4, 3)).view(), 8, 1600)
+    let told = Plan::new(Array3::zeros((4, 4, 3)).view(), 8, 1600, None)
         .unwrap_err()
         .to_string();
     assert!(told.contains("8 pixels"), "{told}");

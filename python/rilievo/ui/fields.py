@@ -37,11 +37,9 @@ _SWITCH = ("auto", "on", "off")
 def names(host: Host, without: Collection[str] = ()) -> list[str]:
     """The options a panel offers, in table order; it is also the order of a script's arguments."""
     settings = host.settings()
-    left_out = {*LEFT_OUT, *without}
+    left_out = {*LEFT_OUT, *without, *settings.options()}
     if not settings.heatmap:
         left_out.add("gen_heatmap")
-    if settings.mesh_maxsize is not None:
-        left_out.add("mesh_maxsize")
     return [name for name in rows() if name not in left_out]
 
 
@@ -131,7 +129,7 @@ def _kind(name: str, row: Row, host: Host) -> tuple[Any, dict[str, Any]]:
     }
     if row.type == "flag" and default is None:
         return gr.Radio, {"choices": list(_SWITCH), "value": "auto"}
-    if row.type == "number" and default is None:
+    if row.type in ("number", "whole") and default is None and name not in special:
         # A slider always has a value, and Gradio's field of a number shows 0 where there is none.
         return gr.Textbox, {"value": "", "placeholder": AUTO, "max_lines": 1}
     kind, more = special.get(name) or by_type.get(row.type) or (gr.Number, {"value": default})
@@ -154,6 +152,9 @@ def to_options(values: dict[str, Any]) -> Options:
     given = {name: value for name, value in values.items() if value is not None and value != ""}
     if isinstance(given.get("refine"), str):
         given["refine"] = {"auto": None, "on": True, "off": False}.get(given["refine"], given["refine"])
+    if given.get("boost"):
+        # Hidden while boost is on, and so not meant.
+        given.pop("tiling_mode", None)
     model = str(given.get("model_type", AUTO))
     given["model_type"] = AUTO if model.lower() == AUTO else model
     size = (given.get("net_width"), given.get("net_height"))

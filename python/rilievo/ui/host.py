@@ -27,6 +27,12 @@ class Settings:
     heatmap: bool = True
     all_stereo_modes: bool = True
     mesh_maxsize: int | None = None
+    boost_rmax: int | None = None
+
+    def options(self) -> dict[str, int]:
+        """The options that are set here, and so not in the panel."""
+        values = {"mesh_maxsize": self.mesh_maxsize, "boost_rmax": self.boost_rmax}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class PictureSaver(Protocol):

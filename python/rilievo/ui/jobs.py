@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
+
+# A stage that takes less is over before anybody has read how long it still takes.
+LONG = 3.0
 
 
 class Job:
@@ -18,12 +22,22 @@ class Job:
         self.pictures = 0
         # Whether its turn has come; before, it waits for others.
         self.begun = False
+        self._since = 0.0
         self._stop = threading.Event()
         self._skip = threading.Event()
 
     def report(self, stage: str, done: int, total: int) -> None:
-        """The progress callback of the work."""
+        """The progress callback of the work. What follows a colon is a part of the same stage."""
+        if stage.partition(":")[0] != self.stage.partition(":")[0] or done < self.done:
+            self._since = time.monotonic()
         self.stage, self.done, self.total = stage, done, total
+
+    def seconds_left(self) -> float | None:
+        """How long the stage of this picture still takes, if that can be told."""
+        passed = time.monotonic() - self._since
+        if passed < LONG or not 0 < self.done < self.total:
+            return None
+        return passed * (self.total - self.done) / self.done
 
     def stop(self) -> None:
         """Ends the whole job; what is finished is kept."""

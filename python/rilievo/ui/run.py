@@ -129,7 +129,8 @@ class _Work:
         host, batch, results = self.host, self.batch, self.results
         host.model_folders_ready()
         if any(item.depth_map is None for item in batch.items):
-            results.model = rilievo.models.choice(self.options).id
+            chosen = rilievo.models.choice(self.options)
+            results.model = f"{chosen.id}, {chosen.boost}" if chosen.boost else chosen.id
         if save and host.may_name_folders():
             results.folder = str(batch.folder or host.output_folder())
         saver = host.saver(batch.folder) if save else FolderSaver(scratch_folder())
@@ -158,9 +159,7 @@ class _Work:
             results.reused += 1
             if not (options.output_depth_invert or options.output_depth_combine):
                 options = options.replace(do_output_depth=False)
-        limit = self.host.settings().mesh_maxsize
-        if limit:
-            options = options.replace(mesh_maxsize=limit)
+        options = options.replace(**self.host.settings().options())
         maps = None if item.depth_map is None else [item.depth_map]
         info = {"source": item.name, "options": options.changed()}
         stem = None

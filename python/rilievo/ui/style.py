@@ -32,6 +32,9 @@ def bar(job: Job) -> str:
     if job.pictures > 1:
         words.append(f"picture {min(job.picture + 1, job.pictures)} of {job.pictures}")
     words.append(f"{percent} %")
+    left = job.seconds_left()
+    if left is not None:
+        words.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
     return f"<div class='rilievo-bar'><div style='width:{percent}%'></div><span>{html.escape(' · '.join(words))}</span></div>"
 
 

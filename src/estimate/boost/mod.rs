@@ -5,19 +5,32 @@
 //! CVPR 2021, as the reference runs it: its sizes, patches and mask to the
 //! number, held by golden data. Where it crashed (pictures too small for its
 //! search) or divided by zero (constant estimates), this does not.
+//!
+//! A patch is merged into the estimate of the whole as it was before any patch,
+//! so the networks can take several patches at once; only laying the results
+//! over each other has an order.
 
+mod edges;
+mod guided;
 mod line;
 mod mask;
+mod network;
+mod pace;
 mod patches;
 mod plan;
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, s};
+use std::ops::Range;
 
+use ndarray::{Array2, Array3, ArrayView3, Ix2, SliceInfo, SliceInfoElem, s};
+
+pub use guided::guided_merge;
 pub use line::Line;
 pub use mask::{profile, weights};
+pub use network::{BoostSettings, Merge, MergeNetwork};
 pub use patches::Patch;
 pub use plan::Plan;
 
+use self::pace::{Pace, Part};
 use crate::image::Size;
 use crate::image::resize::opencv_cubic;
 use crate::{Error, Monitor, Result};
@@ -27,26 +40,46 @@ pub const MERGE_SIDE: usize = 1024;
 /// What the reference lets a whole picture be estimated at, at most.
 pub const DEFAULT_RMAX: usize = 1600;
 
+/// Two depth maps to be merged, squares of [`MERGE_SIDE`] with values from -1 to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    /// Right about the whole.
+    pub outer: Array2<f32>,
+    /// Right about the details.
+    pub inner: Array2<f32>,
+}
+
 /// The two networks behind a boosted depth map.
-pub trait Networks {
-    /// The depth of an RGB picture (`[H, W, 3]` in 0..1) at its own size, by a
-    /// network whose input is `side` pixels wide and high.
+pub trait Networks: Sync {
+    /// A picture made ready for the depth network.
+    type Look: Send + Sync;
+
+    /// Makes an RGB picture (`[H, W, 3]` in 0..1) ready for an input of about
+    /// `side` x `side` pixels. Runs while other looks are in the network.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a picture without pixels.
+    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Self::Look>;
+
+    /// The depth of pictures that are ready, each at the picture's own size.
     ///
     /// # Errors
     /// Whatever keeps it from estimating.
-    fn depth(&self, picture: ArrayView3<'_, f64>, side: usize, monitor: &Monitor<'_>) -> Result<Array2<f32>>;
+    fn depths(&self, looks: &[Self::Look], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>>;
 
-    /// The details of `inner` on the shape of `outer`; both are squares of
-    /// [`MERGE_SIDE`] with values from -1 to 1, as is the result.
+    /// The details of the inner maps on the shape of the outer ones, of the
+    /// same size and range.
     ///
     /// # Errors
     /// Whatever keeps it from merging.
-    fn merge(
-        &self,
-        outer: ArrayView2<'_, f32>,
-        inner: ArrayView2<'_, f32>,
-        monitor: &Monitor<'_>,
-    ) -> Result<Array2<f32>>;
+    fn merge(&self, pairs: &[Pair], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>>;
+
+    /// How many patches should go through the networks together, when the
+    /// larger of their looks is about `side` x `side` pixels.
+    fn at_once(&self, side: usize) -> usize {
+        let _ = side;
+        1
+    }
 }
 
 /// A boosted depth map, and the lines its patches were fitted by.
@@ -54,20 +87,25 @@ pub trait Networks {
 pub struct Boosted {
     /// Depth at the picture's size, in the units of a merged map: about 0..1.
     pub values: Array2<f32>,
+    /// The plain estimate of the whole picture, in the depth network's units.
+    pub plain: Array2<f32>,
     /// How the numbers of each patch became those of the whole.
     pub lines: Vec<Line>,
 }
 
-/// Boosts the depth of an RGB picture (`[H, W, 3]` in 0..1) by a `plan` made
-/// for it. Reports the stage `boost`, one step for the whole and one a patch.
+/// Boosts the depth of an 8-bit RGB picture (`[H, W, 3]`) by a `plan` made for it.
+///
+/// Reports the stages `boost: whole picture` and `boost: patch 3 of 11` with
+/// thousandths of the whole run's time, which is measured as it goes: what is
+/// left can be told from them.
 ///
 /// # Errors
-/// What the networks say, [`Error::Cancelled`], and [`Error::Invalid`] for a
-/// picture that is not RGB.
-pub fn boost(
-    picture: ArrayView3<'_, f64>,
+/// What the networks say, [`Error::Cancelled`] within a patch, and
+/// [`Error::Invalid`] for a picture that is not RGB.
+pub fn boost<N: Networks>(
+    picture: ArrayView3<'_, u8>,
     plan: &Plan,
-    networks: &dyn Networks,
+    networks: &N,
     monitor: &Monitor<'_>,
 ) -> Result<Boosted> {
     let (height, width, channels) = picture.dim();
@@ -76,11 +114,13 @@ pub fn boost(
             "a picture with {channels} channels cannot be boosted; it must be RGB"
         )));
     }
-    let steps = 1 + plan.patches.len() as u64;
-    monitor.report("boost", 0, steps)?;
-    let quiet = monitor.muted();
-    let whole = double_estimate(picture, plan.field, plan.whole, networks, &quiet)?;
-    monitor.report("boost", 1, steps)?;
+    let run = Run {
+        networks,
+        field: plan.field,
+        pace: Pace::new(plan, monitor),
+    };
+    let picture = picture.mapv(|byte| f32::from(byte) / 255.0);
+    let (plain, whole) = run.whole(picture.view(), plan.whole)?;
 
     let scale = height as f64 / plan.target.height as f64;
     let size = Size {
@@ -88,30 +128,24 @@ pub fn boost(
         height: (plan.target.height as f64 * scale).round_ties_even() as usize,
     };
     let base = opencv_cubic(whole.view(), size)?;
-    let guide = by_way_of(picture, plan.target, size)?;
     let mut updated = base.clone();
     let mut lines = Vec::with_capacity(plan.patches.len());
-    for (index, patch) in plan.patches.iter().enumerate() {
-        let (rows, columns) = patch.scaled(scale, size);
-        if !rows.is_empty() && !columns.is_empty() {
-            let cut = s![rows.clone(), columns.clone()];
-            let outer = opencv_cubic(base.slice(cut), MERGE)?;
-            let look = guide.slice(s![rows.clone(), columns.clone(), ..]);
-            let detail = double_estimate(look, plan.field, 2 * plan.field, networks, &quiet)?;
-            let merged = merge(outer.view(), detail.view(), networks, &quiet)?;
-            let line = Line::fit(merged.view(), outer.view());
-            let inside = Size {
-                width: columns.len(),
-                height: rows.len(),
-            };
-            let fitted = opencv_cubic(merged.mapv(|value| line.at(f64::from(value))).view(), inside)?;
-            mask::blend(updated.slice_mut(cut), fitted.view())?;
+    if !plan.patches.is_empty() {
+        let places: Vec<_> = plan
+            .patches
+            .iter()
+            .map(|patch| Place::of(patch, scale, size))
+            .filter(|place| !place.is_empty())
+            .collect();
+        let picture = by_way_of(picture, plan.target, size)?;
+        run.patches(picture.view(), &base, &places, |place, line, values| {
             lines.push(line);
-        }
-        monitor.report("boost", 2 + index as u64, steps)?;
+            mask::blend(updated.slice_mut(place.cut()), values.view())
+        })?;
     }
     let values = opencv_cubic(updated.view(), Size { width, height })?;
-    Ok(Boosted { values, lines })
+    run.pace.finished()?;
+    Ok(Boosted { values, plain, lines })
 }
 
 const MERGE: Size = Size {
@@ -119,29 +153,180 @@ const MERGE: Size = Size {
     height: MERGE_SIDE,
 };
 
-/// One look at the whole shape, one at the details, merged and stretched to 0..1.
-fn double_estimate(
-    picture: ArrayView3<'_, f64>,
-    low: usize,
-    high: usize,
-    networks: &dyn Networks,
-    monitor: &Monitor<'_>,
-) -> Result<Array2<f32>> {
-    let outer = opencv_cubic(networks.depth(picture, low, monitor)?.view(), MERGE)?;
-    let inner = opencv_cubic(networks.depth(picture, high, monitor)?.view(), MERGE)?;
-    Ok(stretched(merge(outer.view(), inner.view(), networks, monitor)?))
+/// Where a patch lies in the picture.
+struct Place {
+    rows: Range<usize>,
+    columns: Range<usize>,
 }
 
-/// Two maps merged, in 0..1.
-fn merge(
-    outer: ArrayView2<'_, f32>,
-    inner: ArrayView2<'_, f32>,
-    networks: &dyn Networks,
-    monitor: &Monitor<'_>,
-) -> Result<Array2<f32>> {
-    let both = |map: ArrayView2<'_, f32>| stretched(map.to_owned()).mapv_into(|value| value * 2.0 - 1.0);
-    let merged = networks.merge(both(outer).view(), both(inner).view(), monitor)?;
-    Ok(merged.mapv_into(|value| (value + 1.0) / 2.0))
+impl Place {
+    fn of(patch: &Patch, scale: f64, size: Size) -> Self {
+        let (rows, columns) = patch.scaled(scale, size);
+        Self { rows, columns }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() || self.columns.is_empty()
+    }
+
+    fn size(&self) -> Size {
+        Size {
+            width: self.columns.len(),
+            height: self.rows.len(),
+        }
+    }
+
+    fn cut(&self) -> SliceInfo<[SliceInfoElem; 2], Ix2, Ix2> {
+        s![self.rows.clone(), self.columns.clone()]
+    }
+}
+
+/// The two looks at every patch of a batch: at the whole of it, and at its details.
+struct Batch<L> {
+    low: Vec<L>,
+    high: Vec<L>,
+}
+
+struct Run<'a, N> {
+    networks: &'a N,
+    field: usize,
+    pace: Pace<'a>,
+}
+
+impl<N: Networks> Run<'_, N> {
+    /// The plain estimate of the whole picture, and the one with its details in 0..1.
+    fn whole(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<(Array2<f32>, Array2<f32>)> {
+        let prepare = |side| self.networks.prepare(picture, side).map(|look| vec![look]);
+        let low = prepare(self.field)?;
+        let mut plain = self.depths(Part::Field, &low)?;
+        let high = self.depths(Part::Whole, &prepare(side)?)?;
+        let mut whole = self.double_estimates(&plain, &high)?;
+        plain.pop().zip(whole.pop()).ok_or_else(nothing)
+    }
+
+    /// Looks at every place and hands over its depth, fitted to the whole, in order.
+    fn patches(
+        &self,
+        picture: ArrayView3<'_, f32>,
+        base: &Array2<f32>,
+        places: &[Place],
+        mut lay: impl FnMut(&Place, Line, Array2<f64>) -> Result<()> + Send,
+    ) -> Result<()> {
+        let most = self.networks.at_once(2 * self.field).max(1);
+        let mut batches = places.chunks(most).peekable();
+        let prepare = |places: &&[Place]| self.prepared(picture, places);
+        let mut ready = batches.peek().map(prepare).transpose()?;
+        let mut done = 0;
+        while let (Some(places), Some(batch)) = (batches.next(), ready.take()) {
+            self.pace.at_patch(done + 1)?;
+            // What comes next is made ready in the shadow of the networks.
+            let next = batches.peek();
+            let (laid, following) = rayon::join(
+                || -> Result<()> {
+                    for (place, (line, values)) in places.iter().zip(self.fitted(batch, base, places)?) {
+                        lay(place, line, values)?;
+                    }
+                    Ok(())
+                },
+                || next.map(prepare).transpose(),
+            );
+            laid?;
+            ready = following?;
+            done += places.len();
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, picture: ArrayView3<'_, f32>, places: &[Place]) -> Result<Batch<N::Look>> {
+        let looks = |side| {
+            places
+                .iter()
+                .map(|place| {
+                    let look = picture.slice(s![place.rows.clone(), place.columns.clone(), ..]);
+                    self.networks.prepare(look, side)
+                })
+                .collect::<Result<_>>()
+        };
+        Ok(Batch {
+            low: looks(self.field)?,
+            high: looks(2 * self.field)?,
+        })
+    }
+
+    /// The depth of a batch of patches at their own size, and the line that made it fit to the whole.
+    fn fitted(
+        &self,
+        batch: Batch<N::Look>,
+        base: &Array2<f32>,
+        places: &[Place],
+    ) -> Result<Vec<(Line, Array2<f64>)>> {
+        let low = self.depths(Part::Field, &batch.low)?;
+        let high = self.depths(Part::Patch, &batch.high)?;
+        drop(batch);
+        let details = self.double_estimates(&low, &high)?;
+        let outers = places
+            .iter()
+            .map(|place| opencv_cubic(base.slice(place.cut()), MERGE))
+            .collect::<Result<Vec<_>>>()?;
+        let merged = self.merged(&outers, details)?;
+        let parts = places.iter().zip(outers).zip(merged);
+        parts
+            .map(|((place, outer), merged)| {
+                let line = Line::fit(merged.view(), outer.view());
+                let fitted = merged.mapv(|value| line.at(f64::from(value)));
+                Ok((line, opencv_cubic(fitted.view(), place.size())?))
+            })
+            .collect()
+    }
+
+    /// Looks at the shape and looks at the details, merged and stretched to 0..1.
+    fn double_estimates(&self, low: &[Array2<f32>], high: &[Array2<f32>]) -> Result<Vec<Array2<f32>>> {
+        let squares = |maps: &[Array2<f32>]| {
+            let maps = maps.iter().map(|map| opencv_cubic(map.view(), MERGE));
+            maps.collect::<Result<Vec<_>>>()
+        };
+        let merged = self.merged(&squares(low)?, squares(high)?)?;
+        Ok(merged.into_iter().map(stretched).collect())
+    }
+
+    /// Pairs of squares merged, about 0..1.
+    fn merged(&self, outers: &[Array2<f32>], inners: Vec<Array2<f32>>) -> Result<Vec<Array2<f32>>> {
+        let both = |map| stretched(map).mapv_into(|value| value * 2.0 - 1.0);
+        let pairs = outers.iter().zip(inners).map(|(outer, inner)| Pair {
+            outer: both(outer.clone()),
+            inner: both(inner),
+        });
+        let pairs: Vec<_> = pairs.collect();
+        let count = pairs.len();
+        let merged = self
+            .pace
+            .timed(Part::Merge, count, |monitor| self.networks.merge(&pairs, monitor))?;
+        counted(merged, count).map(|merged| {
+            let halved = |map: Array2<f32>| map.mapv_into(|value| (value + 1.0) / 2.0);
+            merged.into_iter().map(halved).collect()
+        })
+    }
+
+    fn depths(&self, part: Part, looks: &[N::Look]) -> Result<Vec<Array2<f32>>> {
+        let count = looks.len();
+        let depths = self
+            .pace
+            .timed(part, count, |monitor| self.networks.depths(looks, monitor))?;
+        counted(depths, count)
+    }
+}
+
+/// As many results as there were questions.
+fn counted<T>(found: Vec<T>, wanted: usize) -> Result<Vec<T>> {
+    if found.len() == wanted {
+        Ok(found)
+    } else {
+        Err(nothing())
+    }
+}
+
+fn nothing() -> Error {
+    Error::Compute("a network gave fewer maps than it was given pictures".into())
 }
 
 /// The map from 0 to 1; a flat one becomes 0.
@@ -158,10 +343,11 @@ fn stretched(map: Array2<f32>) -> Array2<f32> {
 /// The picture at `size`, enlarged to `target` on the way: the reference cuts
 /// its patches out of the enlarged picture. Width and height are done one
 /// after the other, so that the large picture never exists.
-fn by_way_of(picture: ArrayView3<'_, f64>, target: Size, size: Size) -> Result<Array3<f64>> {
+fn by_way_of(picture: Array3<f32>, target: Size, size: Size) -> Result<Array3<f32>> {
     let height = picture.dim().0;
     let across = |width| Size { width, height };
-    let wide = opencv_cubic(picture, across(target.width))?;
+    let wide = opencv_cubic(picture.view(), across(target.width))?;
+    drop(picture);
     let wide = opencv_cubic(wide.view(), across(size.width))?;
     let down = |height| Size {
         width: size.width,

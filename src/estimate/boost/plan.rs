@@ -3,15 +3,13 @@
 use ndarray::parallel::prelude::*;
 use ndarray::{Array2, ArrayView2, ArrayView3, Axis};
 
+use super::edges::Planes;
 use super::patches::{self, Patch};
 use crate::image::Size;
 use crate::image::filter::dilate;
-use crate::image::resize::{opencv_cubic, opencv_linear};
+use crate::image::resize::opencv_linear;
 use crate::{Error, Result};
 
-/// Brightness of red, green and blue. The reference weighs pictures whose red
-/// and blue are exchanged, so its 0.2989 belongs to blue.
-const BRIGHTNESS: [f64; 3] = [0.1140, 0.5870, 0.2989];
 /// Edges above this part of the strongest one count.
 const STRONG: f64 = 0.4;
 /// A whole picture is looked at no larger than this many times its size.
@@ -44,13 +42,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan for an RGB picture (`[H, W, 3]` in 0..1), a network with this
+    /// The plan for an 8-bit RGB picture (`[H, W, 3]`), a network with this
     /// receptive `field`, and inputs of at most `rmax` pixels for the whole.
+    /// Of the patches only the `most` with the most to show are kept, if given.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a picture without pixels or that is not RGB, and
     /// for a field below 32.
-    pub fn new(picture: ArrayView3<'_, f64>, field: usize, rmax: usize) -> Result<Self> {
+    pub fn new(picture: ArrayView3<'_, u8>, field: usize, rmax: usize, most: Option<usize>) -> Result<Self> {
         let (height, width, channels) = picture.dim();
         if channels != 3 || height == 0 || width == 0 {
             return Err(Error::invalid(format!(
@@ -63,14 +62,15 @@ impl Plan {
                 "boost: a receptive field of {field} pixels is too small; it must be at least {UNIT}"
             )));
         }
-        let (whole, patch_scale) = whole_size(picture, field, rmax)?;
+        let picture = Planes::of(picture);
+        let (whole, patch_scale) = whole_size(&picture, field, rmax)?;
         let factor = (4.0 * patch_scale * whole as f64 / rmax.max(1) as f64).clamp(0.2, 1.0);
         let target = target_size(Size { width, height }, whole, factor);
         let grid = patches::grid(target, field);
         let patches = if grid.is_empty() {
             Vec::new()
         } else {
-            patches::select(&grid, edges(brightness(picture, Some(target))?.view()), factor)?
+            patches::select(&grid, picture.edges(target)?, factor, most)?
         };
         Ok(Self {
             field,
@@ -85,20 +85,20 @@ impl Plan {
 }
 
 /// The input size for the whole picture, and how much of it is near edges then.
-fn whole_size(picture: ArrayView3<'_, f64>, field: usize, rmax: usize) -> Result<(usize, f64)> {
-    let (height, width, _) = picture.dim();
-    let side = height.min(width);
+fn whole_size(picture: &Planes, field: usize, rmax: usize) -> Result<(usize, f64)> {
+    let size = picture.size();
+    let side = size.height.min(size.width);
     let square = Size {
         width: side,
         height: side,
     };
-    let edges = opencv_linear(edges(brightness(picture, None)?.view()).view(), square)?;
+    let edges = opencv_linear(picture.edges(size)?.view(), square)?;
     let least = edges.iter().copied().fold(f64::INFINITY, f64::min);
     let most = edges.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let threshold = least + STRONG * (most - least);
-    let edges = edges.mapv_into(|edge| f64::from(u8::from(edge >= threshold)));
+    let edges = edges.mapv(|edge| edge >= threshold);
 
-    let last = rmax.min(UPSCALE * height.max(width)) / UNIT;
+    let last = rmax.min(UPSCALE * size.height.max(size.width)) / UNIT;
     let (mut found, mut scale) = (field, 1.0);
     for units in (field / UNIT..last).step_by((field / (2 * UNIT)).max(1)) {
         let pooled = pooled(edges.view(), (side / units).max(1));
@@ -135,60 +135,18 @@ fn target_size(picture: Size, whole: usize, factor: f64) -> Size {
     }
 }
 
-/// The brightness of a picture, of another size if asked for. Channels are
-/// resized one by one, as what is equal to the last bit counts as no edge.
-fn brightness(picture: ArrayView3<'_, f64>, size: Option<Size>) -> Result<Array2<f64>> {
-    let channel = |index: usize| -> Result<Array2<f64>> {
-        let plane = picture.index_axis(Axis(2), index);
-        let plane = match size {
-            Some(size) => opencv_cubic(plane, size)?,
-            None => plane.to_owned(),
-        };
-        Ok(plane.mapv_into(|value| value * BRIGHTNESS[index]))
-    };
-    Ok(channel(2)? + channel(1)? + channel(0)?)
-}
-
-/// How strong edges are: the sizes of both 3 x 3 Sobel derivatives together,
-/// borders reflected.
-///
-/// Pictures of few grey levels are full of edges just as strong as the
-/// threshold, so sums are in OpenCV's order, which the general filter's is not.
-fn edges(brightness: ArrayView2<'_, f64>) -> Array2<f64> {
-    let (height, width) = brightness.dim();
-    let mut edges = Array2::zeros((height, width));
-    let (last_row, last) = (height - 1, width - 1);
-    let rows = edges.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
-    rows.for_each(|(y, mut row)| {
-        let (above, below) = (around(y, last_row), around(last_row - y, last_row));
-        let lines = [above, y, last_row - below].map(|y| brightness.row(y));
-        for (x, edge) in row.iter_mut().enumerate() {
-            let (left, right) = (around(x, last), last - around(last - x, last));
-            let derived = lines.each_ref().map(|line| line[right] - line[left]);
-            let smooth = lines
-                .each_ref()
-                .map(|line| (line[left] + 2.0 * line[x]) + line[right]);
-            let across = 2.0 * derived[1] + (derived[2] + derived[0]);
-            *edge = across.abs() + (smooth[2] - smooth[0]).abs();
+/// Which blocks of `side` x `side` hold an edge.
+fn pooled(edges: ArrayView2<'_, bool>, side: usize) -> Array2<f64> {
+    let (height, width) = edges.dim();
+    let mut pooled = Array2::zeros((height.div_ceil(side), width.div_ceil(side)));
+    let blocks = edges.axis_chunks_iter(Axis(0), side).into_par_iter();
+    let rows = pooled.axis_iter_mut(Axis(0)).into_par_iter();
+    rows.zip(blocks).for_each(|(mut row, block)| {
+        for (pooled, block) in row.iter_mut().zip(block.axis_chunks_iter(Axis(1), side)) {
+            *pooled = f64::from(u8::from(block.iter().any(|&edge| edge)));
         }
     });
-    edges
-}
-
-/// The place before `place`; before 0 comes 1, if there is one.
-fn around(place: usize, last: usize) -> usize {
-    if place == 0 { last.min(1) } else { place - 1 }
-}
-
-/// The largest value of every block of `side` x `side`.
-fn pooled(edges: ArrayView2<'_, f64>, side: usize) -> Array2<f64> {
-    let (height, width) = edges.dim();
-    let mut most = Array2::zeros((height.div_ceil(side), width.div_ceil(side)));
-    for ((y, x), &edge) in edges.indexed_iter() {
-        let value: &mut f64 = &mut most[[y / side, x / side]];
-        *value = value.max(edge);
-    }
-    most
+    pooled
 }
 
 fn mean(map: &Array2<f64>) -> f64 {

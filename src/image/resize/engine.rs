@@ -2,7 +2,7 @@
 //! then a weighted sum of lines, streamed so that only a window of resized
 //! lines is held at a time.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
 use ndarray::{Array, ArrayView};
 use rayon::prelude::*;
@@ -47,10 +47,26 @@ pub(super) fn separable<A: Arithmetic, D: Raster>(
     size: Size,
     taps: impl Fn(usize, usize) -> Taps<A::Weight>,
 ) -> Result<Array<A::Sample, D>> {
+    separable_rows(arithmetic, input, size, 0..size.height, taps)
+}
+
+/// The same, but only some `rows` of the output.
+pub(super) fn separable_rows<A: Arithmetic, D: Raster>(
+    arithmetic: &A,
+    input: ArrayView<'_, A::Sample, D>,
+    size: Size,
+    wanted: Range<usize>,
+    taps: impl Fn(usize, usize) -> Taps<A::Weight>,
+) -> Result<Array<A::Sample, D>> {
     let shape = input.raw_dim();
+    let part = Size {
+        height: wanted.len(),
+        ..size
+    };
     let (source_size, channels) = (shape.picture_size(), shape.channels());
     checked_len(source_size, channels)?;
-    let length = checked_len(size, channels)?;
+    checked_len(size, channels)?;
+    let length = checked_len(part, channels)?;
     let columns = &taps(source_size.width, size.width).folded();
     let rows = &taps(source_size.height, size.height);
 
@@ -77,11 +93,11 @@ pub(super) fn separable<A: Arithmetic, D: Raster>(
         .for_each(|(index, output)| {
             simd::run(Band {
                 job: &job,
-                first: index * band,
+                first: wanted.start + index * band,
                 output,
             });
         });
-    array(shape.resized(size), output)
+    array(shape.resized(part), output)
 }
 
 /// What all bands share.

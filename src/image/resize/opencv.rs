@@ -1,11 +1,11 @@
 //! `cv2.resize`: cubic, linear and nearest.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
-use ndarray::{Array, ArrayView};
+use ndarray::{Array, Array2, ArrayView, ArrayView2};
 
 use super::cubic;
-use super::engine::{Arithmetic, separable};
+use super::engine::{Arithmetic, separable, separable_rows};
 use super::float::Float;
 use super::taps::Taps;
 use crate::Result;
@@ -40,6 +40,21 @@ pub fn opencv_cubic<T: OpenCvSample, D: Raster>(
     size: Size,
 ) -> Result<Array<T, D>> {
     T::cubic(input, size)
+}
+
+/// Some `rows` of what [`opencv_cubic`] makes of a plane.
+pub(crate) fn opencv_cubic_rows(
+    plane: ArrayView2<'_, f64>,
+    size: Size,
+    rows: Range<usize>,
+) -> Result<Array2<f64>> {
+    separable_rows(&Float::NEW, plane, size, rows, cubic_taps(weights_of_f64))
+}
+
+/// The cubic weights for 64-bit floats.
+fn weights_of_f64(output: usize, scale: f64) -> (isize, [f64; 4]) {
+    let (floor, past) = place_f32(output, scale);
+    (floor, cubic::weights_f32(past, A).map(f64::from))
 }
 
 /// Resizes as `cv2.resize(interpolation=INTER_LINEAR)` does.
@@ -164,11 +179,7 @@ mod sealed {
 
     impl OpenCv for f64 {
         fn cubic<D: Raster>(input: ArrayView<'_, f64, D>, size: Size) -> Result<Array<f64, D>> {
-            let taps = cubic_taps(|output, scale| {
-                let (floor, past) = place_f32(output, scale);
-                (floor, cubic::weights_f32(past, A).map(f64::from))
-            });
-            separable(&Float::NEW, input, size, taps)
+            separable(&Float::NEW, input, size, cubic_taps(weights_of_f64))
         }
 
         fn linear<D: Raster>(input: ArrayView<'_, f64, D>, size: Size) -> Result<Array<f64, D>> {

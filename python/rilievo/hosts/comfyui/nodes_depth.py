@@ -131,10 +131,10 @@ class DepthEstimate(Node):
         }
 
     @classmethod
-    def IS_CHANGED(cls, depth_model: Any = None, **_: Any) -> str:
+    def IS_CHANGED(cls, depth_model: Any = None, **given: Any) -> str:
         # The host passes constants only, so a connected model is never seen here; it has an IS_CHANGED of its own.
         models.use_folders()
-        return rilievo.models.choice(Options()).line
+        return rilievo.models.choice(Options(**widgets.values(cls.OPTIONS, given))).line
 
     def run(
         self,
@@ -149,7 +149,7 @@ class DepthEstimate(Node):
         models.use_folders()
         pictures = sockets.frames(image)
         try:
-            host.make_room(_megabytes(options), model.device)
+            host.make_room(rilievo.models.megabytes(options), model.device)
             maps = _estimate(pictures, options)
         finally:
             if not model.keep_loaded or host.is_short_of_memory():
@@ -170,18 +170,9 @@ def _estimate(pictures: list[Any], options: Options) -> list[DepthMap]:
     return maps
 
 
-def _row(options: Options) -> dict[str, Any]:
-    chosen = rilievo.models.choice(options).id
-    found: dict[str, Any] = next(row for row in rilievo.models.table() if row["id"] == chosen)
-    return found
-
-
 def _kind(options: Options) -> Any:
-    return _row(options)["kind"]
-
-
-def _megabytes(options: Options) -> int:
-    return int(_row(options)["memory"])
+    chosen = rilievo.models.choice(options).id
+    return next(row["kind"] for row in rilievo.models.table() if row["id"] == chosen)
 
 
 def _depth_outputs(maps: list[DepthMap], normalization: str, invert: bool) -> tuple[Any, Any, sockets.Depths]:

@@ -131,7 +131,7 @@ def options_of(args: Sequence[Any]) -> Options:
         options = fields.to_options(named)
     else:
         options = fields.to_options(dict(zip(names(), args)))
-    return options.replace(mesh_maxsize=settings.read().mesh_maxsize)
+    return options.replace(**settings.read().options())
 
 
 def announce(p: Any, options: Options) -> None:

@@ -65,10 +65,8 @@ def _forge_room(options: Options) -> Iterator[None]:
     """Has Forge unload as much as the network needs; it loads again by itself."""
     from backend import memory_management
 
-    wanted = rilievo.models.choice(options).id
-    row = next(row for row in rilievo.models.table() if row["id"] == wanted)
     device = memory_management.get_torch_device()
-    memory_management.free_memory(row["memory"] * HEADROOM * MEGABYTE, device)
+    memory_management.free_memory(rilievo.models.megabytes(options) * HEADROOM * MEGABYTE, device)
     # What torch keeps for later is not there for others.
     memory_management.soft_empty_cache()
     yield

@@ -16,7 +16,11 @@ _SWITCHES = (
     ("gen_heatmap_from_ui", False, "Offer heat maps in the panel.", True),
     ("extra_stereomodes", False, "Offer all stereo modes, not only the usual ones.", True),
 )
-MESH_MAXSIZE = 2048
+# key, default, label, and the slider's ends and step
+_NUMBERS = (
+    ("boost_rmax", 1600, "Largest net size for the whole picture with BOOST, in pixels.", (512, 4096, 32)),
+    ("mesh_maxsize", 2048, "Largest side of a mesh's grid, in pixels.", (64, 8192, 64)),
+)
 
 
 def settings_page() -> None:
@@ -27,16 +31,10 @@ def settings_page() -> None:
     for key, default, label, reload in _SWITCHES:
         info = shared.OptionInfo(default, label, section=SECTION)
         shared.opts.add_option(PREFIX + key, info.needs_reload_ui() if reload else info)
-    shared.opts.add_option(
-        PREFIX + "mesh_maxsize",
-        shared.OptionInfo(
-            MESH_MAXSIZE,
-            "Largest side of a mesh's grid, in pixels.",
-            gr.Slider,
-            {"minimum": 64, "maximum": 8192, "step": 64},
-            section=SECTION,
-        ),
-    )
+    for key, number, label, (low, high, step) in _NUMBERS:
+        ends = {"minimum": low, "maximum": high, "step": step}
+        info = shared.OptionInfo(number, label, gr.Slider, ends, section=SECTION)
+        shared.opts.add_option(PREFIX + key, info)
 
 
 def read() -> Settings:
@@ -50,5 +48,5 @@ def read() -> Settings:
         show_3d=on["show_3d"],
         heatmap=on["gen_heatmap_from_ui"],
         all_stereo_modes=on["extra_stereomodes"],
-        mesh_maxsize=int(values.get(PREFIX + "mesh_maxsize", MESH_MAXSIZE)),
+        **{key: int(values.get(PREFIX + key, default)) for key, default, _, _ in _NUMBERS},
     )
