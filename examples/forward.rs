@@ -1,5 +1,6 @@
-//! Runs a Depth Anything network or a DPT on the same input again and again,
-//! for the side-by-side benches `benches/peers/networks.py` and `networks_vit.py`.
+//! Runs a Depth Anything network, a DPT or a ZoeDepth on the same input again
+//! and again, for the side-by-side benches `benches/peers/networks.py`,
+//! `networks_vit.py` and `networks_zoe.py`.
 //!
 //! `forward CONFIG CHECKPOINT INPUT HEIGHT WIDTH OUTPUT`: INPUT holds
 //! `[3, HEIGHT, WIDTH]` little-endian floats. For every line on standard input
@@ -16,6 +17,7 @@ use rilievo::Monitor;
 use rilievo::networks::DepthNetwork;
 use rilievo::networks::depth_anything::{self, DepthAnything};
 use rilievo::networks::dpt::{self, Dpt};
+use rilievo::networks::zoedepth::{self, ZoeDepth};
 use rilievo::weights::Checkpoint;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,14 +27,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let checkpoint = Checkpoint::open(Path::new(checkpoint))?;
     let (device, dtype) = (Device::Cpu, DType::F32);
-    let network: Box<dyn DepthNetwork> = match depth_anything::Config::named(config) {
-        Ok(config) => Box::new(DepthAnything::load(&checkpoint, &config, &device, dtype)?),
-        Err(_) => Box::new(Dpt::load(
-            &checkpoint,
-            &dpt::Config::named(config)?,
-            &device,
-            dtype,
-        )?),
+    let network: Box<dyn DepthNetwork> = if let Some(config) = config.strip_prefix("zoedepth_") {
+        let config = zoedepth::Config::named(config)?;
+        Box::new(ZoeDepth::load(&checkpoint, &config, &device, dtype)?)
+    } else if let Ok(config) = depth_anything::Config::named(config) {
+        Box::new(DepthAnything::load(&checkpoint, &config, &device, dtype)?)
+    } else {
+        let config = dpt::Config::named(config)?;
+        Box::new(Dpt::load(&checkpoint, &config, &device, dtype)?)
     };
     let shape = [1, 3, height.parse()?, width.parse()?];
     let input = Tensor::from_raw_buffer(&std::fs::read(input)?, DType::F32, &shape, &device)?;

@@ -19,7 +19,15 @@ import os
 import sys
 
 # Height and width of the usual input.
-SIZES = {"midas_v21_small": (256, 192), "midas_v21": (384, 288), "res101": (448, 448), "u2netp": (320, 320)}
+SIZES = {
+    "midas_v21_small": (256, 192),
+    "midas_v21": (384, 288),
+    "res101": (448, 448),
+    "u2net": (320, 320),
+    "u2netp": (320, 320),
+    "isnet": (1024, 1024),
+    "pix2pix": (1024, 1024),
+}
 NETWORK = sys.argv[1] if len(sys.argv) > 1 else "midas_v21_small"
 THREADS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 9
@@ -212,18 +220,29 @@ class Block(nn.Module):
         return x + first
 
 
-class U2NetP(nn.Module):
-    def __init__(self) -> None:
+class U2Net(nn.Module):
+    """U-2-Net, with every stage's middle and output channels, or IS-Net behind its first convolution."""
+
+    def __init__(self, inputs: int, stages: list[tuple[int, int]], isnet: bool) -> None:
         super().__init__()
-        for name, depth in zip("123456", (7, 6, 5, 4, 0, 0)):
-            setattr(self, f"stage{name}", Block(depth, 3 if name == "1" else 64, 16, 64))
-            setattr(self, f"side{name}", nn.Conv2d(64, 1, 3, padding=1))
-        for name, depth in zip("54321", (0, 4, 5, 6, 7)):
-            setattr(self, f"stage{name}d", Block(depth, 128, 16, 64))
-        self.outconv = nn.Conv2d(6, 1, 1)
+        if isnet:
+            self.conv_in = nn.Conv2d(3, inputs, 3, 2, 1)
+        self.isnet = isnet
+        skips = []
+        for name, depth, (middle, outputs) in zip("123456", (7, 6, 5, 4, 0, 0), stages):
+            setattr(self, f"stage{name}", Block(depth, inputs, middle, outputs))
+            skips.append(inputs := outputs)
+        setattr(self, "side6", nn.Conv2d(inputs, 1, 3, padding=1))
+        for name, depth, (middle, outputs) in zip("54321", (0, 4, 5, 6, 7), stages[6:]):
+            setattr(self, f"stage{name}d", Block(depth, inputs + skips[int(name) - 1], middle, outputs))
+            setattr(self, f"side{name}", nn.Conv2d(inputs := outputs, 1, 3, padding=1))
+        if not isnet:
+            self.outconv = nn.Conv2d(6, 1, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         size, levels = x.shape[2:], []
+        if self.isnet:
+            x = self.conv_in(x)
         for i in range(1, 7):
             x = getattr(self, f"stage{i}")(x if i == 1 else F.max_pool2d(x, 2, 2, ceil_mode=True))
             levels.append(x)
@@ -232,20 +251,76 @@ class U2NetP(nn.Module):
             x = enlarged(x, False, levels[i - 1].shape[2:])
             x = getattr(self, f"stage{i}d")(torch.cat((x, levels[i - 1]), 1))
             maps.insert(0, x)
+        # Like the published program, IS-Net makes all six side maps although only the first is used.
         sides = [enlarged(getattr(self, f"side{i}")(x), False, size) for i, x in enumerate(maps, 1)]
-        return torch.sigmoid(self.outconv(torch.cat(sides, 1))).squeeze(1)
+        y = sides[0] if self.isnet else self.outconv(torch.cat(sides, 1))
+        return torch.sigmoid(y).squeeze(1)
+
+
+WIDE = [
+    (32, 64), (32, 128), (64, 256), (128, 512), (256, 512), (256, 512),
+    (256, 512), (128, 256), (64, 128), (32, 64), (16, 64),
+]  # fmt: skip
+
+
+class Halving(nn.Module):
+    """A level of the U-Net: halve, what is inside, double, beside what came in."""
+
+    def __init__(self, level: int, channels: list[int]) -> None:
+        super().__init__()
+        self.outermost = level == 0
+        innermost = level + 1 == len(channels)
+        inputs = 2 if self.outermost else channels[level - 1]
+        outputs = 1 if self.outermost else inputs
+        down = nn.Conv2d(inputs, channels[level], 4, 2, 1, bias=False)
+        joined = channels[level] * (1 if innermost else 2)
+        up = nn.ConvTranspose2d(joined, outputs, 4, 2, 1, bias=self.outermost)
+        inside = [] if innermost else [Halving(level + 1, channels)]
+        if self.outermost:
+            parts = [down, *inside, nn.ReLU(True), up, nn.Tanh()]
+        else:
+            norms = [] if innermost else [nn.Identity()]
+            parts = [nn.LeakyReLU(0.2, True), down, *norms, *inside, nn.ReLU(True), up, nn.Identity()]
+        self.model = nn.Sequential(*parts)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x) if self.outermost else torch.cat((x, self.model(x)), 1)
+
+
+class Pix2Pix(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Halving(0, [64, 128, 256] + 7 * [512])
+        # Without normalisations, the usual small weights would let everything fade.
+        for module in self.modules():
+            if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+                # Of a transposed convolution's kernel, a quarter meets each pixel.
+                fan = module.in_channels * (16 if isinstance(module, nn.Conv2d) else 4)
+                nn.init.normal_(module.weight, std=(1.5 / fan) ** 0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x).squeeze(1)
 
 
 def network() -> nn.Module:
-    if NETWORK.startswith("midas_v21"):
-        return Midas(NETWORK.endswith("small"))
-    return LeReS() if NETWORK == "res101" else U2NetP()
+    networks = {
+        "midas_v21_small": lambda: Midas(True),
+        "midas_v21": lambda: Midas(False),
+        "res101": LeReS,
+        "u2net": lambda: U2Net(3, WIDE, False),
+        "u2netp": lambda: U2Net(3, 11 * [(16, 64)], False),
+        "isnet": lambda: U2Net(64, WIDE, True),
+        "pix2pix": Pix2Pix,
+    }
+    if NETWORK in networks:
+        return networks[NETWORK]()
+    raise SystemExit(f"unknown network {NETWORK}; known are {', '.join(SIZES)}")
 
 
 def main() -> None:
     torch.manual_seed(0)
     model = network()
-    x = torch.randn(1, 3, HEIGHT, WIDTH)
+    x = torch.randn(1, 2 if NETWORK == "pix2pix" else 3, HEIGHT, WIDTH)
     # Random weights blow maps up or let them fade: take the statistics of this very input.
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -1,11 +1,13 @@
-"""DPT-Large and DPT-Hybrid side by side: rilievo against PyTorch.
+"""The dense prediction transformers side by side: rilievo against PyTorch.
 
     cargo build --release --example forward
-    python benches/peers/networks_vit.py [large|hybrid] [THREADS] [ROUNDS] [HEIGHT] [WIDTH]
+    python benches/peers/networks_vit.py [NETWORK] [THREADS] [ROUNDS] [HEIGHT] [WIDTH]
+
+NETWORK is large_384, hybrid_384, beit_large_384 or beit_large_512.
 
 The PyTorch networks are written as the reference program writes them: plain
 modules in single precision, attention as three separate steps, weights
-standardised in every pass. Measured like `networks.py`. Needs torch, numpy
+standardised and BEiT's tables of positions resized in every pass. Measured like `networks.py`. Needs torch, numpy
 and safetensors.
 """
 
@@ -22,9 +24,9 @@ import torch.nn.functional as F
 from side_by_side import compare
 from torch import nn
 
-NAME = sys.argv[1] if len(sys.argv) > 1 else "large"
-HEIGHT = int(sys.argv[4]) if len(sys.argv) > 4 else 384
-WIDTH = int(sys.argv[5]) if len(sys.argv) > 5 else 288
+NAME = sys.argv[1] if len(sys.argv) > 1 else "large_384"
+HEIGHT = int(sys.argv[4]) if len(sys.argv) > 4 else 512 if NAME.endswith("512") else 384
+WIDTH = int(sys.argv[5]) if len(sys.argv) > 5 else HEIGHT * 3 // 4
 
 
 class Block(nn.Module):
@@ -36,6 +38,56 @@ class Block(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x + self.attn(self.norm1(x))
         return x + self.mlp(self.norm2(x))
+
+
+class BeitAttention(nn.Module):
+    def __init__(self, width: int, heads: int, grid: int) -> None:
+        super().__init__()
+        self.heads, self.scale, self.side = heads, (width // heads) ** -0.5, 2 * grid - 1
+        self.qkv, self.proj = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width)
+        self.q_bias, self.v_bias = (nn.Parameter(0.1 * torch.randn(width)) for _ in range(2))
+        self.register_buffer("k_bias", torch.zeros(width), persistent=False)
+        self.relative_position_bias_table = nn.Parameter(0.3 * torch.randn(self.side**2 + 3, heads))
+        self.indices: dict[tuple[int, int], torch.Tensor] = {}
+
+    def index(self, rows: int, columns: int) -> torch.Tensor:
+        y, x = torch.arange(rows), torch.arange(columns)
+        y, x = (part.flatten() for part in torch.meshgrid(y, x, indexing="ij"))
+        offsets = (2 * rows - 1) * (2 * columns - 1)
+        index = torch.full((len(y) + 1, len(y) + 1), offsets + 2)
+        index[1:, 1:] = (y[:, None] - y + rows - 1) * (2 * columns - 1) + x[:, None] - x + columns - 1
+        index[0, 1:], index[1:, 0] = offsets, offsets + 1
+        return index
+
+    def bias(self, grid: tuple[int, int]) -> torch.Tensor:
+        if grid not in self.indices:
+            self.indices[grid] = self.index(*grid)
+        index, table = self.indices[grid], self.relative_position_bias_table
+        offsets = table[: self.side**2].reshape(1, self.side, self.side, -1).permute(0, 3, 1, 2)
+        size = tuple(2 * side - 1 for side in grid)
+        offsets = F.interpolate(offsets, size=size, mode="bilinear").permute(0, 2, 3, 1)
+        table = torch.cat((offsets.reshape(size[0] * size[1], -1), table[self.side**2 :]))
+        return table[index.view(-1)].view(*index.shape, -1).permute(2, 0, 1).contiguous()
+
+    def forward(self, x: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+        b, n, c = x.shape
+        bias = torch.cat((self.q_bias, self.k_bias, self.v_bias))
+        qkv = F.linear(x, self.qkv.weight, bias)
+        q, k, v = qkv.reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        weights = (q * self.scale @ k.transpose(-2, -1)) + self.bias(grid)
+        return self.proj((weights.softmax(dim=-1) @ v).transpose(1, 2).reshape(b, n, c))
+
+
+class BeitBlock(nn.Module):
+    def __init__(self, width: int, heads: int, grid: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.attn, self.mlp = BeitAttention(width, heads, grid), Mlp(width)
+        self.gamma_1, self.gamma_2 = (nn.Parameter(torch.full((width,), 0.3)) for _ in range(2))
+
+    def forward(self, x: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+        x = x + self.gamma_1 * self.attn(self.norm1(x), grid)
+        return x + self.gamma_2 * self.mlp(self.norm2(x))
 
 
 def same(x: torch.Tensor, kernel: int, stride: int, value: float = 0.0) -> torch.Tensor:
@@ -104,25 +156,30 @@ class PatchEmbed(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, width: int, heads: int, depth: int, taps: tuple[int, ...]) -> None:
+    def __init__(self, width: int, heads: int, depth: int, taps: tuple[int, ...], beit: int) -> None:
+        """`beit` is the side of BEiT's grid, 0 for other transformers."""
         super().__init__()
-        self.taps, self.hybrid = taps, len(taps) == 2
+        self.taps, self.hybrid, self.beit = taps, len(taps) == 2, beit
         self.patch_embed = PatchEmbed(width, self.hybrid)
         self.cls_token = nn.Parameter(torch.randn(1, 1, width) * 0.3)
-        self.pos_embed = nn.Parameter(torch.randn(1, 24 * 24 + 1, width) * 0.3)
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        if not beit:
+            self.pos_embed = nn.Parameter(torch.randn(1, 24 * 24 + 1, width) * 0.3)
+        self.blocks = nn.ModuleList(
+            BeitBlock(width, heads, beit) if beit else Block(width, heads) for _ in range(depth)
+        )
 
     def forward(self, x: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         maps = self.patch_embed.backbone(x) if self.hybrid else [x]
         x = self.patch_embed.proj(maps.pop())
         rows, columns = x.shape[2:]
-        grid = self.pos_embed[:, 1:].reshape(1, 24, 24, -1).permute(0, 3, 1, 2)
-        grid = F.interpolate(grid, size=(rows, columns), mode="bilinear").permute(0, 2, 3, 1)
-        positions = torch.cat((self.pos_embed[:, :1], grid.reshape(1, rows * columns, -1)), 1)
-        x = torch.cat((self.cls_token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)), 1) + positions
+        x = torch.cat((self.cls_token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)), 1)
+        if not self.beit:
+            grid = self.pos_embed[:, 1:].reshape(1, 24, 24, -1).permute(0, 3, 1, 2)
+            grid = F.interpolate(grid, size=(rows, columns), mode="bilinear").permute(0, 2, 3, 1)
+            x = x + torch.cat((self.pos_embed[:, :1], grid.reshape(1, rows * columns, -1)), 1)
         out = []
         for i, block in enumerate(self.blocks):
-            x = block(x)
+            x = block(x, (rows, columns)) if self.beit else block(x)
             if i in self.taps:
                 out.append(x)
         return maps, out
@@ -156,10 +213,10 @@ class Reassemble(nn.Module):
 
 class Pretrained(nn.Module):
     def __init__(
-        self, width: int, heads: int, depth: int, taps: tuple[int, ...], levels: tuple[int, ...]
+        self, width: int, heads: int, depth: int, taps: tuple[int, ...], levels: tuple[int, ...], beit: int
     ) -> None:
         super().__init__()
-        self.model = Encoder(width, heads, depth, taps)
+        self.model = Encoder(width, heads, depth, taps, beit)
         for i in range(4 - len(taps), 4):
             self.add_module(f"act_postprocess{i + 1}", Reassemble(width, levels[i], i))
 
@@ -172,11 +229,14 @@ class Upsample(nn.Module):
 class Dpt(nn.Module):
     def __init__(self, name: str) -> None:
         super().__init__()
-        width, heads, depth, taps, levels = {
-            "large": (1024, 16, 24, (5, 11, 17, 23), (256, 512, 1024, 1024)),
-            "hybrid": (768, 12, 12, (8, 11), (256, 512, 768, 768)),
+        large = (1024, 16, 24, (5, 11, 17, 23), (256, 512, 1024, 1024))
+        width, heads, depth, taps, levels, beit = {
+            "large_384": (*large, 0),
+            "hybrid_384": (768, 12, 12, (8, 11), (256, 512, 768, 768), 0),
+            "beit_large_384": (*large, 24),
+            "beit_large_512": (*large, 32),
         }[name]
-        self.pretrained = Pretrained(width, heads, depth, taps, levels)
+        self.pretrained = Pretrained(width, heads, depth, taps, levels, beit)
         self.scratch = nn.Module()
         for i, level in enumerate(levels, 1):
             self.scratch.add_module(f"layer{i}_rn", nn.Conv2d(level, 256, 3, padding=1, bias=False))
@@ -186,18 +246,25 @@ class Dpt(nn.Module):
             nn.Conv2d(128, 32, 3, padding=1), nn.ReLU(True), nn.Conv2d(32, 1, 1), nn.ReLU(True),
         )  # fmt: skip
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def features(
+        self, x: torch.Tensor
+    ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor, torch.Tensor]:
+        """The coarsest level, the paths coarsest first, the last hidden layer, the prediction."""
         s = self.scratch
         grid = (x.shape[2] // 16, x.shape[3] // 16)
         levels, taps = self.pretrained.model(x)
         for i, tap in enumerate(taps, 5 - len(taps)):
             levels.append(getattr(self.pretrained, f"act_postprocess{i}")(tap, grid))
         l1, l2, l3, l4 = (getattr(s, f"layer{i}_rn")(level) for i, level in enumerate(levels, 1))
-        path = s.refinenet4(l3.shape[2:], l4)
-        path = s.refinenet3(l2.shape[2:], path, l3)
-        path = s.refinenet2(l1.shape[2:], path, l2)
-        path = s.refinenet1((2 * l1.shape[2], 2 * l1.shape[3]), path, l1)
-        return s.output_conv(path).squeeze(1)
+        paths = [s.refinenet4(l3.shape[2:], l4)]
+        paths.append(s.refinenet3(l2.shape[2:], paths[-1], l3))
+        paths.append(s.refinenet2(l1.shape[2:], paths[-1], l2))
+        paths.append(s.refinenet1((2 * l1.shape[2], 2 * l1.shape[3]), paths[-1], l1))
+        hidden = s.output_conv[:4](paths[-1])
+        return l4, paths, hidden, s.output_conv[4:](hidden)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.features(x)[3].squeeze(1)
 
 
 def main() -> None:
@@ -206,7 +273,7 @@ def main() -> None:
     # A prediction that is not cut off at zero everywhere.
     nn.init.constant_(model.scratch.output_conv[4].bias, 1.0)
     x = torch.randn(1, 3, HEIGHT, WIDTH)
-    compare(model, x, "forward", f"{NAME}_384", f"DPT {NAME}", THREADS, ROUNDS)
+    compare(model, x, "forward", NAME, f"DPT {NAME}", THREADS, ROUNDS)
 
 
 if __name__ == "__main__":

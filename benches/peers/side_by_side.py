@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "target/release/examples"
 def compare(
     model: torch.nn.Module, x: torch.Tensor, example: str, network: str, title: str, threads: int, rounds: int
 ) -> None:
-    """Prints the medians of both and the largest difference of their outputs for `x`, [1, 3, H, W].
+    """Prints the medians of both and the largest difference of their outputs for `x`, [1, C, H, W].
 
     `example` is the program under `examples/` that runs `network`; it gets the model's own weights.
     """

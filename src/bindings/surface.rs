@@ -78,6 +78,13 @@ fn simple_mesh(
                 surface::simple_mesh(picture, values, &options)
             })
         }
+        Depth::F32(values) if kind == DepthKind::Metric => {
+            let values = values.as_array();
+            watched(py, progress, cancel, |monitor| {
+                monitor.check()?;
+                surface::simple_mesh(picture, values, &options)
+            })
+        }
         depth => {
             let map = DepthMap::new(depth.to_f32(), kind);
             watched(py, progress, cancel, |monitor| {

@@ -7,6 +7,8 @@
 
 use rayon::prelude::*;
 
+use crate::image::filter::{dilate_plane, erode_plane};
+
 /// The part of a ramp, counted from its far end, that goes to the far side.
 const FAR_SHARE: f32 = 0.3;
 
@@ -16,14 +18,14 @@ pub(super) fn step(plane: &mut Vec<f32>, width: usize, jump: f32) {
     let radius = width.div_ceil(300).max(2);
     sharpen(plane, width, radius, jump);
     sharpen(plane, width, radius, jump);
-    dilate(plane, width, 1 + width / 1500);
+    *plane = dilate_plane(plane, width, 1 + width / 1500);
 }
 
 /// Turns ramps into steps. A ramp is where values within `radius` pixels differ
 /// by more than `jump`. `plane` has rows of `width` values.
 fn sharpen(plane: &mut Vec<f32>, width: usize, radius: usize, jump: f32) {
-    let low = filter(plane, width, radius, f32::min);
-    let high = filter(plane, width, radius, f32::max);
+    let low = erode_plane(plane, width, radius);
+    let high = dilate_plane(plane, width, radius);
     plane
         .par_iter_mut()
         .zip(low)
@@ -37,34 +39,4 @@ fn sharpen(plane: &mut Vec<f32>, width: usize, radius: usize, jump: f32) {
                 };
             }
         });
-}
-
-/// Lets the larger values grow by `radius` pixels.
-fn dilate(plane: &mut Vec<f32>, width: usize, radius: usize) {
-    *plane = filter(plane, width, radius, f32::max);
-}
-
-/// The minimum or maximum in a square of `2 * radius + 1` pixels.
-fn filter(plane: &[f32], width: usize, radius: usize, pick: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    let mut rows = vec![0.0; plane.len()];
-    rows.par_chunks_mut(width)
-        .zip(plane.par_chunks(width))
-        .for_each(|(out, row)| {
-            for (x, value) in out.iter_mut().enumerate() {
-                let window = &row[x.saturating_sub(radius)..(x + radius + 1).min(width)];
-                *value = window.iter().copied().reduce(&pick).unwrap_or_default();
-            }
-        });
-    let height = plane.len() / width;
-    let mut out = vec![0.0; plane.len()];
-    out.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
-        let (first, last) = (y.saturating_sub(radius), (y + radius).min(height - 1));
-        out.copy_from_slice(&rows[first * width..][..width]);
-        for y in first + 1..=last {
-            for (value, &other) in out.iter_mut().zip(&rows[y * width..][..width]) {
-                *value = pick(*value, other);
-            }
-        }
-    });
-    out
 }

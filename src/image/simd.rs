@@ -46,15 +46,22 @@ fn run_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run()
 }
 
-/// The length of the longest prefix of `0..count` for which `holds`, looked at
-/// in blocks so that the compiler compares several at once.
+/// For how many pairs from the first on `holds`, which is told their index as
+/// well; looked at in blocks, so that the compiler compares several at once.
 #[inline(always)]
-pub(crate) fn leading(count: usize, holds: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn leading<T: Copy>(a: &[T], b: &[T], holds: impl Fn(usize, T, T) -> bool) -> usize {
     const BLOCK: usize = 16;
     let mut at = 0;
-    while at + BLOCK <= count && (at..at + BLOCK).fold(true, |all, x| all & holds(x)) {
+    for (a, b) in a.as_chunks::<BLOCK>().0.iter().zip(b.as_chunks::<BLOCK>().0) {
+        let fails = (0..BLOCK).fold(0, |fails, i| fails | u32::from(!holds(at + i, a[i], b[i])) << i);
+        if fails != 0 {
+            return at + fails.trailing_zeros() as usize;
+        }
         at += BLOCK;
     }
-    let rest = at..count.min(at + BLOCK);
-    at + rest.clone().position(|x| !holds(x)).unwrap_or(rest.len())
+    let count = a.len().min(b.len());
+    while at < count && holds(at, a[at], b[at]) {
+        at += 1;
+    }
+    at
 }

@@ -2,7 +2,6 @@
 
 pub mod background;
 pub mod depth_anything;
-mod doubling;
 pub mod dpt;
 mod efficientnet_lite;
 pub mod inpaint;

@@ -5,10 +5,9 @@ use std::fmt;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::doubling::Doubling;
 use super::layers::input_size;
 use super::progress::Progress;
-use crate::nn::{Conv2d, Conv2dConfig, Padding};
+use crate::nn::{Conv2d, Conv2dConfig, Doubling, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -19,7 +18,7 @@ const CHANNELS: [usize; DEPTH] = [64, 128, 256, 512, 512, 512, 512, 512, 512, 51
 /// Side of a kernel that halves or doubles.
 const KERNEL: usize = 4;
 /// Of the rectifiers on the way down, below zero.
-const SLOPE: f64 = 0.2;
+const SLOPE: f32 = 0.2;
 
 /// The merge network.
 ///
@@ -74,6 +73,8 @@ impl Pix2Pix {
             let halve = Conv2dConfig {
                 stride: 2,
                 padding: Padding::all(1),
+                relu_input: i > 0,
+                input_slope: SLOPE,
                 ..Conv2dConfig::default()
             };
             let weight = level
@@ -81,15 +82,16 @@ impl Pix2Pix {
                 .tensor("weight", (outputs, inputs, KERNEL, KERNEL))?;
             down.push(Conv2d::new(weight, None, halve)?);
 
-            let joined = if i + 1 == DEPTH { outputs } else { 2 * outputs };
+            // A level's map and what comes from the coarser ones.
+            let parts = &[outputs, outputs][..if i + 1 == DEPTH { 1 } else { 2 }];
             let finer = if i == 0 { 1 } else { inputs };
             let weights = level.pp(doubling);
-            let weight = weights.tensor("weight", (joined, finer, KERNEL, KERNEL))?;
+            let weight = weights.tensor("weight", (parts.iter().sum::<usize>(), finer, KERNEL, KERNEL))?;
             let bias = match i {
                 0 => Some(weights.tensor("bias", finer)?),
                 _ => None,
             };
-            up.push(Doubling::new(&weight, bias.as_ref(), true)?);
+            up.push(Doubling::new(&weight, bias.as_ref(), true, parts)?);
             level = level.pp(nested).pp("model");
         }
         Ok(Self { down, up, dtype })
@@ -109,22 +111,20 @@ impl Pix2Pix {
         let mut progress = Progress::new(monitor, 2 * DEPTH);
         let mut levels: Vec<Tensor> = Vec::with_capacity(DEPTH);
         for conv in &self.down {
-            let x = match levels.last() {
-                Some(finer) => candle_nn::ops::leaky_relu(finer, SLOPE)?,
-                None => input.to_dtype(self.dtype)?,
+            let y = match levels.last() {
+                Some(finer) => conv.forward(finer)?,
+                None => conv.forward(&input.to_dtype(self.dtype)?)?,
             };
-            let y = conv.forward(&x)?;
             progress.show(Halving(levels.len()), &y);
             levels.push(y);
             progress.step()?;
         }
         let mut y: Option<Tensor> = None;
         for (conv, level) in self.up.iter().zip(levels).rev() {
-            let joined = match y {
-                Some(y) => Tensor::cat(&[&level, &y], 1)?,
-                None => level,
-            };
-            y = Some(conv.forward(&joined)?);
+            y = Some(match y {
+                Some(y) => conv.forward(&[&level, &y])?,
+                None => conv.forward(&[&level])?,
+            });
             progress.step()?;
         }
         let y = y.ok_or_else(|| crate::Error::invalid("the merge network has no levels"))?;

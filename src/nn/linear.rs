@@ -13,10 +13,18 @@ use super::packed::Packed;
 use super::simd::{Level, per_isa};
 use crate::{Error, Result};
 
-/// Tokens and outputs of one tile; the outputs are a multiple of every strip's width.
-const TILE: (usize, usize) = (72, 512);
-/// Inputs of a tile that are multiplied at a time, so that they stay in the first cache.
-const DEPTH: usize = 512;
+/// The most tokens of a tile: every tile reads its part of the weights once.
+const TOKENS: usize = 240;
+/// Tokens of a tile are a multiple of this: the rows a matrix product computes together.
+const ROWS: usize = 12;
+/// Outputs of a tile: a multiple of every strip's width.
+const OUTPUTS: usize = 512;
+/// Inputs that are multiplied at a time: a strip of weights for so many stays in the first cache, and
+/// a tile's tokens in the second.
+const DEPTH: usize = 256;
+/// Elements from one copied token to the next. In tokens as they lie, the same input of all would
+/// often be a power of two apart and fall on the same few lines of the first cache.
+const APART: usize = DEPTH + 16;
 
 /// `activation(x W' + b)` over the last axis.
 #[derive(Clone, Debug)]
@@ -188,26 +196,35 @@ fn run(
         ..
     } = *weight;
     let tokens = x.len() / depth;
-    let (down, across) = (tokens.div_ceil(TILE.0), outputs.div_ceil(TILE.1));
+    let rows = tokens
+        .div_ceil(tokens.div_ceil(TOKENS).max(1))
+        .next_multiple_of(ROWS);
+    let (down, across) = (tokens.div_ceil(rows), outputs.div_ceil(OUTPUTS));
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..down * across).into_par_iter().for_each(|tile| {
-            let (token, output) = (tile / across * TILE.0, tile % across * TILE.1);
-            let (m, n) = (TILE.0.min(tokens - token), TILE.1.min(outputs - output));
+            let (token, output) = (tile / across * rows, tile % across * OUTPUTS);
+            let (m, n) = (rows.min(tokens - token), OUTPUTS.min(outputs - output));
             let start = token * outputs + output;
             let target = Target {
                 start: out.at(start, (m - 1) * outputs + n),
                 row: outputs,
             };
-            for first in (0..depth).step_by(DEPTH) {
-                let left = Left {
-                    data: &x[token * depth + first..],
-                    row: depth,
-                };
-                let size = (m, DEPTH.min(depth - first), n);
-                // SAFETY: no other tile has these rows and columns of the result.
-                unsafe { multiply(level, size, left, weight.from(first, output), target, first > 0) };
-            }
+            buffer::scratch(m * APART, |copied| {
+                for first in (0..depth).step_by(DEPTH) {
+                    let count = DEPTH.min(depth - first);
+                    for (row, copied) in copied.chunks_exact_mut(APART).enumerate() {
+                        copied[..count].copy_from_slice(&x[(token + row) * depth + first..][..count]);
+                    }
+                    let left = Left {
+                        data: copied,
+                        row: APART,
+                    };
+                    let size = (m, count, n);
+                    // SAFETY: no other tile has these rows and columns of the result.
+                    unsafe { multiply(level, size, left, weight.from(first, output), target, first > 0) };
+                }
+            });
             for row in 0..m {
                 let at = start + row * outputs;
                 // SAFETY: the products wrote the row, and it belongs to this tile alone.

@@ -7,7 +7,7 @@ use super::nearness::{DepthSample, Nearness};
 use super::options::StereoOptions;
 use super::rows::{RowPainter, Seen};
 use super::{Fill, Mode, ModeKind, compose, inpaint};
-use crate::image::memory::zeroed;
+use crate::image::memory::{Blank, BlankPiece};
 use crate::image::size::array;
 use crate::{Error, Monitor, Result};
 
@@ -155,9 +155,15 @@ fn check<D: DepthSample>(
 
 /// What eyes are drawn on.
 struct Canvas {
-    pixels: Vec<u8>,
-    holes: Option<Vec<bool>>,
+    pixels: Blank<u8>,
+    holes: Option<Blank<bool>>,
     channels: usize,
+}
+
+/// A row of an eye that is not drawn yet.
+pub(super) struct BlankRow<'a> {
+    pixels: BlankPiece<'a, u8>,
+    holes: Option<BlankPiece<'a, bool>>,
 }
 
 /// A row of an eye, channels one after the other, and which of its pixels are
@@ -167,21 +173,30 @@ pub(super) struct Row<'a> {
     pub holes: Option<&'a mut [bool]>,
 }
 
+impl<'a> BlankRow<'a> {
+    pub fn open(self) -> Row<'a> {
+        Row {
+            pixels: self.pixels.open(),
+            holes: self.holes.map(BlankPiece::open),
+        }
+    }
+}
+
 impl Canvas {
     fn new((height, width, channels): (usize, usize, usize), holes: bool) -> Self {
         Self {
-            pixels: zeroed(height * width * channels),
-            holes: holes.then(|| zeroed(height * width)),
+            pixels: Blank::new(height * width * channels),
+            holes: holes.then(|| Blank::new(height * width)),
             channels,
         }
     }
 
     /// Pieces of `width` pixels, one after the other.
-    fn rows(&mut self, width: usize) -> Vec<Row<'_>> {
-        let mut holes = self.holes.as_mut().map(|holes| holes.chunks_mut(width));
-        let pixels = self.pixels.chunks_mut(width * self.channels);
+    fn rows(&mut self, width: usize) -> Vec<BlankRow<'_>> {
+        let mut holes = self.holes.as_mut().map(|holes| holes.pieces(width));
+        let pixels = self.pixels.pieces(width * self.channels);
         pixels
-            .map(|pixels| Row {
+            .map(|pixels| BlankRow {
                 pixels,
                 holes: holes.as_mut().and_then(Iterator::next),
             })
@@ -192,16 +207,16 @@ impl Canvas {
         self,
         (height, width, channels): (usize, usize, usize),
     ) -> Result<(Array3<u8>, Option<Array2<bool>>)> {
-        let holes = self.holes.map(|holes| array(Ix2(height, width), holes));
+        let holes = self.holes.map(|holes| array(Ix2(height, width), holes.drawn()));
         Ok((
-            array(Ix3(height, width, channels), self.pixels)?,
+            array(Ix3(height, width, channels), self.pixels.drawn())?,
             holes.transpose()?,
         ))
     }
 }
 
 /// The rows of the left and of the right eye; none of an eye that nobody looks at.
-pub(super) type EyeRows<'a> = [Option<Vec<Row<'a>>>; 2];
+pub(super) type EyeRows<'a> = [Option<Vec<BlankRow<'a>>>; 2];
 
 fn draw<D: DepthSample>(
     image: ArrayView3<u8>,
@@ -239,7 +254,7 @@ fn draw_channels<const C: usize, D: DepthSample>(
     let shifts = options.shifts(width);
     let [left, right] = eyes.map(|eye| eye.map(Vec::into_iter));
     let (mut left, mut right) = (left, right);
-    let mut rows: Vec<[Option<Row>; 2]> = (0..height)
+    let mut rows: Vec<[Option<BlankRow>; 2]> = (0..height)
         .map(|_| [&mut left, &mut right].map(|eye| eye.as_mut().and_then(Iterator::next)))
         .collect();
     let band = (PIXELS_PER_REPORT / width).max(ROWS_PER_TASK);
@@ -253,11 +268,10 @@ fn draw_channels<const C: usize, D: DepthSample>(
                 let row = &pixels[y * width..][..width];
                 painter.load(row, |out| nearness.row(y, out));
                 for (eye, shift) in eyes.iter_mut().zip(shifts) {
-                    let Some(Row { pixels, holes }) = eye else {
+                    let Some(Row { pixels, holes }) = eye.take().map(BlankRow::open) else {
                         continue;
                     };
                     let pixels = pixels.as_chunks_mut().0;
-                    let holes = holes.as_deref_mut();
                     match shift {
                         Some(shift) => painter.paint(row, shift, options.fill, Seen { pixels, holes }),
                         None => pixels.copy_from_slice(row),

@@ -1,8 +1,9 @@
 //! The fills that look at one row at a time.
 
 use super::options::Shift;
+use super::scatter::{self, Landed};
 use super::warp::{TEAR, WarpedRow};
-use super::{Fill, polylines, scatter};
+use super::{Fill, polylines};
 use crate::image::simd::{self, Kernel};
 
 /// A row of an eye: its pixels, and which of them are holes if that is wanted.
@@ -19,7 +20,8 @@ pub(super) struct RowPainter {
     colours: [Vec<f64>; 4],
     is_split: bool,
     shifts: Vec<i32>,
-    landed: Vec<bool>,
+    run_ends: Vec<usize>,
+    landed: Landed,
     polylines: polylines::Scratch,
     warped: WarpedRow,
 }
@@ -42,18 +44,23 @@ impl RowPainter {
     }
 
     fn scatter<const C: usize>(&mut self, row: &[[u8; C]], shift: Shift, fill: Fill, seen: Seen<C>) {
-        self.landed.resize(row.len(), false);
         self.shifts.resize(row.len(), 0);
-        scatter::whole_shifts(&self.nearness, shift, &mut self.shifts);
+        scatter::whole_shifts(&self.nearness, shift, &mut self.shifts, &mut self.run_ends);
         let leftward = shift.divergence < 0.0;
-        scatter::scatter(&self.shifts, leftward, row, seen.pixels, &mut self.landed);
+        let runs = scatter::Runs {
+            shifts: &self.shifts,
+            ends: &self.run_ends,
+        };
+        scatter::scatter(runs, leftward, row, seen.pixels, &mut self.landed);
         match fill {
             Fill::Naive => scatter::repeat_nearest(shift, seen.pixels, &self.landed),
             Fill::NaiveInterpolating => scatter::interpolate(seen.pixels, &self.landed),
             _ => {}
         }
-        for (hole, landed) in seen.holes.into_iter().flatten().zip(&self.landed) {
-            *hole = !landed;
+        if let Some(holes) = seen.holes {
+            for (from, to) in self.landed.openings() {
+                holes[from..to].fill(true);
+            }
         }
     }
 

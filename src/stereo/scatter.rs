@@ -1,21 +1,27 @@
 //! The whole-pixel fills: `none`, `naive` and `naive_interpolating`.
 
 use super::options::Shift;
-use crate::image::simd::{self, Kernel, leading};
+use crate::image::simd::{self, Kernel};
 
 /// Runs shorter than this are moved pixel by pixel.
 const LONG_RUN: usize = 8;
 
 /// By how many whole pixels every pixel of a row moves: its shift, cut off
-/// toward zero.
-pub(super) fn whole_shifts(nearness: &[f64], shift: Shift, out: &mut [i32]) {
-    simd::run(WholeShifts { nearness, shift, out });
+/// toward zero. `ends` is where runs of equal shifts end.
+pub(super) fn whole_shifts(nearness: &[f64], shift: Shift, out: &mut [i32], ends: &mut Vec<usize>) {
+    simd::run(WholeShifts {
+        nearness,
+        shift,
+        out,
+        ends,
+    });
 }
 
 struct WholeShifts<'a> {
     nearness: &'a [f64],
     shift: Shift,
     out: &'a mut [i32],
+    ends: &'a mut Vec<usize>,
 }
 
 impl Kernel for WholeShifts<'_> {
@@ -29,56 +35,133 @@ impl Kernel for WholeShifts<'_> {
             // a picture, and that is below 2^28.
             *out = unsafe { shift.to_int_unchecked() };
         }
+        self.ends.clear();
+        let (here, next) = (&*self.out, self.out.get(1..).unwrap_or_default());
+        let (here_blocks, next_blocks) = (here.as_chunks::<64>().0, next.as_chunks::<64>().0);
+        let mut at = 0;
+        for (here, next) in here_blocks.iter().zip(next_blocks) {
+            let mut changes = 0u64;
+            for i in 0..64 {
+                changes |= u64::from(here[i] != next[i]) << i;
+            }
+            while changes != 0 {
+                self.ends.push(at + changes.trailing_zeros() as usize + 1);
+                changes &= changes - 1;
+            }
+            at += 64;
+        }
+        let rest = here.iter().zip(next).enumerate().skip(at);
+        self.ends
+            .extend(rest.filter(|(_, (here, next))| here != next).map(|(x, _)| x + 1));
+        self.ends.push(here.len());
     }
 }
 
-/// Moves every pixel of a row by its [shift](whole_shifts). Nearer pixels come
-/// later and cover what is there. Fills `out` and `landed` completely: what
-/// nothing landed on is black and `false`.
+/// The [shifts](whole_shifts) of a row, and where runs of equal ones end.
+#[derive(Clone, Copy)]
+pub(super) struct Runs<'a> {
+    pub shifts: &'a [i32],
+    pub ends: &'a [usize],
+}
+
+/// Which pixels of a row something landed on: a bit a pixel.
+#[derive(Default)]
+pub(super) struct Landed {
+    words: Vec<u64>,
+    width: usize,
+}
+
+impl Landed {
+    fn clear(&mut self, width: usize) {
+        self.words.clear();
+        self.words.resize(width.div_ceil(64), 0);
+        self.width = width;
+    }
+
+    fn get(&self, x: usize) -> bool {
+        self.words[x / 64] >> (x % 64) & 1 == 1
+    }
+
+    /// Sets `from..to`, which is not empty.
+    fn set(&mut self, from: usize, to: usize) {
+        let (first, last) = (from / 64, (to - 1) / 64);
+        let (head, tail) = (u64::MAX << (from % 64), u64::MAX >> (63 - (to - 1) % 64));
+        if first == last {
+            self.words[first] |= head & tail;
+        } else {
+            self.words[first] |= head;
+            self.words[first + 1..last].fill(u64::MAX);
+            self.words[last] |= tail;
+        }
+    }
+
+    /// The first pixel from `x` on that something landed on, or nothing did;
+    /// the width of the row if there is none.
+    fn next(&self, x: usize, landed: bool) -> usize {
+        let flip = if landed { 0 } else { u64::MAX };
+        let mut words = self.words.iter().enumerate().skip(x / 64);
+        let mut keep = u64::MAX << (x % 64);
+        words
+            .find_map(|(index, word)| {
+                let found = (word ^ flip) & keep;
+                keep = u64::MAX;
+                (found != 0).then(|| 64 * index + found.trailing_zeros() as usize)
+            })
+            .map_or(self.width, |x| x.min(self.width))
+    }
+
+    /// Runs of pixels that nothing landed on, as `from..to`.
+    pub fn openings(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let from = self.next(at, false);
+            at = self.next(from, true);
+            (from < at).then_some((from, at))
+        })
+    }
+}
+
+/// Moves every pixel of a row by its shift. Nearer pixels come later and cover
+/// what is there. Fills `out` and `landed` completely: what nothing landed on is
+/// black and not set.
 pub(super) fn scatter<const C: usize>(
-    shifts: &[i32],
+    Runs { shifts, ends }: Runs,
     leftward: bool,
     row: &[[u8; C]],
     out: &mut [[u8; C]],
-    landed: &mut [bool],
+    landed: &mut Landed,
 ) {
     out.fill([0; C]);
-    landed.fill(false);
+    landed.clear(row.len());
     let width = row.len() as i64;
-    let mut land = |from: usize, run: &[i32]| {
+    let mut land = |from: usize, end: usize| {
         // The part of the run that comes to lie inside the row.
-        let shift = i64::from(run[0]);
+        let shift = i64::from(shifts[from]);
         let first = (-shift).max(from as i64);
-        let end = (width - shift).min((from + run.len()) as i64);
+        let end = (width - shift).min(end as i64);
         if first >= end {
             return;
         }
         let (first, end) = (first as usize, end as usize);
         let to = (first as i64 + shift) as usize;
         let (source, target) = (&row[first..end], to..to + (end - first));
+        landed.set(target.start, target.end);
         if source.len() < LONG_RUN {
-            let target = out[target.clone()].iter_mut().zip(&mut landed[target]);
-            for ((out, landed), pixel) in target.zip(source) {
+            for (out, pixel) in out[target].iter_mut().zip(source) {
                 *out = *pixel;
-                *landed = true;
             }
         } else {
-            out[target.clone()].copy_from_slice(source);
-            landed[target].fill(true);
+            out[target].copy_from_slice(source);
         }
     };
-    let runs = shifts.chunk_by(|a, b| a == b);
+    let start = |run: usize| if run == 0 { 0 } else { ends[run - 1] };
     if leftward {
-        let mut from = 0;
-        for run in runs {
-            land(from, run);
-            from += run.len();
+        for (run, &end) in ends.iter().enumerate() {
+            land(start(run), end);
         }
     } else {
-        let mut end = shifts.len();
-        for run in runs.rev() {
-            end -= run.len();
-            land(end, run);
+        for (run, &end) in ends.iter().enumerate().rev() {
+            land(start(run), end);
         }
     }
 }
@@ -86,9 +169,9 @@ pub(super) fn scatter<const C: usize>(
 /// Repeats the nearest pixel that something landed on, the right one if both
 /// are equally near, as far as the greatest possible shift plus one. Farther
 /// pixels stay black.
-pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], landed: &[bool]) {
+pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], landed: &Landed) {
     let reach = shift.divergence.abs() as usize + 1;
-    for (from, to) in openings(landed) {
+    for (from, to) in landed.openings() {
         let left = from.checked_sub(1).and_then(|x| out.get(x)).copied();
         let right = out.get(to).copied();
         for (x, pixel) in out.iter_mut().enumerate().take(to).skip(from) {
@@ -105,25 +188,15 @@ pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], 
     }
 }
 
-/// Runs of pixels that nothing landed on, as `from..to`.
-fn openings(landed: &[bool]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let from = at + leading(landed.len() - at, |x| landed[at + x]);
-        at = from + leading(landed.len() - from, |x| !landed[from + x]);
-        (from < at).then_some((from, at))
-    })
-}
-
 /// Draws a ramp across every opening, between the pixel to its left and the
 /// next pixel to its right that something landed on and that is not black. A
 /// black border counts as missing; the other one is repeated then.
-pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &[bool]) {
+pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &Landed) {
     let is_black = |pixel: &[u8; C]| *pixel == [0; C];
     let mut x = 0;
     loop {
-        x += leading(landed.len() - x, |next| landed[x + next]);
-        if x == landed.len() {
+        x = landed.next(x, false);
+        if x == out.len() {
             return;
         }
         if !out.get(x).is_some_and(is_black) {
@@ -131,7 +204,7 @@ pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &[bool]) 
             continue;
         }
         let end = (x + 1..out.len())
-            .find(|&x| landed[x] && !is_black(&out[x]))
+            .find(|&x| landed.get(x) && !is_black(&out[x]))
             .unwrap_or(out.len());
         let border = |x: Option<usize>| x.and_then(|x| out.get(x)).filter(|pixel| !is_black(pixel));
         let (left, right) = (border(x.checked_sub(1)), border(Some(end)));

@@ -21,7 +21,7 @@ where
     T: Copy + Into<f64> + Sync,
 {
     let (height, width) = depth.dim();
-    let mut edges = Array2::from_elem((height, width), false);
+    let mut edges = Array2::default((height, width));
     edges
         .axis_iter_mut(Axis(0))
         .into_par_iter()

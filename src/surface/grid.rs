@@ -51,7 +51,7 @@ impl Grid {
         // Beyond f32 no file could hold the point.
         let finite = |row, column| (depth[[row, column]].into() as f32).is_finite();
         let edges = edge_threshold.map(|threshold| depth_edges(depth, threshold));
-        let mut mask = vec![true; height * width];
+        let mut mask = zeroed(height * width);
         mask.par_chunks_mut(width).enumerate().for_each(|(row, mask)| {
             for (column, usable) in mask.iter_mut().enumerate() {
                 let edge = edges.as_ref().is_some_and(|edges| edges[[row, column]]);
@@ -174,11 +174,12 @@ impl Usable {
 
     /// Numbers the pixels that `keep` in raster order.
     fn number(&self, keep: impl Fn(usize, usize) -> bool + Sync) -> (Vec<u32>, Vec<Counts>) {
-        let mut numbers = vec![NONE; self.height * self.width];
+        let mut numbers = zeroed(self.height * self.width);
         let mut rows = vec![Counts::default(); self.height];
         let in_rows = numbers.par_chunks_mut(self.width).zip(&mut rows).enumerate();
         in_rows.for_each(|(row, (numbers, counts))| {
             for (column, number) in numbers.iter_mut().enumerate() {
+                *number = NONE;
                 if keep(row, column) {
                     *number = counts.vertices as u32;
                     counts.vertices += 1;

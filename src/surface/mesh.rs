@@ -1,6 +1,6 @@
 //! [`Mesh`]: vertices, triangles, and what they are painted with.
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array3, ArrayView3, CowArray, Ix3};
 
 use super::axes::Axes;
 use super::camera::Camera;
@@ -98,7 +98,7 @@ impl Mesh {
                 "texture: the mesh has no texture coordinates; give uv as well",
             ));
         }
-        self.texture = Some(rgb(picture)?);
+        self.texture = Some(rgb(picture)?.into_owned());
         Ok(self)
     }
 
@@ -165,7 +165,7 @@ pub(super) fn check_count(vertices: usize) -> Result<()> {
 }
 
 /// `[H, W, 1..4]` to RGB. Grey is repeated, alpha dropped.
-pub(super) fn rgb(picture: ArrayView3<u8>) -> Result<Array3<u8>> {
+pub(super) fn rgb(picture: ArrayView3<u8>) -> Result<CowArray<u8, Ix3>> {
     let (height, width, channels) = picture.dim();
     if height == 0 || width == 0 || !(1..=4).contains(&channels) {
         return Err(Error::invalid(format!(
@@ -174,12 +174,14 @@ pub(super) fn rgb(picture: ArrayView3<u8>) -> Result<Array3<u8>> {
         )));
     }
     Ok(match channels {
-        3 => picture.as_standard_layout().into_owned(),
+        3 if picture.is_standard_layout() => picture.into(),
+        3 => picture.as_standard_layout().into_owned().into(),
         _ => {
             let last = if channels == 4 { 2 } else { 0 };
             Array3::from_shape_fn((height, width, 3), |(row, column, channel)| {
                 picture[[row, column, channel.min(last)]]
             })
+            .into()
         }
     })
 }
@@ -207,11 +209,14 @@ mod tests {
     fn every_picture_becomes_rgb() {
         let four = Array3::from_shape_fn((1, 2, 4), |(_, column, channel)| (10 * column + channel) as u8);
         assert_eq!(
-            rgb(four.view()).unwrap().into_raw_vec_and_offset().0,
+            rgb(four.view()).unwrap().into_owned().into_raw_vec_and_offset().0,
             [0, 1, 2, 10, 11, 12]
         );
         let two = Array3::from_shape_fn((1, 1, 2), |(_, _, channel)| 7 + channel as u8);
-        assert_eq!(rgb(two.view()).unwrap().into_raw_vec_and_offset().0, [7, 7, 7]);
+        assert_eq!(
+            rgb(two.view()).unwrap().into_owned().into_raw_vec_and_offset().0,
+            [7, 7, 7]
+        );
         assert!(rgb(Array3::zeros((1, 1, 5)).view()).is_err());
         assert!(rgb(Array3::zeros((0, 1, 3)).view()).is_err());
     }

@@ -130,7 +130,7 @@ where
         weld(&mut mesh);
     }
     if options.textured {
-        mesh.texture = Some(picture);
+        mesh.texture = Some(picture.into_owned());
     }
     mesh.camera = Some(camera);
     Ok(mesh)

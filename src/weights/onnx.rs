@@ -2,8 +2,9 @@
 //!
 //! ONNX is a protocol-buffers message. Only what leads to the initialisers is
 //! walked (`ModelProto.graph.initializer`, and the inputs of
-//! `ModelProto.graph.node` where it is a convolution); the rest is stepped
-//! over by its length. Nothing is copied and nothing recurses.
+//! `ModelProto.graph.node` where it is a convolution or a second name of a
+//! tensor); the rest is stepped over by its length. Nothing is copied and
+//! nothing recurses.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,6 +24,7 @@ mod field {
     pub const GRAPH_NODE: u64 = 1;
     pub const GRAPH_INITIALIZER: u64 = 5;
     pub const NODE_INPUT: u64 = 1;
+    pub const NODE_OUTPUT: u64 = 2;
     pub const NODE_OP_TYPE: u64 = 4;
     pub const TENSOR_DIMS: u64 = 1;
     pub const TENSOR_DATA_TYPE: u64 = 2;
@@ -43,9 +45,12 @@ pub(super) fn begins(bytes: &[u8]) -> bool {
 
 /// The initialisers by name; those that convolutions use also as
 /// `Conv#<n>.weight` and `Conv#<n>.bias`, numbered as the file runs them.
+///
+/// Exporters store tensors with the same numbers once and give the others'
+/// names with `Identity` nodes; those names count as well.
 pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     let mut views = BTreeMap::new();
-    let mut convolutions = Vec::new();
+    let (mut convolutions, mut copies) = (Vec::new(), Vec::new());
     for graph in Fields::of(bytes, 0..bytes.len()) {
         let (field::MODEL_GRAPH, Value::Bytes(graph)) = graph? else {
             continue;
@@ -58,14 +63,18 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
                         return Err(format!("the tensor {name:?} is there twice; the file is damaged"));
                     }
                 }
-                (field::GRAPH_NODE, Value::Bytes(node)) => {
-                    if let Some(inputs) = convolution(bytes, node)? {
-                        convolutions.push(inputs);
+                (field::GRAPH_NODE, Value::Bytes(range)) => {
+                    let node = node(bytes, range)?;
+                    match node.operation {
+                        // The first input is the map.
+                        "Conv" => convolutions.push([node.inputs[1], node.inputs[2]]),
+                        "Identity" => copies.extend(node.inputs[0].zip(node.output)),
+                        _ => {}
                     }
                 }
                 _ => {}
             }
-            if views.len() > MOST || convolutions.len() > MOST {
+            if views.len() > MOST || convolutions.len() > MOST || copies.len() > MOST {
                 return Err(format!(
                     "it has more than {MOST} tensors; no network here is so large"
                 ));
@@ -74,6 +83,11 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     }
     if views.is_empty() {
         return Err("this ONNX file has no weights in it, or is cut off; download it again".into());
+    }
+    for (of, name) in copies {
+        if let Some(view) = views.get(of).cloned() {
+            views.entry(name.to_owned()).or_insert(view);
+        }
     }
     for (i, inputs) in convolutions.iter().enumerate() {
         for (kind, name) in ["weight", "bias"].into_iter().zip(inputs.iter().flatten()) {
@@ -85,25 +99,34 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     Ok(views)
 }
 
-/// Names of the weight and bias of the node `range`, if it is a convolution.
-fn convolution(bytes: &[u8], range: Range<usize>) -> Result<Option<[Option<&str>; 2]>, String> {
-    let (mut count, mut inputs, mut is_convolution) = (0, [None; 2], false);
+/// What is asked of a node.
+#[derive(Default)]
+struct Node<'a> {
+    operation: &'a str,
+    /// The first three, as far as there are.
+    inputs: [Option<&'a str>; 3],
+    /// The first.
+    output: Option<&'a str>,
+}
+
+fn node(bytes: &[u8], range: Range<usize>) -> Result<Node<'_>, String> {
+    let mut node = Node::default();
+    let mut inputs = node.inputs.iter_mut();
     for field in Fields::of(bytes, range) {
         match field? {
             (field::NODE_INPUT, Value::Bytes(name)) => {
-                // The first input is the map.
-                match count {
-                    1 => inputs[0] = Some(text(bytes, name)?),
-                    2 => inputs[1] = Some(text(bytes, name)?),
-                    _ => {}
+                if let Some(input) = inputs.next() {
+                    *input = Some(text(bytes, name)?);
                 }
-                count += 1;
             }
-            (field::NODE_OP_TYPE, Value::Bytes(name)) => is_convolution = text(bytes, name)? == "Conv",
+            (field::NODE_OUTPUT, Value::Bytes(name)) if node.output.is_none() => {
+                node.output = Some(text(bytes, name)?);
+            }
+            (field::NODE_OP_TYPE, Value::Bytes(name)) => node.operation = text(bytes, name)?,
             _ => {}
         }
     }
-    Ok(is_convolution.then_some(inputs))
+    Ok(node)
 }
 
 /// Name and place of the tensor `range`.

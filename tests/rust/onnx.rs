@@ -139,6 +139,28 @@ fn initialisers_have_their_names_and_their_place_in_the_graph() {
 }
 
 #[test]
+fn a_tensor_stored_once_has_all_its_names() {
+    let copy = |of: &str, name: &str| [bytes(1, of), bytes(2, name), bytes(4, "Identity")].concat();
+    let content = model(
+        &[
+            copy("bias", "other"),
+            copy("other", "third"),
+            copy("picture", "same picture"),
+            node("Conv", &["picture", "weight", "third"]),
+        ],
+        &[
+            tensor("weight", &[2, 1, 1, 1], &[1.0, 2.0]),
+            tensor("bias", &[2], &[3.0, 4.0]),
+        ],
+    );
+    let checkpoint = open(&content).unwrap();
+    assert_eq!(values(&checkpoint, "other"), [3.0, 4.0]);
+    assert_eq!(values(&checkpoint, "third"), [3.0, 4.0]);
+    assert_eq!(values(&checkpoint, "Conv#0.bias"), [3.0, 4.0]);
+    assert!(!checkpoint.contains("same picture"));
+}
+
+#[test]
 fn every_way_a_tensor_can_lie_ends_in_a_sentence() {
     let one = |tensor: Vec<u8>| refusal(&model(&[], &[tensor]));
     let head = |dims: Vec<u8>| [dims, number(DATA_TYPE, 1), bytes(NAME, "w")].concat();

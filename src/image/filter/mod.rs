@@ -14,18 +14,19 @@
 
 mod box_blur;
 pub(crate) mod convolve;
-mod dilate;
 mod gaussian;
 pub(crate) mod gradient;
 mod integral;
 pub(crate) mod kernel;
 pub(crate) mod lines;
+mod morphology;
 pub(crate) mod opencv_gaussian;
 mod sobel;
 
 pub use box_blur::{BoxSample, box_blur};
 pub use convolve::Real;
-pub use dilate::dilate;
 pub use gaussian::gaussian_blur;
 pub use integral::integral;
+pub use morphology::dilate;
+pub(crate) use morphology::{dilate_plane, erode_plane};
 pub use sobel::sobel;

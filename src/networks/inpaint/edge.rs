@@ -4,9 +4,8 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
-use crate::networks::doubling::Doubling;
 use crate::networks::progress::Progress;
-use crate::nn::{Conv2d, Conv2dConfig, Padding};
+use crate::nn::{Conv2d, Conv2dConfig, Doubling, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -120,9 +119,9 @@ impl EdgeNet {
         }
         progress.show("middle", &x);
         let [up0, up1] = &self.decoder;
-        let x = normalised(&up0.forward(&Tensor::cat(&[x, x3], 1)?)?)?.relu()?;
+        let x = normalised(&up0.forward(&[&x, &x3])?)?.relu()?;
         progress.step()?;
-        let x = normalised(&up1.forward(&Tensor::cat(&[x, x2], 1)?)?)?.relu()?;
+        let x = normalised(&up1.forward(&[&x, &x2])?)?.relu()?;
         progress.show("decoder_1", &x);
         progress.step()?;
         let x = reflected(&Tensor::cat(&[x, x1], 1)?, 3)?;
@@ -143,7 +142,9 @@ fn convolution(weights: &Weights<'_>, shape: [usize; 4], config: Conv2dConfig) -
 /// A doubling convolution with spectral normalisation.
 fn doubling(weights: &Weights<'_>, shape: [usize; 4]) -> Result<Doubling> {
     let weight = spectral(weights, shape, 1)?;
-    Doubling::new(&weight, bias(weights, shape[1])?.as_ref(), false)
+    // What comes from the coarser level, and the way down's map.
+    let parts = [shape[0] / 2; 2];
+    Doubling::new(&weight, bias(weights, shape[1])?.as_ref(), false, &parts)
 }
 
 fn bias(weights: &Weights<'_>, outputs: usize) -> Result<Option<Tensor>> {

@@ -56,7 +56,6 @@ pub(super) fn run(
     };
     let plan = Plan::new(geometry, config, limits);
     let bands = out_h.div_ceil(plan.rows);
-    let depth = group_in * plan.taps;
     let plane = out_h * out_w;
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
@@ -80,10 +79,10 @@ pub(super) fn run(
                         let planes =
                             &x[(picture * inputs + group * group_in + from) * h * w..][..count * h * w];
                         plan.copy(planes, first, rows, geometry, config, copied);
-                        let start = (group * group_out + channel) * depth + from * plan.taps;
+                        let start = (group * group_out + channel) * weights.row + from * plan.taps;
                         let left = Left {
                             data: &weights.kernel[start..],
-                            row: depth,
+                            row: weights.row,
                         };
                         let rows = Rows::At(&plan.places);
                         let right = Strips {

@@ -4,7 +4,7 @@ mod dense;
 mod depthwise;
 mod plan;
 mod pointwise;
-mod winograd;
+pub(super) mod winograd;
 
 use std::mem::MaybeUninit;
 
@@ -92,8 +92,10 @@ pub struct Conv2dConfig {
     pub dilation: usize,
     /// Groups of channels that see only each other.
     pub groups: usize,
-    /// Whether `max(x, 0)` is applied to the input first.
+    /// Whether a rectifier is applied to the input first.
     pub relu_input: bool,
+    /// What that rectifier multiplies negative inputs by, less than 1: 0 makes it `max(x, 0)`.
+    pub input_slope: f32,
     /// What is applied to the result.
     pub activation: Activation,
 }
@@ -107,6 +109,7 @@ impl Default for Conv2dConfig {
             dilation: 1,
             groups: 1,
             relu_input: false,
+            input_slope: 0.0,
             activation: Activation::None,
         }
     }
@@ -138,9 +141,36 @@ enum Kernel {
 
 #[derive(Clone, Debug)]
 struct Weights {
-    /// `[outputs, inputs / groups, height, width]`.
+    /// For every output channel `[inputs / groups, height, width]`.
     kernel: Vec<f32>,
+    /// Elements from one output channel's weights to the next's.
+    row: usize,
     bias: Vec<f32>,
+}
+
+impl Weights {
+    /// For a matrix product: the rows [`apart`].
+    fn product(kernel: &[f32], bias: Vec<f32>) -> Self {
+        let depth = kernel.len() / bias.len();
+        let row = apart(depth);
+        let mut padded = vec![0.0; bias.len() * row];
+        for (to, from) in padded.chunks_exact_mut(row).zip(kernel.chunks_exact(depth)) {
+            to[..depth].copy_from_slice(from);
+        }
+        Self {
+            kernel: padded,
+            row,
+            bias,
+        }
+    }
+}
+
+/// From one row of `depth` weights to the next: an odd number of cache lines. Were it a power of two,
+/// as channels often are, the rows that a product computes together would all fall on the same few
+/// lines of the caches.
+fn apart(depth: usize) -> usize {
+    const LINE: usize = 16;
+    (depth.div_ceil(LINE) | 1) * LINE
 }
 
 /// What is done to the sums of an output channel at the end.
@@ -239,11 +269,12 @@ impl Conv2d {
             Map::Fused(if winograd::Transformed::suits(shape, &config) {
                 Kernel::Winograd(winograd::Transformed::new(&kernel, bias))
             } else if config.groups == outputs && shape.1 == 1 {
-                Kernel::Depthwise(Weights { kernel, bias })
+                let row = kernel.len() / outputs;
+                Kernel::Depthwise(Weights { kernel, row, bias })
             } else if pointwise::suits(shape, &config) {
-                Kernel::Pointwise(Weights { kernel, bias })
+                Kernel::Pointwise(Weights::product(&kernel, bias))
             } else {
-                Kernel::Dense(Weights { kernel, bias })
+                Kernel::Dense(Weights::product(&kernel, bias))
             })
         } else {
             Map::Stock { weight, bias }
@@ -294,7 +325,7 @@ impl Conv2d {
     }
 
     fn apply_padded(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        let geometry = self.geometry(x)?;
+        let geometry = self.geometry(x.dims4()?)?;
         let Geometry {
             batch,
             outputs,
@@ -324,7 +355,24 @@ impl Conv2d {
         }
     }
 
-    fn geometry(&self, x: &Tensor) -> Result<Geometry> {
+    /// [`forward_add`](Self::forward_add) for the elements of a `[B, inputs, H, W]` tensor, if the weights
+    /// lie in memory in single precision.
+    pub(super) fn run(
+        &self,
+        x: &[f32],
+        size: (usize, usize, usize, usize),
+        residual: Option<&[f32]>,
+    ) -> Option<Vec<f32>> {
+        let Map::Fused(kernel) = &self.map else {
+            return None;
+        };
+        let geometry = self.geometry(size).ok()?;
+        let results = geometry.batch * geometry.outputs * geometry.out_h * geometry.out_w;
+        assert!(residual.is_none_or(|residual| residual.len() == results));
+        Some(kernel.run(x, residual, &geometry, &self.config))
+    }
+
+    fn geometry(&self, size: (usize, usize, usize, usize)) -> Result<Geometry> {
         let Conv2dConfig {
             stride,
             padding,
@@ -332,13 +380,13 @@ impl Conv2d {
             groups,
             ..
         } = self.config;
-        let (batch, inputs, h, w) = x.dims4()?;
+        let (batch, inputs, h, w) = size;
         let (outputs, group_inputs, kernel_h, kernel_w) = self.shape;
         if inputs != group_inputs * groups {
             return Err(Error::invalid(format!(
                 "a convolution with {} input channels was given a tensor of shape {:?}",
                 group_inputs * groups,
-                x.dims()
+                [batch, inputs, h, w]
             )));
         }
         let Some((out_h, out_w)) = padding.output((h, w), (kernel_h, kernel_w), stride, dilation) else {
@@ -372,10 +420,15 @@ impl Conv2d {
             dilation,
             groups,
             relu_input,
+            input_slope,
             activation,
             ..
         } = self.config;
-        let x = if relu_input { x.relu()? } else { x.clone() };
+        let x = match (relu_input, input_slope) {
+            (false, _) => x.clone(),
+            (true, 0.0) => x.relu()?,
+            (true, slope) => candle_nn::ops::leaky_relu(x, f64::from(slope))?,
+        };
         let Padding {
             top,
             bottom,

@@ -123,6 +123,7 @@ impl Plan {
             stride,
             padding,
             relu_input,
+            input_slope,
             ..
         } = *config;
         let planes = copied.chunks_exact_mut(self.phases.len() * self.height * self.width);
@@ -157,7 +158,7 @@ impl Plan {
                             .for_each(|(to, from)| *to = *from),
                     }
                     if relu_input {
-                        to.iter_mut().for_each(|to| *to = to.max(0.0));
+                        to.iter_mut().for_each(|to| *to = to.max(input_slope * *to));
                     }
                 }
             }

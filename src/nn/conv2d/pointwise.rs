@@ -60,8 +60,8 @@ pub(super) fn run(
             let (first, channel) = (task / blocks * columns, task % blocks * channels);
             let (last, count) = ((first + columns).min(plane), channels.min(outputs - channel));
             let left = Left {
-                data: &weights.kernel[channel * inputs..][..count * inputs],
-                row: inputs,
+                data: &weights.kernel[channel * weights.row..][..count * weights.row],
+                row: weights.row,
             };
             let at = (picture * outputs + channel) * plane;
             let product = |from: usize, to: usize, right: Strips<'_>| {

@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{Conv2dConfig, Finish, Geometry};
+use super::{Conv2dConfig, Finish, Geometry, apart};
 use crate::nn::buffer::{self, Shared};
 use crate::nn::kernel::{Left, Rows, Strips, Target, lanes, multiply, strip_width};
 use crate::nn::simd::{Level, Vector, per_isa};
@@ -23,10 +23,15 @@ const IN: usize = 6;
 const KERNEL: usize = 3;
 /// Points at which the products are taken.
 const POINTS: usize = IN * IN;
-/// Output channels of a task.
-const CHANNELS: usize = 128;
-/// Elements of a task's scratch memory, as far as its channels allow: what a second cache holds.
-const SCRATCH: usize = 160 * 1024;
+/// Elements of a task's scratch memory, as far as its channels allow. Every task reads all weights,
+/// so it is as large as seems decent; a cache need only hold what belongs to one point.
+const SCRATCH: usize = 2 * 1024 * 1024;
+/// The most vectors of tiles of a task.
+const MOST: usize = 16;
+/// The most pairs of channels whose weights may take four times the memory.
+pub(in crate::nn) const MOST_WEIGHTS: usize = 256 * 512;
+/// Output channels of a task are a multiple of this: the rows a matrix product computes together.
+const ROWS: usize = 12;
 /// Tiles that are transformed at a time.
 const LANES: usize = 16;
 /// Elements between the scratch of two points beyond what they need. Were they a power of two apart,
@@ -37,8 +42,10 @@ const APART: usize = LANES;
 /// The weights, evaluated at every point.
 #[derive(Clone, Debug)]
 pub(super) struct Transformed {
-    /// `[POINTS, outputs, inputs]`.
+    /// `[POINTS, outputs, row]`.
     kernel: Vec<f32>,
+    /// Elements from one output channel's weights to the next's.
+    row: usize,
     bias: Vec<f32>,
 }
 
@@ -54,7 +61,7 @@ impl Transformed {
             && (config.stride, config.dilation, config.groups) == (1, 1, 1)
             && inputs >= 16
             && outputs >= 16
-            && inputs * outputs <= 256 * 256
+            && inputs * outputs <= MOST_WEIGHTS
     }
 
     /// Evaluates `kernel` (`[outputs, inputs, 3, 3]`).
@@ -71,23 +78,27 @@ impl Transformed {
             at(-b, far),
             [0.0, 0.0, 1.0],
         ];
-        let pairs = kernel.len() / (KERNEL * KERNEL);
-        let mut evaluated = vec![0.0; POINTS * pairs];
-        for (pair, kernel) in kernel.chunks_exact(KERNEL * KERNEL).enumerate() {
-            for (i, row) in points.iter().enumerate() {
-                for (j, column) in points.iter().enumerate() {
+        let (outputs, taps) = (bias.len(), KERNEL * KERNEL);
+        let inputs = kernel.len() / taps / outputs;
+        let row = apart(inputs);
+        let mut evaluated = vec![0.0; POINTS * outputs * row];
+        for (pair, kernel) in kernel.chunks_exact(taps).enumerate() {
+            let place = pair / inputs * row + pair % inputs;
+            for (i, down) in points.iter().enumerate() {
+                for (j, across) in points.iter().enumerate() {
                     let mut sum = 0.0;
-                    for (kernel, row) in kernel.chunks_exact(KERNEL).zip(row) {
-                        for (kernel, column) in kernel.iter().zip(column) {
-                            sum += f64::from(*kernel) * row * column;
+                    for (kernel, down) in kernel.chunks_exact(KERNEL).zip(down) {
+                        for (kernel, across) in kernel.iter().zip(across) {
+                            sum += f64::from(*kernel) * down * across;
                         }
                     }
-                    evaluated[(i * IN + j) * pairs + pair] = sum as f32;
+                    evaluated[(i * IN + j) * outputs * row + place] = sum as f32;
                 }
             }
         }
         Self {
             kernel: evaluated,
+            row,
             bias,
         }
     }
@@ -112,17 +123,25 @@ impl Transformed {
         } = *geometry;
         let (down, across) = (out_h.div_ceil(OUT), out_w.div_ceil(OUT));
         let width = strip_width(level);
-        let blocks = outputs.div_ceil(CHANNELS);
-        // Tiles of a task, whole strips of them.
-        let count = (SCRATCH / (POINTS * (inputs + outputs.min(CHANNELS))) / width).clamp(1, 4) * width;
+        let threads = rayon::current_num_threads();
+        // Tiles of a task, whole vectors of them; as many tasks for each thread.
+        let most = (SCRATCH / (POINTS * (inputs + outputs)) / lanes(level)).clamp(2, MOST) * lanes(level);
+        let runs = (batch * (down * across).div_ceil(most)).next_multiple_of(threads) / batch;
+        let count = (down * across)
+            .div_ceil(runs.max(1))
+            .next_multiple_of(lanes(level));
         let runs = (down * across).div_ceil(count);
+        // A small map is cut into output channels, at the price of evaluating its tiles again.
+        let blocks = threads.div_ceil(batch * runs).min(outputs.div_ceil(ROWS));
+        let most_channels = outputs.div_ceil(blocks).next_multiple_of(ROWS);
+        let blocks = outputs.div_ceil(most_channels);
         let plane = out_h * out_w;
         let fill = |out: &mut [MaybeUninit<f32>]| {
             let out = Shared::new(out);
             (0..batch * runs * blocks).into_par_iter().for_each(|task| {
                 let (picture, task) = (task / (runs * blocks), task % (runs * blocks));
-                let (first, output) = (task / blocks * count, task % blocks * CHANNELS);
-                let channels = CHANNELS.min(outputs - output);
+                let (first, output) = (task / blocks * count, task % blocks * most_channels);
+                let channels = most_channels.min(outputs - output);
                 let run = Run {
                     first,
                     last: (first + count).min(down * across),
@@ -139,10 +158,9 @@ impl Transformed {
                         evaluate(level, map, geometry, config, run, values, value_step);
                     }
                     for point in 0..POINTS {
-                        let start = (point * outputs + output) * inputs;
                         let left = Left {
-                            data: &self.kernel[start..],
-                            row: inputs,
+                            data: &self.kernel[(point * outputs + output) * self.row..],
+                            row: self.row,
                         };
                         let data = &values[point * value_step..][..inputs * count];
                         let right = Strips {
@@ -263,7 +281,7 @@ per_isa! {
         map: &[f32], geometry: &Geometry, config: &Conv2dConfig, run: Run, out: &mut [f32], step: usize,
     ) {
         let Geometry { h, w, .. } = *geometry;
-        let (padding, relu) = (config.padding, config.relu_input);
+        let (padding, relu, slope) = (config.padding, config.relu_input, config.input_slope);
         // By column, then row: what the second pass reads is together.
         let mut half = [[[0f32; LANES]; IN]; IN];
         // The pixels of one row, and room for the vectors that begin with the last tile's.
@@ -282,7 +300,7 @@ per_isa! {
                 }
                 let from = &map[y * w + inside.start.wrapping_add_signed(left)..][..inside.len()];
                 for (to, from) in line[inside.clone()].iter_mut().zip(from) {
-                    *to = if relu { from.max(0.0) } else { *from };
+                    *to = if relu { from.max(slope * *from) } else { *from };
                 }
                 for first in (0..LANES).step_by(I::V::LANES) {
                     // SAFETY: the line holds four pixels for each of `LANES + 1` tiles, and the other

@@ -8,6 +8,8 @@
 
 use rayon::prelude::*;
 
+use crate::image::filter::{dilate_plane, erode_plane};
+
 /// A ramp has at least this share of the range of depth in twice its
 /// neighbourhood; a slope, which must not become stairs, has half of it.
 const EDGE_SHARE: f32 = 0.65;
@@ -36,12 +38,12 @@ pub(super) fn sharpen<const C: usize>(
     jump: f32,
 ) {
     let (low, high) = (
-        filter(plane, width, radius, f32::min),
-        filter(plane, width, radius, f32::max),
+        erode_plane(plane, width, radius),
+        dilate_plane(plane, width, radius),
     );
     let (lowest, highest) = (
-        filter(&low, width, radius, f32::min),
-        filter(&high, width, radius, f32::max),
+        erode_plane(&low, width, radius),
+        dilate_plane(&high, width, radius),
     );
     let ramps = Ramps {
         plane,
@@ -122,46 +124,4 @@ impl<const C: usize> Ramps<'_, C> {
         };
         Some(PLACE_SHARE * place + (1.0 - PLACE_SHARE) * by_colour > NEAR)
     }
-}
-
-/// Lets the larger values grow by `radius` pixels.
-pub(super) fn dilate(plane: &mut Vec<f32>, width: usize, radius: usize) {
-    *plane = filter(plane, width, radius, f32::max);
-}
-
-/// The minimum or maximum in a square of `2 * radius + 1` pixels.
-fn filter(plane: &[f32], width: usize, radius: usize, pick: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    let length = 2 * radius + 1;
-    let mut rows = vec![0.0; plane.len()];
-    rows.par_chunks_mut(width)
-        .zip(plane.par_chunks(width))
-        .for_each_init(Vec::new, |padded: &mut Vec<f32>, (out, row)| {
-            padded.clear();
-            padded.resize(radius, row[0]);
-            padded.extend_from_slice(row);
-            padded.resize(width + 2 * radius, row[width - 1]);
-            // Windows of 2, 4, 8, ... values; two of them overlap to one of `length`.
-            let mut span = 1;
-            while 2 * span <= length {
-                for x in 0..padded.len() - span {
-                    padded[x] = pick(padded[x], padded[x + span]);
-                }
-                span *= 2;
-            }
-            for (x, value) in out.iter_mut().enumerate() {
-                *value = pick(padded[x], padded[x + length - span]);
-            }
-        });
-    let height = plane.len() / width;
-    let mut out = vec![0.0; plane.len()];
-    out.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
-        let (first, last) = (y.saturating_sub(radius), (y + radius).min(height - 1));
-        out.copy_from_slice(&rows[first * width..][..width]);
-        for y in first + 1..=last {
-            for (value, &other) in out.iter_mut().zip(&rows[y * width..][..width]) {
-                *value = pick(*value, other);
-            }
-        }
-    });
-    out
 }

@@ -8,10 +8,11 @@ pub(crate) use level::{Level, SEEN};
 use patches::Sources;
 use rayon::prelude::*;
 
-use super::eyes::{EyeRows, Row};
+use super::eyes::{BlankRow, EyeRows, Row};
 use super::nearness::{DepthSample, Nearness};
 use super::options::{Shift, StereoOptions};
 use super::warp::WarpedRow;
+use crate::image::filter::dilate_plane;
 use crate::{Monitor, Result};
 
 /// Steps of fewer pixels of parallax are not worth tearing a surface apart for.
@@ -25,7 +26,7 @@ const TEAR: f64 = 3.0;
 fn sharpen<const C: usize>(plane: &mut Vec<f32>, colours: &[[u8; C]], width: usize, jump: f32) {
     let radius = width.div_ceil(120).max(2);
     edges::sharpen(plane, colours, width, radius, jump);
-    edges::dilate(plane, width, 1 + width / 1500);
+    *plane = dilate_plane(plane, width, 1 + width / 1500);
 }
 
 /// Draws both eyes.
@@ -51,7 +52,8 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
     sharpen(&mut plane, pixels, width, (JUMP / pixels_apart) as f32);
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
-        let Some(mut rows) = eye else { continue };
+        let Some(rows) = eye else { continue };
+        let mut rows: Vec<Row> = rows.into_iter().map(BlankRow::open).collect();
         match shift {
             Some(shift) => draw_eye(pixels, &plane, width, shift, &mut rows, monitor)?,
             None => {

@@ -9,6 +9,7 @@
 use rayon::prelude::*;
 
 use super::level::Level;
+use crate::image::filter::dilate_plane;
 use crate::{Monitor, Result};
 
 /// Patches reach this far from their centre.
@@ -338,7 +339,7 @@ impl Sources {
 /// The nearest pixel of the patch around every pixel; infinite if there is a
 /// hole in it.
 fn nearest_of_patches(level: &Level) -> Vec<f32> {
-    let mut plane: Vec<f32> = (0..level.nearness.len())
+    let plane: Vec<f32> = (0..level.nearness.len())
         .map(|i| {
             if level.is_hole(i) {
                 f32::INFINITY
@@ -347,6 +348,5 @@ fn nearest_of_patches(level: &Level) -> Vec<f32> {
             }
         })
         .collect();
-    super::edges::dilate(&mut plane, level.width, REACH);
-    plane
+    dilate_plane(&plane, level.width, REACH)
 }

@@ -19,7 +19,9 @@ impl<const SHARP: bool> Kernel for ForwardJoints<'_, SHARP> {
     #[inline(always)]
     fn run(self) -> usize {
         let (places, nexts, half_width) = (self.0, &self.0[1..], half_width::<SHARP>());
-        leading(nexts.len(), |x| nexts[x] - half_width > places[x] + half_width)
+        leading(places, nexts, |_, here, next| {
+            next - half_width > here + half_width
+        })
     }
 }
 
@@ -40,9 +42,9 @@ impl Kernel for BordersOnPlateaus<'_> {
     #[inline(always)]
     fn run(self) -> usize {
         let Self { places, border } = self;
-        leading(places.len(), |x| {
+        leading(places, places, |x, here, _| {
             let border = border + to_f64(x);
-            (places[x] - HALF_WIDTH < border) & (border <= places[x] + HALF_WIDTH)
+            (here - HALF_WIDTH < border) & (border <= here + HALF_WIDTH)
         })
     }
 }
@@ -65,9 +67,9 @@ impl<const SHARP: bool> Kernel for BordersOnJoints<'_, SHARP> {
     fn run(self) -> usize {
         let Self { places, border } = self;
         let (nexts, half_width) = (&places[1..], half_width::<SHARP>());
-        leading(nexts.len(), |x| {
+        leading(places, nexts, |x, here, next| {
             let border = border + to_f64(x);
-            (places[x] + half_width < border) & (border <= nexts[x] - half_width)
+            (here + half_width < border) & (border <= next - half_width)
         })
     }
 }

@@ -183,10 +183,19 @@ def depth_anything():
 
 
 def zoedepth():
-    nyu = {"n_bins": 8, "min_depth": 1e-3, "max_depth": 10.0}
-    for name, bins, centres, attractors in [
-        ("n", [nyu], "softplus", [3, 2, 2, 1]),
-        ("k", [nyu], "normed", [16, 4, 2, 1]),
+    bins = {"n_bins": 8, "min_depth": 1e-3, "max_depth": 10.0}
+    nyu, kitti = ({**bins, "name": name} for name in ("nyu", "kitti"))
+    # The classifier of NK has a width that the library does not let anybody choose.
+    router = {
+        "num_patch_transformer_layers": 4,
+        "patch_transformer_hidden_size": 128,
+        "patch_transformer_intermediate_size": 1024,
+        "patch_transformer_num_attention_heads": 4,
+    }
+    for name, bins, centres, attractors, embedding, more in [
+        ("n", [nyu], "softplus", [3, 2, 2, 1], 8, {}),
+        ("k", [nyu], "normed", [16, 4, 2, 1], 8, {}),
+        ("nk", [nyu, kitti], "softplus", [16, 16, 16, 16], 128, router),
     ]:
         config = ZoeDepthConfig(
             backbone_config=beit(),
@@ -196,7 +205,8 @@ def zoedepth():
             bin_configurations=bins,
             bin_centers_type=centres,
             num_attractors=attractors,
-            bin_embedding_dim=8,
+            bin_embedding_dim=embedding,
+            **more,
         )
         write(f"transformers_zoedepth_{name}", ZoeDepthForDepthEstimation(config), (64, 96), (-1.0, 1.0))
 

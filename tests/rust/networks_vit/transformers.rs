@@ -60,11 +60,16 @@ fn zoedepth_networks() {
     for (name, variant) in [
         ("transformers_zoedepth_n", Variant::N),
         ("transformers_zoedepth_k", Variant::K),
+        ("transformers_zoedepth_nk", Variant::Nk),
     ] {
         let (_, mut config) = tiny_zoedepth(variant);
         (config.core.hidden, config.core.grid) = (32, 4);
         // Widths that the library does not let anybody choose.
         (config.seed_hidden, config.projector_hidden) = (256, 128);
+        if variant == Variant::Nk {
+            (config.embedding, config.seed_hidden, config.projector_hidden) = (128, 64, 64);
+            config.attractors = [16; 4];
+        }
         let network = ZoeDepth::load(&pseudo::checkpoint(name), &config, &Device::Cpu, DType::F32);
         check(name, &network.unwrap(), (-1.0, 1.0));
     }

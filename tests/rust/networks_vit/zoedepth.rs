@@ -11,7 +11,7 @@ use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
 use super::{library_names, tiny};
-use crate::pseudo::{self, Place, Reference, TOLERANCE};
+use crate::pseudo::{self, Noise, Place, Reference, TOLERANCE};
 
 fn load(checkpoint: &Checkpoint, config: &Config) -> Result<ZoeDepth, Error> {
     ZoeDepth::load(checkpoint, config, &Device::Cpu, DType::F32)
@@ -68,18 +68,43 @@ fn padded(picture: &Array3<u8>) -> Array3<u8> {
     })
 }
 
-/// The largest and the mean difference allowed where bin centres are
-/// unbounded. Attractors and cold distributions blow rounding errors up in a
-/// few pixels: from the same network in double precision the reference's own
-/// single precision is up to 6e-4 (N) and 1.2e-3 (NK) of the standard deviation
-/// away, and 3e-6 and 2e-5 on average; this implementation half of that.
-const NOISE_N: (f64, f64) = (1.5e-3, 2e-5);
-const NOISE_NK: (f64, f64) = (4e-3, 1e-4);
+/// Differences allowed where bin centres are unbounded. Attractors and cold distributions blow
+/// rounding errors up in a few pixels: in single precision the reference is up to 4.9e-4 (N) and
+/// 1.3e-3 (NK) of the standard deviation away from the same network in double precision, and
+/// beyond [`TOLERANCE`] in 0.09 % and 5.3 % of a map's pixels. A head in double precision on top
+/// of a relative network in single precision is not much better (8e-4 and 1.6e-3): the noise is in
+/// what the head is given.
+const NOISE_N: Noise = Noise {
+    most: 1.5e-3,
+    mean: 2e-5,
+    share: 0.02,
+};
+/// The share is that of the reference and of this implementation together.
+const NOISE_NK: Noise = Noise {
+    most: 4e-3,
+    mean: 1e-4,
+    share: 0.1,
+};
+/// The same from double precision, for this implementation alone.
+const EXACT_N: Noise = Noise {
+    most: 1e-3,
+    mean: 8e-6,
+    share: 0.002,
+};
+const EXACT_NK: Noise = Noise {
+    most: 4e-3,
+    mean: 6e-5,
+    share: 0.06,
+};
 /// K has no such pixels.
-const NOISE_K: (f64, f64) = (TOLERANCE, TOLERANCE);
+const NOISE_K: Noise = Noise {
+    most: TOLERANCE,
+    mean: TOLERANCE,
+    share: 0.0,
+};
 
 /// Every stage of a published network; `asked` are the network sizes of the two pictures.
-fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f64)) {
+fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: Noise, exact: Option<Noise>) {
     let checkpoint = pseudo::checkpoint(name);
     let network = load_there(&checkpoint, config);
     let mut reference = Reference::open(name);
@@ -87,6 +112,9 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
     let run = |monitor: &Monitor<'_>| pseudo::run_watched(&network, &inputs[0], monitor);
     let direct = reference.check_stages("direct", 11, run);
     reference.compare_noisy("direct/out", array(&direct).view(), noise);
+    if let Some(exact) = exact {
+        reference.compare_exact("direct/out", array(&direct).view(), exact);
+    }
     for (number, asked) in asked.into_iter().enumerate() {
         let picture = pseudo::picture(number);
         let padded = padded(&picture);
@@ -101,11 +129,11 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
         reference.compare(&key("net_input"), array(&input).view(), 1e-4, false);
         reference.compare_noisy(&key("raw"), plane_there(&network, &input).view(), noise);
         let mirrored = input.flip(&[3]).unwrap();
-        reference.compare_noisy(
-            &key("raw_flipped"),
-            plane_there(&network, &mirrored).view(),
-            noise,
-        );
+        let mirrored = plane_there(&network, &mirrored);
+        reference.compare_noisy(&key("raw_flipped"), mirrored.view(), noise);
+        if let Some(exact) = exact.filter(|_| number == 1) {
+            reference.compare_exact(&key("raw_flipped"), mirrored.view(), exact);
+        }
         let monitor = Monitor::silent();
         let last = predict(
             &network,
@@ -129,19 +157,37 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: (f64, f
 #[test]
 #[ignore = "needs 3 GB"]
 fn n_matches_the_reference() {
-    check("zoedepth_n", &Config::n(), [(192, 256), (160, 192)], NOISE_N);
+    check(
+        "zoedepth_n",
+        &Config::n(),
+        [(192, 256), (160, 192)],
+        NOISE_N,
+        Some(EXACT_N),
+    );
 }
 
 #[test]
 #[ignore = "needs 3 GB"]
 fn k_matches_the_reference() {
-    check("zoedepth_k", &Config::k(), [(160, 256), (192, 160)], NOISE_K);
+    check(
+        "zoedepth_k",
+        &Config::k(),
+        [(160, 256), (192, 160)],
+        NOISE_K,
+        None,
+    );
 }
 
 #[test]
 #[ignore = "needs 3 GB"]
 fn nk_matches_the_reference() {
-    check("zoedepth_nk", &Config::nk(), [(160, 192), (192, 160)], NOISE_NK);
+    check(
+        "zoedepth_nk",
+        &Config::nk(),
+        [(160, 192), (192, 160)],
+        NOISE_NK,
+        Some(EXACT_NK),
+    );
 }
 
 #[test]
@@ -155,7 +201,9 @@ fn nk_takes_the_domain_its_classifier_prefers() {
         let network = load_there(&checkpoint.clone().with(BIAS, bias), &Config::nk());
         plane_there(&network, &direct_input())
     };
-    reference.compare_noisy("direct_nyu/out", run([5.0, -5.0]).view(), NOISE_NK);
+    let nyu = run([5.0, -5.0]);
+    reference.compare_noisy("direct_nyu/out", nyu.view(), NOISE_NK);
+    reference.compare_exact("direct_nyu/out", nyu.view(), EXACT_NK);
     // The recorded logits are -0.16181 and 0.37133: lifting the first by their difference ties them.
     let bias: Vec<f32> = checkpoint
         .tensor(BIAS, &Device::Cpu, DType::F32)

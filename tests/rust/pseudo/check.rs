@@ -1,5 +1,6 @@
 //! Comparing with what the reference networks computed.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 use std::sync::Mutex;
 
@@ -19,6 +20,43 @@ use super::{digest, input, path, place};
 pub const TOLERANCE: f64 = 2e-4;
 /// Largest difference of a network's input: image processing, before any network.
 const INPUT_TOLERANCE: f64 = 1e-4;
+
+/// Differences in standard deviations: the largest, the mean, and the share of pixels beyond
+/// [`TOLERANCE`].
+#[derive(Clone, Copy)]
+pub struct Noise {
+    pub most: f64,
+    pub mean: f64,
+    pub share: f64,
+}
+
+impl Noise {
+    fn of(differences: &ArrayD<f64>, std: f64) -> Self {
+        let count = differences.len() as f64;
+        let beyond = differences
+            .iter()
+            .filter(|difference| **difference > TOLERANCE * std);
+        Self {
+            most: differences.iter().copied().fold(0.0, f64::max) / std,
+            mean: differences.sum() / count / std,
+            share: beyond.count() as f64 / count,
+        }
+    }
+
+    fn within(&self, allowed: Self) -> bool {
+        self.most <= allowed.most && self.mean <= allowed.mean && self.share <= allowed.share
+    }
+}
+
+impl Display for Noise {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { most, mean, share } = self;
+        write!(
+            f,
+            "{most:.1e}, on average {mean:.1e}, {share:.1e} of pixels beyond {TOLERANCE:e}"
+        )
+    }
+}
 
 /// The results of one network.
 pub struct Reference {
@@ -61,26 +99,26 @@ impl Reference {
         );
     }
 
-    /// The same for a network that blows rounding errors up in a few pixels:
-    /// holds the largest difference and the mean one to a tolerance each, in
-    /// standard deviations of the reference.
-    pub fn compare_noisy(&mut self, key: &str, values: ArrayViewD<'_, f32>, (most, mean): (f64, f64)) {
+    /// The same for a network that blows rounding errors up in a few pixels.
+    pub fn compare_noisy(&mut self, key: &str, values: ArrayViewD<'_, f32>, allowed: Noise) {
         let (differences, std) = self.differences(key, values);
-        let largest = differences.fold(0.0, |most: f64, &difference| most.max(difference)) / std;
-        let average = differences.sum() / differences.len() as f64 / std;
-        let beyond = differences
-            .iter()
-            .filter(|difference| **difference > TOLERANCE * std)
-            .count();
-        let share = beyond as f64 / differences.len() as f64;
-        let found =
-            format!("{largest:.1e}, on average {average:.1e}, {share:.1e} of pixels beyond {TOLERANCE:e}");
-        self.judge(
-            key,
-            found,
-            false,
-            largest <= most && average <= mean && share <= 0.02,
-        );
+        let found = Noise::of(&differences, std);
+        self.judge(key, found.to_string(), false, found.within(allowed));
+    }
+
+    /// Holds `values` against what double precision made of the same numbers. How far the reference's
+    /// own single precision is from that is printed beside it.
+    pub fn compare_exact(&mut self, key: &str, values: ArrayViewD<'_, f32>, allowed: Noise) {
+        let exact = format!("exact/{key}");
+        let (differences, std) = self.differences(&exact, values);
+        let found = Noise::of(&differences, std);
+        let (truth, reference): (ArrayD<f32>, ArrayD<f32>) = (self.array(&exact), self.array(key));
+        let reference = reference.to_shape(truth.shape()).unwrap();
+        let off = Zip::from(&reference)
+            .and(&truth)
+            .map_collect(|a, b| f64::from((a - b).abs()));
+        let report = format!("{found}; the reference: {}", Noise::of(&off, std));
+        self.judge(&exact, report, false, found.within(allowed));
     }
 
     /// How far `values` are from what is stored, and the standard deviation of that.
