@@ -16,13 +16,17 @@ const WINDOW: usize = 33;
 /// Variance of the inner map within a window below which it is flat there and
 /// has nothing to add.
 const FLATNESS: f32 = 1e-5;
+/// Variance that a line may leave unexplained before it counts half.
+const MISFIT: f32 = 1e-4;
 
 /// Puts the details of the inner map on the shape of the outer one.
 ///
 /// In every window the inner map is fitted to the outer one by a line, and the
 /// lines of all windows around a place are averaged: the fast guided filter (He
 /// and Sun 2015) of the outer map, guided by the inner one. What is coarser
-/// than a window is the outer map's, what is finer the inner map's.
+/// than a window is the outer map's, what is finer the inner map's. A window
+/// that holds the rim of something has no line for both sides, so lines count
+/// the less the worse they fit; else a halo would surround what is near.
 ///
 /// # Errors
 /// [`Error::Invalid`] for maps of two sizes or without values.
@@ -45,18 +49,24 @@ pub fn guided_merge(pair: &Pair) -> Result<Array2<f32>> {
     );
     let mean = |map: &Array2<f32>| box_blur(map.view(), WINDOW);
     let (outer_mean, inner_mean) = (mean(&outer)?, mean(&inner)?);
-    let mut slope = mean(&(outer * &inner))?;
+    let mut slope = mean(&(&outer * &inner))?;
+    let mut weight = mean(&(&outer * &outer))?;
     Zip::from(&mut slope)
+        .and(&mut weight)
         .and(&outer_mean)
         .and(&inner_mean)
         .and(&mean(&(&inner * &inner))?)
-        .for_each(|slope, outer, inner, square| {
-            let variance = (square - inner * inner).max(0.0);
-            *slope = (*slope - outer * inner) / (variance + FLATNESS);
+        .for_each(|slope, weight, outer, inner, square| {
+            let shared = *slope - outer * inner;
+            *slope = shared / ((square - inner * inner).max(0.0) + FLATNESS);
+            let unexplained = *weight - outer * outer - *slope * shared;
+            *weight = MISFIT / (unexplained.max(0.0) + MISFIT);
         });
-    let level = mean(&(outer_mean - &slope * &inner_mean))?;
+    let level = mean(&((outer_mean - &slope * &inner_mean) * &weight))?;
+    let slope = mean(&(slope * &weight))?;
+    let weight = mean(&weight)?;
     let enlarged = |map: Array2<f32>| opencv_linear(map.view(), Size { width, height });
-    Ok(enlarged(mean(&slope)?)? * &pair.inner + enlarged(level)?)
+    Ok(enlarged(slope / &weight)? * &pair.inner + enlarged(level / &weight)?)
 }
 
 #[cfg(test)]
@@ -105,6 +115,20 @@ mod tests {
         for x in [8, SIDE / 4, 3 * SIDE / 4, SIDE - 8] {
             assert!((row(&merged, x) - row(&pair.outer, x)).abs() < 0.05, "{x}");
         }
+    }
+
+    #[test]
+    fn what_is_near_has_no_halo() {
+        // A disc before a far wall, blurred in the outer map and sharp in the inner one.
+        let disc = |x: f32, y: f32, sharp: f32| (sharp * (0.2 - (x - 0.5).hypot(y - 0.5))).tanh();
+        let pair = pair(|x, y| disc(x, y, 25.0), |x, y| disc(x, y, 300.0));
+        let merged = guided_merge(&pair).unwrap();
+        let row = |map: &Array2<f32>, x: usize| map[[SIDE / 2, x]];
+        // A twentieth of the side away from the rim the wall is flat in the inner map.
+        let beside = SIDE / 2 + SIDE / 4;
+        let (wall, halo) = (row(&merged, SIDE - 8), row(&merged, beside));
+        assert!((halo - wall).abs() < 0.05, "{halo} beside a wall at {wall}");
+        assert!(row(&pair.outer, beside) - row(&pair.outer, SIDE - 8) > 0.1);
     }
 
     #[test]
