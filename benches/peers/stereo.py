@@ -256,6 +256,17 @@ def first_picture(peer: str, fill: str, size: tuple[int, int]) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def print_first_pictures(fills: list[str], rounds: int) -> None:
+    print("\n| first picture of a process | size | rilievo, ms | numba, ms | faster |\n|---|---|---|---|---|")
+    for fill in fills:
+        times: dict[str, list[float]] = {name: [] for name in PEERS}
+        for _ in range(rounds):
+            for name in PEERS:
+                times[name].append(first_picture(name, fill, SIZES[0]))
+        a, b = (statistics.median(times[name]) for name in PEERS)
+        print(f"| {fill} | {SIZES[0][0]}x{SIZES[0][1]} | {a:.0f} | {b:.0f} | {b / a:.0f}x |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -307,14 +318,8 @@ def main() -> None:
                 f"| {b / a:.1f}x ({fast_b / fast_a:.1f}x) | {cpu_b / cpu_a:.1f}x |",
                 flush=True,
             )
-    print("\n| first picture of a process | size | rilievo, ms | numba, ms | faster |\n|---|---|---|---|---|")
-    for fill in chosen.fills:
-        times: dict[str, list[float]] = {name: [] for name in PEERS}
-        for _ in range(chosen.first_rounds):
-            for name in PEERS:
-                times[name].append(first_picture(name, fill, SIZES[0]))
-        a, b = (statistics.median(times[name]) for name in PEERS)
-        print(f"| {fill} | {SIZES[0][0]}x{SIZES[0][1]} | {a:.0f} | {b:.0f} | {b / a:.0f}x |", flush=True)
+    if chosen.first_rounds:
+        print_first_pictures(chosen.fills, chosen.first_rounds)
     print()
     for fill in chosen.fills:
         growth = ours[fill, SIZES[1][0]] / ours[fill, SIZES[0][0]]
