@@ -5,14 +5,14 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
 use crate::networks::progress::Progress;
-use crate::nn::{Conv2d, Conv2dConfig, Doubling, Padding};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, Doubling, GroupNorm, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
 /// Of the instance normalisations, which have no parameters.
 const EPS: f64 = 1e-5;
 /// Of the rectifiers in the residual blocks, below zero.
-const SLOPE: f64 = 0.2;
+const SLOPE: f32 = 0.2;
 /// Residual blocks.
 const BLOCKS: usize = 8;
 /// Steps a run reports: three convolutions down, the blocks, three up.
@@ -20,9 +20,11 @@ const STEPS: usize = BLOCKS + 6;
 
 /// The network that continues edges (`edge-model.pth`).
 pub struct EdgeNet {
-    encoder: [Conv2d; 3],
+    encoder: [(Conv2d, GroupNorm); 3],
     middle: Vec<[Conv2d; 2]>,
-    decoder: [Doubling; 2],
+    /// Of all the residual blocks' convolutions.
+    norm: GroupNorm,
+    decoder: [(Doubling, GroupNorm); 2],
     output: Conv2d,
     dtype: DType,
 }
@@ -47,24 +49,47 @@ impl EdgeNet {
             ..plain
         };
         let wide = Conv2dConfig { dilation: 2, ..plain };
+        let second = Conv2dConfig {
+            relu_input: true,
+            input_slope: SLOPE,
+            ..plain
+        };
+        let norm = |channels, activation| instance_norm(channels, activation, device, dtype);
+        let relu = Activation::Relu;
         let block = |i| -> Result<_> {
             let weights = weights.pp("middle").pp(i).pp("conv_block");
             Ok([
                 convolution(&weights.pp(1), [256, 256, 3, 3], wide)?,
-                convolution(&weights.pp(5), [256, 256, 3, 3], plain)?,
+                convolution(&weights.pp(5), [256, 256, 3, 3], second)?,
             ])
         };
         let output = weights.pp("decoder_2.1");
         Ok(Self {
             encoder: [
-                convolution(&weights.pp("encoder_0.1"), [64, 7, 7, 7], plain)?,
-                convolution(&weights.pp("encoder_1.0"), [128, 64, 4, 4], halve)?,
-                convolution(&weights.pp("encoder_2.0"), [256, 128, 4, 4], halve)?,
+                (
+                    convolution(&weights.pp("encoder_0.1"), [64, 7, 7, 7], plain)?,
+                    norm(64, relu)?,
+                ),
+                (
+                    convolution(&weights.pp("encoder_1.0"), [128, 64, 4, 4], halve)?,
+                    norm(128, relu)?,
+                ),
+                (
+                    convolution(&weights.pp("encoder_2.0"), [256, 128, 4, 4], halve)?,
+                    norm(256, relu)?,
+                ),
             ],
             middle: (0..BLOCKS).map(block).collect::<Result<_>>()?,
+            norm: norm(256, Activation::None)?,
             decoder: [
-                doubling(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
-                doubling(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?,
+                (
+                    doubling(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
+                    norm(128, relu)?,
+                ),
+                (
+                    doubling(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?,
+                    norm(64, relu)?,
+                ),
             ],
             output: Conv2d::new(
                 output.tensor("weight", (1, 128, 7, 7))?,
@@ -101,27 +126,27 @@ impl EdgeNet {
             false => disparity.clone(),
         };
         let framed = hole.beside(&[rgb, &disparity], self.dtype)?;
-        let [conv0, conv1, conv2] = &self.encoder;
-        let x1 = normalised(&conv0.forward(&reflected(&framed.tensor, 3)?)?)?.relu()?;
+        let [(conv0, norm0), (conv1, norm1), (conv2, norm2)] = &self.encoder;
+        let x1 = norm0.forward(&conv0.forward(&reflected(&framed.tensor, 3)?)?)?;
         progress.show("encoder_0", &x1);
         progress.step()?;
-        let x2 = normalised(&conv1.forward(&x1)?)?.relu()?;
+        let x2 = norm1.forward(&conv1.forward(&x1)?)?;
         progress.step()?;
-        let x3 = normalised(&conv2.forward(&x2)?)?.relu()?;
+        let x3 = norm2.forward(&conv2.forward(&x2)?)?;
         progress.show("encoder_2", &x3);
         progress.step()?;
         let mut x = x3.clone();
         for [first, second] in &self.middle {
-            let y = normalised(&first.forward(&reflected(&x, 2)?)?)?;
-            let y = candle_nn::ops::leaky_relu(&y, SLOPE)?;
-            x = (x + normalised(&second.forward(&reflected(&y, 1)?)?)?)?;
+            let y = self.norm.forward(&first.forward(&reflected(&x, 2)?)?)?;
+            let y = second.forward(&reflected(&y, 1)?)?;
+            x = self.norm.forward_add(&y, &x)?;
             progress.step()?;
         }
         progress.show("middle", &x);
-        let [up0, up1] = &self.decoder;
-        let x = normalised(&up0.forward(&[&x, &x3])?)?.relu()?;
+        let [(up0, norm0), (up1, norm1)] = &self.decoder;
+        let x = norm0.forward(&up0.forward(&[&x, &x3])?)?;
         progress.step()?;
-        let x = normalised(&up1.forward(&[&x, &x2])?)?.relu()?;
+        let x = norm1.forward(&up1.forward(&[&x, &x2])?)?;
         progress.show("decoder_1", &x);
         progress.step()?;
         let x = reflected(&Tensor::cat(&[x, x1], 1)?, 3)?;
@@ -171,13 +196,18 @@ fn spectral(weights: &Weights<'_>, shape: [usize; 4], axis: usize) -> Result<Ten
     Ok(divided.to_dtype(dtype)?.to_device(device)?)
 }
 
-/// Every channel of every picture, with mean 0 and variance 1.
-fn normalised(x: &Tensor) -> Result<Tensor> {
-    let flat = x.flatten_from(2)?;
-    let centred = flat.broadcast_sub(&flat.mean_keepdim(2)?)?;
-    let variance = centred.sqr()?.mean_keepdim(2)?;
-    let y = centred.broadcast_div(&(variance + EPS)?.sqrt()?)?;
-    Ok(y.reshape(x.dims())?)
+/// Every channel of every picture with mean 0 and variance 1 (Ulyanov et al. 2016): a group each.
+fn instance_norm(
+    channels: usize,
+    activation: Activation,
+    device: &Device,
+    dtype: DType,
+) -> Result<GroupNorm> {
+    let (ones, zeros) = (
+        Tensor::ones(channels, dtype, device)?,
+        Tensor::zeros(channels, dtype, device)?,
+    );
+    GroupNorm::new(ones, zeros, channels, EPS, activation)
 }
 
 /// `pixels` more on every side, mirrored at the outermost pixels' centres.
