@@ -17,16 +17,13 @@ and Pillow in this Python.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
+
+import fresh_process
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,18 +62,9 @@ def main() -> None:
 
 
 def run(role: str, chosen: argparse.Namespace) -> dict[str, float]:
-    threads = str(chosen.threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
-    command = [sys.executable, __file__, chosen.photo, "--role", role, "--folder", chosen.folder]
-    command += ["--size", chosen.size, "--threads", threads]
-    command += ["--geometry"] if chosen.geometry else []
-    started = time.perf_counter()
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    seconds = time.perf_counter() - started
-    if role == "weights":
-        return {}
-    row: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {**row, "whole process": seconds}
+    arguments = [chosen.photo, "--folder", chosen.folder, "--size", chosen.size]
+    arguments += ["--geometry"] if chosen.geometry else []
+    return fresh_process.run(__file__, role, chosen.threads, arguments)
 
 
 def picture(chosen: argparse.Namespace) -> Any:
@@ -99,19 +87,6 @@ class Clock:
         passed = (now[0] - self.last[0], now[1] - self.last[1])
         self.last = now
         return passed
-
-
-def finish(times: dict[str, float]) -> None:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(
-        json.dumps(
-            {
-                **times,
-                "processor time": usage.ru_utime + usage.ru_stime,
-                "peak memory": usage.ru_maxrss / 1024,
-            }
-        )
-    )
 
 
 def weights(chosen: argparse.Namespace) -> None:
@@ -140,7 +115,7 @@ def rilievo(chosen: argparse.Namespace) -> None:
     if chosen.geometry:
         _native.boost_plan(rgb, FIELD, RMAX)
         times["geometry"] = clock()[1]
-        finish(times)
+        fresh_process.finish(times)
         return
     network = _native.Estimator("depth_anything_v2_small", str(Path(chosen.folder, "small.pth")))
     merge = _native.MergeNetwork(str(Path(chosen.folder, "merge.pth")))
@@ -148,7 +123,7 @@ def rilievo(chosen: argparse.Namespace) -> None:
     values, _ = network.boost(rgb, merge, rmax=RMAX)
     times["run"] = clock()[0]
     np.save(Path(chosen.folder, "rilievo.npy"), values)
-    finish(times)
+    fresh_process.finish(times)
 
 
 def pytorch(chosen: argparse.Namespace) -> None:
@@ -163,7 +138,7 @@ def pytorch(chosen: argparse.Namespace) -> None:
         mask()
         patches(rgb)
         times["geometry"] = clock()[1]
-        finish(times)
+        fresh_process.finish(times)
         return
     import torch
 
@@ -199,7 +174,7 @@ def pytorch(chosen: argparse.Namespace) -> None:
         values = boosted(rgb, depth, merge)
     times["run"] = clock()[0]
     np.save(Path(chosen.folder, "torch.npy"), values)
-    finish(times)
+    fresh_process.finish(times)
 
 
 def merge_network() -> Any:
@@ -371,14 +346,7 @@ def patches(rgb: np.ndarray) -> tuple[int, np.ndarray, list[tuple[int, int, int]
 
 def report(results: dict[str, list[dict[str, float]]], chosen: argparse.Namespace) -> None:
     print(f"{Path(chosen.photo).name} at {chosen.size}, {chosen.threads} threads, {chosen.rounds} rounds\n")
-    print("| | PyTorch | rilievo | rilievo / PyTorch |\n|---|---|---|---|")
-    for stage in STAGES:
-        if stage not in results["torch"][0]:
-            continue
-        peer, own = (statistics.median(row[stage] for row in results[role]) for role in ("torch", "rilievo"))
-        unit = "MB" if stage == "peak memory" else "s"
-        digits = 0 if unit == "MB" else 3
-        print(f"| {stage} | {peer:.{digits}f} {unit} | {own:.{digits}f} {unit} | {own / peer:.2f} |")
+    fresh_process.table(STAGES, results)
 
 
 def compare(folder: str) -> None:

@@ -14,15 +14,13 @@ same for both, and the two maps are compared.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import fresh_process
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parents[1] / "docs" / "photos" / "room_drum_table.jpg"
@@ -55,32 +53,9 @@ def main() -> None:
 
 
 def run(role: str, chosen: argparse.Namespace) -> dict[str, float]:
-    threads = str(chosen.threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
-    command = [
-        sys.executable,
-        __file__,
-        chosen.photo,
-        "--role",
-        role,
-        "--folder",
-        chosen.folder,
-        "--threads",
-        threads,
-    ]
-    started = time.perf_counter()
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    seconds = time.perf_counter() - started
-    if role == "weights":
-        return {}
-    row: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    row = fresh_process.run(__file__, role, chosen.threads, [chosen.photo, "--folder", chosen.folder])
     # The process starts when it is spawned, not when its first line runs.
-    return {**row, "whole process": seconds - row.pop("warm"), "start": row["start"]}
-
-
-def finish(times: dict[str, float], warm: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({**times, "warm": warm, "peak memory": peak}))
+    return {**row, "whole process": row["whole process"] - row.pop("warm", 0.0)}
 
 
 class Clock:
@@ -137,7 +112,7 @@ def rilievo(chosen: argparse.Namespace) -> None:
     program.Saver(chosen.folder).save(program.Output(0, "depth", u16), "rilievo")
     times["save"] = clock()
     times["network"] = statistics.median([once()[1] for _ in range(WARM)])
-    finish(times, clock())
+    fresh_process.finish({**times, "warm": clock()})
 
 
 def pytorch(chosen: argparse.Namespace) -> None:
@@ -184,17 +159,12 @@ def pytorch(chosen: argparse.Namespace) -> None:
             network(x)
         passes.append(pass_clock())
     times["network"] = statistics.median(passes)
-    finish(times, clock())
+    fresh_process.finish({**times, "warm": clock()})
 
 
 def report(results: dict[str, list[dict[str, float]]], chosen: argparse.Namespace) -> None:
     print(f"{Path(chosen.photo).name}, {chosen.threads} threads, median of {chosen.rounds} fresh processes\n")
-    print("| stage | PyTorch | rilievo | rilievo / PyTorch |\n|---|---|---|---|")
-    for stage in STAGES:
-        peer, own = (statistics.median(row[stage] for row in results[role]) for role in ("torch", "rilievo"))
-        unit = "MB" if stage == "peak memory" else "s"
-        digits = 0 if unit == "MB" else 3
-        print(f"| {stage} | {peer:.{digits}f} {unit} | {own:.{digits}f} {unit} | {own / peer:.2f} |")
+    fresh_process.table(STAGES, results)
 
 
 def compare(folder: str) -> None:
