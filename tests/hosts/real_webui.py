@@ -192,7 +192,7 @@ def over_http(url: str, check: Checks) -> None:
     mine = sorted(key for key in options if key.startswith("depthmap_script_"))
     if not any(key.startswith("forge_") for key in options):
         # A built-in extension of Forge freezes the list before others can add to it.
-        check("settings are in the host's API", len(mine) == 5, ", ".join(mine))
+        check("settings are in the host's API", len(mine) == 6, ", ".join(mine))
     # A shorter list would shift the arguments of all scripts behind: the host puts it in as it is.
     known = ask(f"{url}/sdapi/v1/script-info")
     count = next(len(row["args"]) for row in known if row["name"] == "depthmap" and not row["is_img2img"])
