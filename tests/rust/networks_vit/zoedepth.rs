@@ -79,11 +79,12 @@ const NOISE_N: Noise = Noise {
     mean: 2e-5,
     share: 0.02,
 };
-/// The share is little more than the reference's own.
+/// The share is the reference's own: where it has 5.3 % of a map's pixels beyond [`TOLERANCE`]
+/// from double precision, this implementation has 0.4 %.
 const NOISE_NK: Noise = Noise {
     most: 4e-3,
     mean: 1e-4,
-    share: 0.06,
+    share: 0.07,
 };
 /// The same from double precision, for this implementation alone.
 const EXACT_N: Noise = Noise {
