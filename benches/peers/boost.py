@@ -51,11 +51,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         chosen.folder = folder
-        run("weights", chosen)
-        results: dict[str, list[dict[str, float]]] = {"torch": [], "rilievo": []}
-        for _ in range(chosen.rounds):
-            for role, rows in results.items():
-                rows.append(run(role, chosen))
+        results = fresh_process.in_turn(chosen.rounds, lambda role: run(role, chosen))
         report(results, chosen)
         if not chosen.geometry:
             compare(folder)

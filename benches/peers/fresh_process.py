@@ -9,9 +9,19 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 Row = dict[str, float]
+
+
+def in_turn(rounds: int, run: Callable[[str], Row]) -> dict[str, list[Row]]:
+    """The rows of ``rounds`` processes of either program, after one that makes the weights."""
+    run("weights")
+    results: dict[str, list[Row]] = {"torch": [], "rilievo": []}
+    for _ in range(rounds):
+        for role, rows in results.items():
+            rows.append(run(role))
+    return results
 
 
 def run(script: str, role: str, threads: int, arguments: Sequence[str]) -> Row:
