@@ -7,13 +7,12 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 
 use crate::Result;
 use crate::image::Size;
+use crate::image::filter::integrate;
 
 /// By how much a patch is tried larger, in pixels of a picture that is not enlarged further.
 const GROWTH: f64 = 32.0;
 /// Side of the cells that edges are counted in where patches are compared, in pixels.
 const CELL: usize = 32;
-/// Columns that are summed downwards at a time.
-const COLUMNS: usize = 512;
 
 /// A square of the enlarged picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,22 +166,7 @@ struct Sums(Array2<f64>);
 
 impl Sums {
     fn of(mut edges: Array2<f64>, is_strong: impl Fn(f64) -> bool + Sync) -> Self {
-        edges.axis_iter_mut(Axis(0)).into_par_iter().for_each(|mut row| {
-            let mut sum = 0.0;
-            for value in &mut row {
-                sum += if is_strong(*value) { *value } else { 0.0 };
-                *value = sum;
-            }
-        });
-        edges
-            .axis_chunks_iter_mut(Axis(1), COLUMNS)
-            .into_par_iter()
-            .for_each(|mut columns| {
-                for y in 1..columns.nrows() {
-                    let (above, mut below) = columns.multi_slice_mut((s![y - 1, ..], s![y, ..]));
-                    below += &above;
-                }
-            });
+        integrate(edges.view_mut(), |edge| if is_strong(edge) { edge } else { 0.0 });
         Self(edges)
     }
 

@@ -27,6 +27,7 @@ pub use box_blur::{BoxSample, box_blur};
 pub use convolve::Real;
 pub use gaussian::gaussian_blur;
 pub use integral::integral;
+pub(crate) use integral::integrate;
 pub use morphology::dilate;
 pub(crate) use morphology::{dilate_plane, erode_plane};
 pub use sobel::sobel;
