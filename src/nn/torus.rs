@@ -2,21 +2,18 @@
 
 use candle_core::Tensor;
 
+use super::pick::pick;
 use crate::Result;
 
 /// `x` (`[B, C, H, W]`) with `ring` more pixels on every side, those of the opposite side.
 pub(super) fn surrounded(x: &Tensor, ring: usize) -> Result<Tensor> {
-    let mut y = x.contiguous()?;
-    for axis in [2, 3] {
-        let side = x.dim(axis)?;
+    let places = |side: usize| -> Vec<usize> {
         // So far back that nothing is negative.
         let start = ring.next_multiple_of(side) - ring;
-        let places: Vec<u32> = (0..side + 2 * ring)
-            .map(|i| ((start + i) % side) as u32)
-            .collect();
-        y = y.index_select(&Tensor::new(places, x.device())?, axis)?;
-    }
-    Ok(y)
+        (0..side + 2 * ring).map(|i| (start + i) % side).collect()
+    };
+    let (_, _, h, w) = x.dims4()?;
+    pick(x, &places(h), &places(w))
 }
 
 /// The middle of `x`: `size` (height, width) pixels after the first `ring` rows and columns.

@@ -218,6 +218,11 @@ fn convolutions_of_every_kind_agree_with_plain_loops() {
         padding: Padding::all(1),
         ..config()
     };
+    let dilated = |dilation| Conv2dConfig {
+        padding: Padding::all(dilation),
+        dilation,
+        ..config()
+    };
     let cases = [
         conv(1, 1, 1, (1, 1), (1, 1), config()),
         conv(1, 3, 5, (7, 9), (1, 1), config()),
@@ -506,6 +511,28 @@ fn convolutions_of_every_kind_agree_with_plain_loops() {
         conv(1, 16, 16, (1, 1), (3, 3), same3),
         conv(2, 17, 33, (5, 4), (3, 3), same3),
         conv(1, 20, 130, (6, 7), (3, 3), same3),
+        conv(2, 17, 33, (21, 39), (3, 3), dilated(2)),
+        conv(1, 16, 18, (1, 2), (3, 3), dilated(2)),
+        conv(1, 16, 16, (150, 9), (3, 3), dilated(2)),
+        conv(
+            1,
+            16,
+            20,
+            (10, 140),
+            (3, 3),
+            Conv2dConfig {
+                padding: Padding {
+                    top: 0,
+                    bottom: 3,
+                    left: 1,
+                    right: 0,
+                },
+                relu_input: true,
+                activation: Activation::Relu,
+                ..dilated(2)
+            },
+        ),
+        conv(1, 16, 16, (17, 18), (3, 3), dilated(3)),
         conv(
             1,
             16,

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
 use crate::networks::progress::Progress;
-use crate::nn::{Activation, Conv2d, Conv2dConfig, Doubling, GroupNorm, Padding};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, Doubling, GroupNorm, Padding, reflected};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -208,17 +208,4 @@ fn instance_norm(
         Tensor::zeros(channels, dtype, device)?,
     );
     GroupNorm::new(ones, zeros, channels, EPS, activation)
-}
-
-/// `pixels` more on every side, mirrored at the outermost pixels' centres.
-fn reflected(x: &Tensor, pixels: usize) -> Result<Tensor> {
-    let mut y = x.contiguous()?;
-    for axis in [2, 3] {
-        let last = x.dim(axis)? as i64 - 1;
-        let index: Vec<u32> = (-(pixels as i64)..=last + pixels as i64)
-            .map(|i| (last - (last - i.abs()).abs()).clamp(0, last) as u32)
-            .collect();
-        y = y.index_select(&Tensor::new(index, x.device())?, axis)?;
-    }
-    Ok(y)
 }

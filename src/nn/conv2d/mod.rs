@@ -531,22 +531,24 @@ mod tests {
     /// The other tests run on the best instruction set of the machine alone.
     #[test]
     fn every_instruction_set_agrees_with_stock_operations() {
-        for (inputs, outputs, kernel, stride, groups, (h, w)) in [
-            (5, 14, 1, 1, 1, (3, 7)),
-            (9, 30, 1, 1, 1, (5, 35)),
-            (6, 6, 3, 1, 6, (9, 35)),
-            (4, 4, 5, 1, 4, (7, 18)),
-            (4, 4, 5, 2, 4, (10, 21)),
-            (3, 13, 3, 2, 1, (9, 30)),
-            (4, 50, 3, 1, 1, (6, 5)),
-            (16, 24, 3, 1, 1, (7, 9)),
-            (16, 16, 3, 1, 4, (8, 37)),
+        for (inputs, outputs, kernel, stride, dilation, groups, (h, w)) in [
+            (5, 14, 1, 1, 1, 1, (3, 7)),
+            (9, 30, 1, 1, 1, 1, (5, 35)),
+            (6, 6, 3, 1, 1, 6, (9, 35)),
+            (4, 4, 5, 1, 1, 4, (7, 18)),
+            (4, 4, 5, 2, 1, 4, (10, 21)),
+            (3, 13, 3, 2, 1, 1, (9, 30)),
+            (4, 50, 3, 1, 1, 1, (6, 5)),
+            (16, 24, 3, 1, 1, 1, (7, 9)),
+            (16, 16, 3, 1, 1, 4, (8, 37)),
+            (16, 16, 3, 1, 2, 1, (9, 13)),
         ] {
             for activation in [Activation::None, Activation::Relu6, Activation::Gelu] {
                 let config = Conv2dConfig {
                     stride,
+                    dilation,
                     groups,
-                    padding: Padding::all(kernel / 2),
+                    padding: Padding::all(kernel / 2 * dilation),
                     activation,
                     ..Default::default()
                 };

@@ -6,6 +6,9 @@
 //! multiplied there channel by channel, and interpolated. The points 0,
 //! +-1/sqrt 2, +-sqrt 2 and infinity keep the rounding error within three
 //! times that of the plain sum; the customary 0, +-1, +-2 make it ten times.
+//!
+//! Under a dilated kernel the pixels fall into phases that never meet; the
+//! tiles of a phase take every so many-th pixel in each direction.
 
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::mem::MaybeUninit;
@@ -30,6 +33,9 @@ const SCRATCH: usize = 2 * 1024 * 1024;
 const MOST: usize = 16;
 /// The most pairs of channels whose weights may take four times the memory.
 pub(in crate::nn) const MOST_WEIGHTS: usize = 256 * 512;
+/// The widest dilation: the tiles of a row are transformed together, and the phases of a small map have
+/// too few of them.
+const MOST_DILATION: usize = 2;
 /// Output channels of a task are a multiple of this: the rows a matrix product computes together.
 const ROWS: usize = 12;
 /// Tiles that are transformed at a time.
@@ -58,7 +64,8 @@ impl Transformed {
         config: &Conv2dConfig,
     ) -> bool {
         (h, w) == (KERNEL, KERNEL)
-            && (config.stride, config.dilation, config.groups) == (1, 1, 1)
+            && (config.stride, config.groups) == (1, 1)
+            && config.dilation <= MOST_DILATION
             && inputs >= 16
             && outputs >= 16
             && inputs * outputs <= MOST_WEIGHTS
@@ -121,16 +128,14 @@ impl Transformed {
             out_w,
             ..
         } = *geometry;
-        let (down, across) = (out_h.div_ceil(OUT), out_w.div_ceil(OUT));
+        let tiles = Tiles::new((out_h, out_w), config.dilation);
         let width = strip_width(level);
         let threads = rayon::current_num_threads();
         // Tiles of a task, whole vectors of them; as many tasks for each thread.
         let most = (SCRATCH / (POINTS * (inputs + outputs)) / lanes(level)).clamp(2, MOST) * lanes(level);
-        let runs = (batch * (down * across).div_ceil(most)).next_multiple_of(threads) / batch;
-        let count = (down * across)
-            .div_ceil(runs.max(1))
-            .next_multiple_of(lanes(level));
-        let runs = (down * across).div_ceil(count);
+        let runs = (batch * tiles.count().div_ceil(most)).next_multiple_of(threads) / batch;
+        let count = tiles.count().div_ceil(runs.max(1)).next_multiple_of(lanes(level));
+        let runs = tiles.count().div_ceil(count);
         // A small map is cut into output channels, at the price of evaluating its tiles again.
         let blocks = threads.div_ceil(batch * runs).min(outputs.div_ceil(ROWS));
         let most_channels = outputs.div_ceil(blocks).next_multiple_of(ROWS);
@@ -144,11 +149,11 @@ impl Transformed {
                 let channels = most_channels.min(outputs - output);
                 let run = Run {
                     first,
-                    last: (first + count).min(down * across),
-                    across,
+                    last: (first + count).min(tiles.count()),
+                    tiles,
                 };
                 // Whole vectors, so that no product has an edge.
-                let tiles = (run.last - first).next_multiple_of(lanes(level));
+                let columns = (run.last - first).next_multiple_of(lanes(level));
                 let maps = &x[picture * inputs * h * w..][..inputs * h * w];
                 let (value_step, product_step) = (inputs * count + APART, channels * count + APART);
                 buffer::scratch(POINTS * (value_step + product_step), |scratch| {
@@ -175,7 +180,7 @@ impl Transformed {
                         };
                         // SAFETY: the scratch memory is this task's own; the target has `channels` rows
                         // of `count` elements.
-                        unsafe { multiply(level, (channels, inputs, tiles), left, right, target, false) };
+                        unsafe { multiply(level, (channels, inputs, columns), left, right, target, false) };
                     }
                     for channel in 0..channels {
                         let at = (picture * outputs + output + channel) * plane;
@@ -197,10 +202,18 @@ impl Transformed {
                                 &mut lines,
                             );
                             for (line, row) in lines.iter().zip(0..window.rows) {
-                                let to = out.at(at + window.start + row * out_w, window.columns);
+                                let to = out.at(at + window.row(row), window.reach());
                                 // SAFETY: the pixels are inside the buffer, as `at` checks, and a tile's
                                 // pixels of a channel are one task's alone.
-                                unsafe { to.copy_from_nonoverlapping(line.as_ptr(), window.columns) };
+                                unsafe {
+                                    if window.step == 1 {
+                                        to.copy_from_nonoverlapping(line.as_ptr(), window.columns);
+                                    } else {
+                                        for (column, value) in line[..window.columns].iter().enumerate() {
+                                            to.add(column * window.step).write(*value);
+                                        }
+                                    }
+                                }
                             }
                         }
                     }
@@ -212,66 +225,122 @@ impl Transformed {
     }
 }
 
-/// Consecutive tiles of a map, row by row.
+/// How a result is cut into tiles.
+#[derive(Clone, Copy)]
+struct Tiles {
+    /// Pixels from one pixel of a tile to the next.
+    step: usize,
+    /// Phases (down, across) that have pixels.
+    phases: (usize, usize),
+    /// Tiles of a phase's columns and rows; the last phases may need fewer.
+    down: usize,
+    across: usize,
+}
+
+impl Tiles {
+    fn new((h, w): (usize, usize), dilation: usize) -> Self {
+        Self {
+            step: dilation,
+            phases: (dilation.min(h), dilation.min(w)),
+            down: h.div_ceil(dilation).div_ceil(OUT),
+            across: w.div_ceil(dilation).div_ceil(OUT),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.phases.0 * self.phases.1 * self.down * self.across
+    }
+}
+
+/// Consecutive tiles of a map: phase by phase, row by row.
 #[derive(Clone, Copy)]
 struct Run {
     first: usize,
     last: usize,
-    /// Tiles in a row of the map.
-    across: usize,
+    tiles: Tiles,
 }
 
 impl Run {
     /// The run in groups of at most [`LANES`] tiles in the same row.
     #[inline(always)]
     fn groups(self) -> impl Iterator<Item = Group> {
+        let Tiles {
+            step,
+            phases,
+            down,
+            across,
+        } = self.tiles;
         let mut next = self.first;
         std::iter::from_fn(move || {
             let tile = next;
-            let (row, column) = (tile / self.across, tile % self.across);
-            let tiles = LANES.min(self.across - column).min(self.last - tile);
+            let (row, column) = (tile / across, tile % across);
+            let (phase, row) = (row / down, row % down);
+            let tiles = LANES.min(across - column).min(self.last - tile);
             next += tiles;
             (tiles > 0).then_some(Group {
                 place: tile - self.first,
-                row,
-                column,
+                y: row * OUT * step + phase / phases.1,
+                x: column * OUT * step + phase % phases.1,
+                step,
                 tiles,
             })
         })
     }
 }
 
-/// Neighbouring tiles: their place in the run, and in the map's rows and columns of tiles.
+/// Neighbouring tiles: their place in the run, and the first pixel of their output.
 #[derive(Clone, Copy)]
 struct Group {
     place: usize,
-    row: usize,
-    column: usize,
+    y: usize,
+    x: usize,
+    /// Pixels from one pixel of a tile to the next.
+    step: usize,
     tiles: usize,
 }
 
 impl Group {
     /// The output pixels of the group that lie inside a plane of `h` x `w`.
     fn window(&self, h: usize, w: usize) -> Window {
-        let (y, x) = (self.row * OUT, self.column * OUT);
+        let inside = |place: usize, side: usize| side.saturating_sub(place).div_ceil(self.step);
+        let columns = (self.tiles * OUT).min(inside(self.x, w));
         Window {
-            start: y * w + x,
-            width: w,
-            rows: OUT.min(h - y),
-            columns: (self.tiles * OUT).min(w - x),
+            start: self.y * w + self.x,
+            width: w * self.step,
+            step: self.step,
+            rows: if columns > 0 {
+                OUT.min(inside(self.y, h))
+            } else {
+                0
+            },
+            columns,
         }
     }
 }
 
-/// A rectangle of a plane.
+/// Every so many-th pixel of a rectangle of a plane.
 #[derive(Clone, Copy)]
 struct Window {
     /// Its first pixel.
     start: usize,
-    /// Pixels from one of its rows to the next.
+    /// Elements from one of its rows to the next.
     width: usize,
+    /// Elements from one of its columns to the next.
+    step: usize,
     rows: usize,
     columns: usize,
+}
+
+impl Window {
+    /// The first pixel of a row.
+    fn row(&self, row: usize) -> usize {
+        self.start + row * self.width
+    }
+
+    /// Elements from the first pixel of a row to its last, both included.
+    fn reach(&self) -> usize {
+        (self.columns - 1) * self.step + 1
+    }
 }
 
 per_isa! {
@@ -286,21 +355,28 @@ per_isa! {
         let mut half = [[[0f32; LANES]; IN]; IN];
         // The pixels of one row, and room for the vectors that begin with the last tile's.
         let mut line = [0f32; OUT * (LANES + 1)];
-        for Group { place, row, column, tiles } in run.groups() {
-            // Columns of the line that lie inside the map.
-            let left = (column * OUT) as isize - padding.left as isize;
-            let inside = (-left).clamp(0, line.len() as isize) as usize
-                ..(w as isize - left).clamp(0, (tiles * OUT + IN - OUT) as isize) as usize;
+        for Group { place, y, x, step: apart, tiles } in run.groups() {
+            // Elements of the line that lie inside the map.
+            let before = |column: usize| column.saturating_sub(x).div_ceil(apart).min(tiles * OUT + IN - OUT);
+            let inside = before(padding.left)..before(padding.left + w);
             line.fill(0.0);
             for i in 0..IN {
-                let y = (row * OUT + i).wrapping_sub(padding.top);
+                let y = (y + i * apart).wrapping_sub(padding.top);
                 if y >= h || inside.is_empty() {
                     half.iter_mut().for_each(|half| half[i] = [0.0; LANES]);
                     continue;
                 }
-                let from = &map[y * w + inside.start.wrapping_add_signed(left)..][..inside.len()];
-                for (to, from) in line[inside.clone()].iter_mut().zip(from) {
-                    *to = if relu { from.max(slope * *from) } else { *from };
+                let from = &map[y * w..][..w][x + inside.start * apart - padding.left..];
+                let to = &mut line[inside.clone()];
+                let rectified = |from: f32| if relu { from.max(slope * from) } else { from };
+                if apart == 1 {
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = rectified(*from);
+                    }
+                } else {
+                    for (to, from) in to.iter_mut().zip(from.iter().step_by(apart)) {
+                        *to = rectified(*from);
+                    }
                 }
                 for first in (0..LANES).step_by(I::V::LANES) {
                     // SAFETY: the line holds four pixels for each of `LANES + 1` tiles, and the other
@@ -431,7 +507,16 @@ per_isa! {
                     line[t * OUT + j] = sums[j][t];
                 }
             }
-            finish.apply::<I>(&mut line[..window.columns], window.start + i * window.width);
+            let line = &mut line[..window.columns];
+            match finish.residual {
+                Some(residual) if window.step > 1 => {
+                    for (sum, residual) in line.iter_mut().zip(residual[window.row(i)..].iter().step_by(window.step)) {
+                        *sum += residual;
+                    }
+                    Finish { residual: None, ..finish }.apply::<I>(line, 0);
+                }
+                _ => finish.apply::<I>(line, window.row(i)),
+            }
         }
     }
 }
