@@ -26,6 +26,8 @@ pub(super) const fn lanes(level: Level) -> usize {
 
 /// Vectors of a strip's row.
 const VECTORS: usize = 2;
+/// Numbers in a cache line.
+const LINE: usize = 16;
 
 /// The left matrix: element `(i, k)` is `data[i * row + k]`.
 #[derive(Clone, Copy)]
@@ -55,6 +57,14 @@ pub(super) enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    #[inline(always)]
+    fn place(&self, k: usize) -> usize {
+        match self {
+            Self::Every(step) => k * step,
+            Self::At(table) => table[k],
+        }
+    }
+
     /// The place of the row that lies furthest behind, of `depth`.
     fn furthest(&self, depth: usize) -> usize {
         match self {
@@ -80,6 +90,14 @@ pub(super) struct Finish<'a> {
     pub(super) residual: Option<Left<'a>>,
     /// The least and the largest result.
     pub(super) clamp: (f32, f32),
+}
+
+/// A strip, and the one that is needed after it.
+#[derive(Clone, Copy)]
+struct Strip<'a> {
+    start: *const f32,
+    rows: Rows<'a>,
+    next: Option<*const f32>,
 }
 
 /// Where the parts of a [`Finish`] for one block lie.
@@ -190,7 +208,12 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
         let columns = width.min(n - first);
         // SAFETY: the caller's promises, for part of the columns.
         unsafe {
-            let b = right.data.as_ptr().add(strip * right.strip);
+            let start = right.data.as_ptr().add(strip * right.strip);
+            let b = Strip {
+                start,
+                rows: right.rows,
+                next: (first + width < n).then(|| start.wrapping_add(right.strip)),
+            };
             let to = Target {
                 start: target.start.add(first),
                 row: target.row,
@@ -200,9 +223,9 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
                 ..last
             });
             if columns > V::LANES {
-                strip_of::<V, ROWS, VECTORS>((m, depth, columns), left, b, right.rows, to, add, last);
+                strip_of::<V, ROWS, VECTORS>((m, depth, columns), left, b, to, add, last);
             } else {
-                strip_of::<V, ROWS, 1>((m, depth, columns), left, b, right.rows, to, add, last);
+                strip_of::<V, ROWS, 1>((m, depth, columns), left, b, to, add, last);
             }
         }
     }
@@ -216,12 +239,13 @@ unsafe fn strips<V: Vector, const ROWS: usize>(
 unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
     (m, depth, columns): (usize, usize, usize),
     left: Left<'_>,
-    b: *const f32,
-    rows: Rows<'_>,
+    b: Strip<'_>,
     target: Target,
     add: bool,
     last: Option<Last>,
 ) {
+    // The next strip may come from far away: every block of rows asks for a part of it.
+    let share = depth.div_ceil(m.div_ceil(ROWS));
     let mut row = 0;
     while row < m {
         // SAFETY: the caller's promises, for part of the rows.
@@ -232,17 +256,26 @@ unsafe fn strip_of<V: Vector, const ROWS: usize, const N: usize>(
                 row: target.row,
             };
             let size = (depth, columns);
+            if let Some(next) = b.next {
+                let asked = row / ROWS * share;
+                for k in asked..(asked + share).min(depth) {
+                    let from = next.wrapping_add(b.rows.place(k));
+                    for v in (0..V::LANES * VECTORS).step_by(LINE) {
+                        V::prefetch(from.wrapping_add(v));
+                    }
+                }
+            }
             let last = last.map(|last| Last {
                 bias: last.bias.add(row),
                 residual: last.residual.map(|(start, step)| (start.add(row * step), step)),
                 ..last
             });
             row += match m - row {
-                rest if rest >= ROWS => block::<V, ROWS, N>(size, a, left.row, b, rows, to, add, last),
-                8.. => block::<V, 8, N>(size, a, left.row, b, rows, to, add, last),
-                4..8 => block::<V, 4, N>(size, a, left.row, b, rows, to, add, last),
-                2..4 => block::<V, 2, N>(size, a, left.row, b, rows, to, add, last),
-                _ => block::<V, 1, N>(size, a, left.row, b, rows, to, add, last),
+                rest if rest >= ROWS => block::<V, ROWS, N>(size, a, left.row, b, to, add, last),
+                8.. => block::<V, 8, N>(size, a, left.row, b, to, add, last),
+                4..8 => block::<V, 4, N>(size, a, left.row, b, to, add, last),
+                2..4 => block::<V, 2, N>(size, a, left.row, b, to, add, last),
+                _ => block::<V, 1, N>(size, a, left.row, b, to, add, last),
             };
         }
     }
@@ -258,8 +291,7 @@ unsafe fn block<V: Vector, const R: usize, const N: usize>(
     (depth, columns): (usize, usize),
     a: *const f32,
     a_row: usize,
-    b: *const f32,
-    rows: Rows<'_>,
+    b: Strip<'_>,
     target: Target,
     add: bool,
     finish: Option<Last>,
@@ -280,15 +312,15 @@ unsafe fn block<V: Vector, const R: usize, const N: usize>(
                 }
             }
         }
-        match rows {
+        match b.rows {
             Rows::Every(step) => {
                 for k in 0..depth {
-                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.add(k * step));
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.start.add(k * step));
                 }
             }
             Rows::At(table) => {
                 for (k, &at) in table[..depth].iter().enumerate() {
-                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.add(at));
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.start.add(at));
                 }
             }
         }

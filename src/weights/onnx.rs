@@ -1,10 +1,9 @@
 //! The weights of an ONNX file.
 //!
 //! ONNX is a protocol-buffers message. Only what leads to the initialisers is
-//! walked (`ModelProto.graph.initializer`, and the inputs of
-//! `ModelProto.graph.node` where it is a convolution or a second name of a
-//! tensor); the rest is stepped over by its length. Nothing is copied and
-//! nothing recurses.
+//! walked (`ModelProto.graph.initializer`, and of `ModelProto.graph.node` the
+//! constants, second names of tensors, and what convolutions take in); the
+//! rest is stepped over by its length. Nothing is copied and nothing recurses.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,6 +25,9 @@ mod field {
     pub const NODE_INPUT: u64 = 1;
     pub const NODE_OUTPUT: u64 = 2;
     pub const NODE_OP_TYPE: u64 = 4;
+    pub const NODE_ATTRIBUTE: u64 = 5;
+    pub const ATTRIBUTE_NAME: u64 = 1;
+    pub const ATTRIBUTE_TENSOR: u64 = 5;
     pub const TENSOR_DIMS: u64 = 1;
     pub const TENSOR_DATA_TYPE: u64 = 2;
     pub const TENSOR_FLOAT_DATA: u64 = 4;
@@ -47,10 +49,12 @@ pub(super) fn begins(bytes: &[u8]) -> bool {
 /// `Conv#<n>.weight` and `Conv#<n>.bias`, numbered as the file runs them.
 ///
 /// Exporters store tensors with the same numbers once and give the others'
-/// names with `Identity` nodes; those names count as well.
+/// names with `Identity` nodes; those names count as well. Some write weights
+/// as `Constant` nodes, whose outputs' names are the tensors'.
 pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
     let mut views = BTreeMap::new();
     let (mut convolutions, mut copies) = (Vec::new(), Vec::new());
+    let twice = |name: &str| format!("the tensor {name:?} is there twice; the file is damaged");
     for graph in Fields::of(bytes, 0..bytes.len()) {
         let (field::MODEL_GRAPH, Value::Bytes(graph)) = graph? else {
             continue;
@@ -60,7 +64,7 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
                 (field::GRAPH_INITIALIZER, Value::Bytes(tensor)) => {
                     let (name, view) = initializer(bytes, tensor)?;
                     if views.insert(name.to_owned(), view).is_some() {
-                        return Err(format!("the tensor {name:?} is there twice; the file is damaged"));
+                        return Err(twice(name));
                     }
                 }
                 (field::GRAPH_NODE, Value::Bytes(range)) => {
@@ -69,6 +73,15 @@ pub(super) fn views(bytes: &[u8]) -> Result<BTreeMap<String, View>, String> {
                         // The first input is the map.
                         "Conv" => convolutions.push([node.inputs[1], node.inputs[2]]),
                         "Identity" => copies.extend(node.inputs[0].zip(node.output)),
+                        "Constant" => {
+                            if let (Some(name), Some(tensor)) = (node.output, node.value)
+                                // Most constants are no weights; one that cannot be read is missed if it is.
+                                && let Ok((_, view)) = initializer(bytes, tensor)
+                                && views.insert(name.to_owned(), view).is_some()
+                            {
+                                return Err(twice(name));
+                            }
+                        }
                         _ => {}
                     }
                 }
@@ -107,6 +120,8 @@ struct Node<'a> {
     inputs: [Option<&'a str>; 3],
     /// The first.
     output: Option<&'a str>,
+    /// The tensor of the attribute with this name.
+    value: Option<Range<usize>>,
 }
 
 fn node(bytes: &[u8], range: Range<usize>) -> Result<Node<'_>, String> {
@@ -123,6 +138,19 @@ fn node(bytes: &[u8], range: Range<usize>) -> Result<Node<'_>, String> {
                 node.output = Some(text(bytes, name)?);
             }
             (field::NODE_OP_TYPE, Value::Bytes(name)) => node.operation = text(bytes, name)?,
+            (field::NODE_ATTRIBUTE, Value::Bytes(range)) => {
+                let (mut name, mut tensor) = (0..0, None);
+                for field in Fields::of(bytes, range) {
+                    match field? {
+                        (field::ATTRIBUTE_NAME, Value::Bytes(range)) => name = range,
+                        (field::ATTRIBUTE_TENSOR, Value::Bytes(range)) => tensor = Some(range),
+                        _ => {}
+                    }
+                }
+                if bytes.get(name) == Some(b"value") {
+                    node.value = tensor;
+                }
+            }
             _ => {}
         }
     }

@@ -161,6 +161,26 @@ fn a_tensor_stored_once_has_all_its_names() {
 }
 
 #[test]
+fn weights_may_be_constants() {
+    let constant = |name: &str, attribute: &str, tensor: Vec<u8>| {
+        let value = [bytes(1, attribute), bytes(5, tensor)].concat();
+        [bytes(2, name), bytes(4, "Constant"), bytes(5, value)].concat()
+    };
+    let nodes = [
+        constant("weight", "value", tensor("", &[2, 1, 1, 1], &[1.0, 2.0])),
+        constant("odd", "value", [number(DIMS, 5), number(DATA_TYPE, 1)].concat()),
+        constant("other", "sparse_value", tensor("", &[1], &[3.0])),
+        node("Conv", &["picture", "weight"]),
+    ];
+    let checkpoint = open(&model(&nodes, &[])).unwrap();
+    assert_eq!(values(&checkpoint, "weight"), [1.0, 2.0]);
+    assert_eq!(values(&checkpoint, "Conv#0.weight"), [1.0, 2.0]);
+    assert!(!checkpoint.contains("odd") && !checkpoint.contains("other"));
+    let both = model(&nodes, &[tensor("weight", &[1], &[1.0])]);
+    assert!(refusal(&both).contains("twice"));
+}
+
+#[test]
 fn every_way_a_tensor_can_lie_ends_in_a_sentence() {
     let one = |tensor: Vec<u8>| refusal(&model(&[], &[tensor]));
     let head = |dims: Vec<u8>| [dims, number(DATA_TYPE, 1), bytes(NAME, "w")].concat();
