@@ -19,13 +19,14 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from network import encoder_of
-from safetensors.numpy import save_file
 
 ENCODER_EPS = 1e-3
 DECODER_EPS = 1e-5
@@ -52,6 +53,7 @@ def main() -> None:
         "--mirrored", action="store_true", help="predict the mirrored picture as well and take the mean"
     )
     arguments = parser.parse_args()
+    from safetensors.numpy import save_file  # `train/unfold.py` needs the rest, without that package
 
     state = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
     weights = {key: value.double().numpy() for key, value in state.items()}
@@ -70,37 +72,41 @@ def main() -> None:
     print(f"sha256 {hashlib.sha256(data).hexdigest()}")
 
 
-def convert(weights: Tensors) -> Tensors:
-    """The folded weights under the names of the Rust network."""
-    out: Tensors = {}
-
-    def put(name: str, conv: str, norm: str | None = None, eps: float = 0.0) -> None:
-        out.update({f"{name}.{key}": value for key, value in fold(weights, conv, norm, eps).items()})
-
-    put("stem", "enc._conv_stem", "enc._bn0", ENCODER_EPS)
+def parts(weights: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None, float]]:
+    """Every convolution: its name in the file, its name here, the normalisation that follows it, and that one's eps."""
+    yield "stem", "enc._conv_stem", "enc._bn0", ENCODER_EPS
     for block in range(count(weights, "enc._blocks")):
         source, target = f"enc._blocks.{block}", f"blocks.{block}"
         if f"{source}._expand_conv.weight" in weights:
-            put(f"{target}.expand", f"{source}._expand_conv", f"{source}._bn0", ENCODER_EPS)
-        put(f"{target}.depthwise", f"{source}._depthwise_conv", f"{source}._bn1", ENCODER_EPS)
-        put(f"{target}.project", f"{source}._project_conv", f"{source}._bn2", ENCODER_EPS)
+            yield f"{target}.expand", f"{source}._expand_conv", f"{source}._bn0", ENCODER_EPS
+        yield f"{target}.depthwise", f"{source}._depthwise_conv", f"{source}._bn1", ENCODER_EPS
+        yield f"{target}.project", f"{source}._project_conv", f"{source}._bn2", ENCODER_EPS
 
-    put("context.0", "ctx.0")
-    put("context.1", "ctx.2")
+    yield "context.0", "ctx.0", None, 0.0
+    yield "context.1", "ctx.2", None, 0.0
     for level in range(count(weights, "lat")):
-        normalised = f"lat.{level}.1.running_var" in weights
-        lateral = (f"lat.{level}.0", f"lat.{level}.1", DECODER_EPS) if normalised else (f"lat.{level}",)
-        put(f"levels.{level}.lateral", *lateral)
+        if f"lat.{level}.1.running_var" in weights:
+            yield f"levels.{level}.lateral", f"lat.{level}.0", f"lat.{level}.1", DECODER_EPS
+        else:
+            yield f"levels.{level}.lateral", f"lat.{level}", None, 0.0
         if level > 0:
-            put(f"levels.{level}.reduce", f"red.{level - 1}")
+            yield f"levels.{level}.reduce", f"red.{level - 1}", None, 0.0
         source = "top" if level == 0 else f"blk.{level - 1}"
         for block in range(count(weights, source)):
             target = f"levels.{level}.blocks.{block}"
-            put(f"{target}.depthwise", f"{source}.{block}.d", f"{source}.{block}.n1", DECODER_EPS)
-            put(f"{target}.pointwise", f"{source}.{block}.p", f"{source}.{block}.n2", DECODER_EPS)
-    put("head.0", "head.0")
-    put("head.1", "head.2")
-    return out
+            yield f"{target}.depthwise", f"{source}.{block}.d", f"{source}.{block}.n1", DECODER_EPS
+            yield f"{target}.pointwise", f"{source}.{block}.p", f"{source}.{block}.n2", DECODER_EPS
+    yield "head.0", "head.0", None, 0.0
+    yield "head.1", "head.2", None, 0.0
+
+
+def convert(weights: Tensors) -> Tensors:
+    """The folded weights under the names of the Rust network."""
+    return {
+        f"{name}.{key}": value
+        for name, *where in parts(weights)
+        for key, value in fold(weights, *where).items()
+    }
 
 
 def fold(weights: Tensors, conv: str, norm: str | None, eps: float) -> Tensors:
@@ -161,7 +167,7 @@ def half(name: str, value: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(value, np.float16)
 
 
-def count(weights: Tensors, prefix: str) -> int:
+def count(weights: Mapping[str, Any], prefix: str) -> int:
     """How many numbered children `prefix` has."""
     return 1 + max(
         int(key[len(prefix) + 1 :].split(".")[0]) for key in weights if key.startswith(f"{prefix}.")
