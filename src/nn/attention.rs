@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::buffer::{self, Shared};
 use super::fused;
-use super::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
+use super::kernel::{Left, Rows, Strips, Target, apart, multiply, strip_width};
 use super::math::exp;
 
 use super::simd::{Level, per_isa};
@@ -91,24 +91,29 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
     let level = Level::detected();
     let (channels, stride, width) = (heads * d, 3 * heads * d, strip_width(level));
     let blocks = n.div_ceil(QUERIES);
-    let padded = n.next_multiple_of(width);
+    let row = apart(n.next_multiple_of(width));
     let packed = Packed {
-        keys: padded * d,
+        keys: n.next_multiple_of(width) * d,
         values: d.next_multiple_of(width) * n,
     };
     let sides = packed.all(qkv, shape, width);
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..b * heads * blocks).into_par_iter().for_each(|tile| {
-            buffer::scratch(QUERIES.min(n) * padded, |scores| {
+            buffer::scratch(QUERIES.min(n) * (row + apart(d)), |scratch| {
                 let (sequence, block) = (tile / blocks, tile % blocks);
                 let (picture, head) = (sequence / heads, sequence % heads);
                 let first = block * QUERIES;
                 let rows = QUERIES.min(n - first);
                 let (keys, values) = sides[sequence * packed.size()..][..packed.size()].split_at(packed.keys);
+                let (scores, copied) = scratch.split_at_mut(QUERIES.min(n) * row);
+                let queries = qkv[(picture * n + first) * stride..].chunks(stride);
+                for (to, from) in copied.chunks_exact_mut(apart(d)).zip(queries).take(rows) {
+                    to[..d].copy_from_slice(&from[head * d..][..d]);
+                }
                 let queries = Left {
-                    data: &qkv[(picture * n + first) * stride + head * d..],
-                    row: stride,
+                    data: copied,
+                    row: apart(d),
                 };
                 let keys = Strips {
                     data: keys,
@@ -117,25 +122,22 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
                 };
                 let target = Target {
                     start: scores.as_mut_ptr(),
-                    row: padded,
+                    row,
                 };
-                // SAFETY: the scores are this task's own and hold `QUERIES` rows of `padded`.
+                // SAFETY: the scores are this task's own and hold `QUERIES` rows of `row`.
                 unsafe { multiply(level, (rows, d, n), queries, keys, target, false) };
                 let mut shares = [0f32; QUERIES];
-                for (row, (scores, share)) in scores
-                    .chunks_exact_mut(padded)
+                for (query, (scores, share)) in scores
+                    .chunks_exact_mut(row)
                     .zip(&mut shares)
                     .take(rows)
                     .enumerate()
                 {
-                    let bias = bias.map(|bias| &bias[(head * n + first + row) * n..][..n]);
+                    let bias = bias.map(|bias| &bias[(head * n + first + query) * n..][..n]);
                     *share = exponentiate(level, &mut scores[..n], bias).recip();
                 }
                 let at = (picture * n + first) * channels + head * d;
-                let weights = Left {
-                    data: scores,
-                    row: padded,
-                };
+                let weights = Left { data: scores, row };
                 let values = Strips {
                     data: values,
                     strip: n * width,
@@ -147,9 +149,9 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
                 };
                 // SAFETY: no other tile has these tokens and this head of the result.
                 unsafe { multiply(level, (rows, n, d), weights, values, target, false) };
-                for (row, share) in shares.iter().enumerate().take(rows) {
+                for (query, share) in shares.iter().enumerate().take(rows) {
                     // SAFETY: as above, and the product wrote the row.
-                    for y in unsafe { out.slice(at + row * channels, d) } {
+                    for y in unsafe { out.slice(at + query * channels, d) } {
                         *y *= share;
                     }
                 }

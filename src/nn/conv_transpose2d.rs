@@ -35,6 +35,13 @@ enum Map {
         weight: Vec<f32>,
         bias: Vec<f32>,
     },
+    /// The same as a matrix product of stock operations: a stock transposed convolution adds up channel by
+    /// channel on a GPU.
+    StockBlocks {
+        /// `[outputs stride stride, inputs]`.
+        weight: Tensor,
+        bias: Option<Tensor>,
+    },
     Stock {
         weight: Tensor,
         bias: Option<Tensor>,
@@ -59,7 +66,9 @@ impl ConvTranspose2d {
                 bias.as_ref().map(Tensor::dims)
             )));
         }
-        let map = if fused::runs_on(&weight) && kernel_h == stride && padding == 0 {
+        let map = if kernel_h != stride || padding != 0 {
+            Map::Stock { weight, bias }
+        } else if fused::runs_on(&weight) {
             Map::Blocks {
                 weight: to_vec(&weight.permute((1, 2, 3, 0))?)?,
                 bias: match &bias {
@@ -68,7 +77,10 @@ impl ConvTranspose2d {
                 },
             }
         } else {
-            Map::Stock { weight, bias }
+            Map::StockBlocks {
+                weight: weight.reshape((inputs, ()))?.t()?.contiguous()?,
+                bias,
+            }
         };
         Ok(Self {
             inputs,
@@ -109,14 +121,25 @@ impl ConvTranspose2d {
                     run(x, weight, bias, stride, (h, w))
                 })
             }
-            Map::Stock { weight, bias } => {
-                let y = x.contiguous()?.conv_transpose2d(weight, padding, 0, stride, 1)?;
-                match bias {
-                    Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?),
-                    None => Ok(y),
-                }
+            Map::StockBlocks { weight, bias } => {
+                let x = x.contiguous()?.reshape((b, inputs, h * w))?;
+                let blocks = weight.broadcast_matmul(&x)?;
+                let blocks = blocks.reshape(&[b, outputs, stride, stride, h, w][..])?;
+                let y = blocks.permute([0, 1, 4, 2, 5, 3])?.contiguous()?;
+                biased(&y.reshape((b, outputs, h * stride, w * stride))?, bias.as_ref())
             }
+            Map::Stock { weight, bias } => biased(
+                &x.contiguous()?.conv_transpose2d(weight, padding, 0, stride, 1)?,
+                bias.as_ref(),
+            ),
         }
+    }
+}
+
+fn biased(y: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    match bias {
+        Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?),
+        None => Ok(y.clone()),
     }
 }
 

@@ -26,8 +26,17 @@ pub(super) const fn lanes(level: Level) -> usize {
 
 /// Vectors of a strip's row.
 const VECTORS: usize = 2;
+/// Rows of a strip that are asked for ahead of their use.
+const AHEAD: usize = 16;
 /// Numbers in a cache line.
 const LINE: usize = 16;
+
+/// From one row of `depth` elements of a left matrix to the next: an odd number of cache lines. Were it a
+/// power of two, as depths often are, the rows that are computed together would all fall on the same few
+/// lines of the caches.
+pub(super) fn apart(depth: usize) -> usize {
+    (depth.div_ceil(LINE) | 1) * LINE
+}
 
 /// The left matrix: element `(i, k)` is `data[i * row + k]`.
 #[derive(Clone, Copy)]
@@ -315,7 +324,11 @@ unsafe fn block<V: Vector, const R: usize, const N: usize>(
         match b.rows {
             Rows::Every(step) => {
                 for k in 0..depth {
-                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, b.start.add(k * step));
+                    let row = b.start.add(k * step);
+                    for v in (0..N * V::LANES).step_by(LINE) {
+                        V::prefetch_near(row.wrapping_add(AHEAD * step + v));
+                    }
+                    sums = accumulate::<V, R, N>(sums, a.add(k), a_row, row);
                 }
             }
             Rows::At(table) => {

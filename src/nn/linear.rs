@@ -8,23 +8,24 @@ use rayon::prelude::*;
 use super::Activation;
 use super::buffer::{self, Shared};
 use super::fused::{self, to_vec};
-use super::kernel::{Left, Target, multiply};
+use super::kernel::{Left, Target, apart, multiply};
 use super::packed::Packed;
 use super::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// The most tokens of a tile: every tile reads its part of the weights once.
-const TOKENS: usize = 240;
+const TOKENS: usize = 480;
+/// The most outputs of a tile. That and its half are multiples of every strip's width.
+const OUTPUTS: usize = 256;
+/// With fewer tiles for every thread, tiles become smaller, down to these.
+const TILES: usize = 2;
+const FEWEST_TOKENS: usize = 48;
+const FEWEST_OUTPUTS: usize = 64;
 /// Tokens of a tile are a multiple of this: the rows a matrix product computes together.
 const ROWS: usize = 12;
-/// Outputs of a tile: a multiple of every strip's width.
-const OUTPUTS: usize = 512;
-/// Inputs that are multiplied at a time: a strip of weights for so many stays in the first cache, and
-/// a tile's tokens in the second.
-const DEPTH: usize = 256;
-/// Elements from one copied token to the next. In tokens as they lie, the same input of all would
-/// often be a power of two apart and fall on the same few lines of the first cache.
-const APART: usize = DEPTH + 16;
+/// Inputs that are multiplied at a time: a tile's tokens stay in the second cache, and so does a strip of
+/// weights.
+const DEPTH: usize = 512;
 
 /// `activation(x W' + b)` over the last axis.
 #[derive(Clone, Debug)]
@@ -196,37 +197,33 @@ fn run(
         ..
     } = *weight;
     let tokens = x.len() / depth;
-    let rows = tokens
-        .div_ceil(tokens.div_ceil(TOKENS).max(1))
-        .next_multiple_of(ROWS);
-    let (down, across) = (tokens.div_ceil(rows), outputs.div_ceil(OUTPUTS));
+    let (rows, columns) = tile(tokens, outputs, rayon::current_num_threads());
+    let (down, across) = (tokens.div_ceil(rows), outputs.div_ceil(columns));
+    let row = apart(depth);
+    let copied = copied(x, depth, row);
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..down * across).into_par_iter().for_each(|tile| {
-            let (token, output) = (tile / across * rows, tile % across * OUTPUTS);
-            let (m, n) = (rows.min(tokens - token), OUTPUTS.min(outputs - output));
+            // All tokens for some outputs first: their weights are read from memory once.
+            let (token, output) = (tile % down * rows, tile / down * columns);
+            let (m, n) = (rows.min(tokens - token), columns.min(outputs - output));
             let start = token * outputs + output;
             let target = Target {
                 start: out.at(start, (m - 1) * outputs + n),
                 row: outputs,
             };
-            buffer::scratch(m * APART, |copied| {
-                for first in (0..depth).step_by(DEPTH) {
-                    let count = DEPTH.min(depth - first);
-                    for (row, copied) in copied.chunks_exact_mut(APART).enumerate() {
-                        copied[..count].copy_from_slice(&x[(token + row) * depth + first..][..count]);
-                    }
-                    let left = Left {
-                        data: copied,
-                        row: APART,
-                    };
-                    let size = (m, count, n);
-                    // SAFETY: no other tile has these rows and columns of the result.
-                    unsafe { multiply(level, size, left, weight.from(first, output), target, first > 0) };
-                }
-            });
-            for row in 0..m {
-                let at = start + row * outputs;
+            for first in (0..depth).step_by(DEPTH) {
+                let count = DEPTH.min(depth - first);
+                let left = Left {
+                    data: &copied[token * row + first..],
+                    row,
+                };
+                let size = (m, count, n);
+                // SAFETY: no other tile has these rows and columns of the result.
+                unsafe { multiply(level, size, left, weight.from(first, output), target, first > 0) };
+            }
+            for i in 0..m {
+                let at = start + i * outputs;
                 // SAFETY: the products wrote the row, and it belongs to this tile alone.
                 let y = unsafe { out.slice(at, n) };
                 finish(
@@ -241,6 +238,39 @@ fn run(
     };
     // SAFETY: the tiles cover the buffer, and the products write a whole tile.
     unsafe { buffer::filled(tokens * outputs, fill) }
+}
+
+/// Tokens and outputs of a tile.
+fn tile(tokens: usize, outputs: usize, threads: usize) -> (usize, usize) {
+    let rows = |most: usize| {
+        tokens
+            .div_ceil(tokens.div_ceil(most).max(1))
+            .next_multiple_of(ROWS)
+    };
+    let (mut most, mut columns) = (TOKENS, OUTPUTS);
+    let few = |most, columns| tokens.div_ceil(rows(most)) * outputs.div_ceil(columns) < TILES * threads;
+    while few(most, columns) && columns > FEWEST_OUTPUTS {
+        columns /= 2;
+    }
+    while few(most, columns) && most > FEWEST_TOKENS {
+        most /= 2;
+    }
+    (rows(most), columns)
+}
+
+/// The tokens of `x`, `row` elements from each to the next: as they lie, the same input of all would
+/// often be a power of two apart and fall on the same few lines of the first cache.
+fn copied(x: &[f32], depth: usize, row: usize) -> Vec<f32> {
+    let fill = |out: &mut [MaybeUninit<f32>]| {
+        out.par_chunks_exact_mut(row)
+            .zip(x.par_chunks_exact(depth))
+            .for_each(|(out, x)| {
+                buffer::copied(&mut out[..depth], x);
+                out[depth..].fill(MaybeUninit::new(0.0));
+            });
+    };
+    // SAFETY: the rows are the whole buffer, and all of each is written.
+    unsafe { buffer::filled(x.len() / depth * row, fill) }
 }
 
 per_isa! {

@@ -126,8 +126,11 @@ pub(super) trait Vector: Copy {
     unsafe fn at_least(self, least: f32) -> Self;
     /// Every lane, or this number if it is smaller. What is no number stays that.
     unsafe fn at_most(self, largest: f32) -> Self;
-    /// Asks for the cache line of an address, which may lie anywhere, before it is needed.
+    /// Asks for the cache line of an address, which may lie anywhere, before it is needed: into the
+    /// second cache.
     unsafe fn prefetch(from: *const f32);
+    /// The same into the first cache.
+    unsafe fn prefetch_near(from: *const f32);
     /// Elements 0, 4, 8, ..., elements 1, 5, 9, ..., and so on.
     ///
     /// # Safety
@@ -265,6 +268,9 @@ impl Vector for Lanes {
     unsafe fn prefetch(_: *const f32) {}
 
     #[inline(always)]
+    unsafe fn prefetch_near(_: *const f32) {}
+
+    #[inline(always)]
     unsafe fn every_fourth(from: *const f32) -> [Self; 4] {
         // SAFETY: the caller's promise.
         let from = unsafe { from.cast::<[[f32; 4]; Self::LANES]>().read() };
@@ -284,14 +290,14 @@ pub(super) use x86::{Avx2, Avx512};
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m256, __m256i, __m512, __mmask16, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_andnot_si256,
-        _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_maskstore_ps,
-        _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps, _mm256_set1_epi32,
-        _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps, _mm256_sub_ps,
-        _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-        _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setr_epi32, _mm512_shuffle_f32x4, _mm512_storeu_ps,
-        _mm512_sub_ps,
+        __m256, __m256i, __m512, __mmask16, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps,
+        _mm256_andnot_si256, _mm256_cmpgt_epi32, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_maskload_ps,
+        _mm256_maskstore_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
+        _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_shuffle_ps, _mm256_storeu_ps,
+        _mm256_sub_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps, _mm512_add_ps, _mm512_fmadd_ps,
+        _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps,
+        _mm512_mul_ps, _mm512_permutex2var_ps, _mm512_set1_ps, _mm512_setr_epi32, _mm512_shuffle_f32x4,
+        _mm512_storeu_ps, _mm512_sub_ps,
     };
 
     use super::{Isa, Vector};
@@ -408,6 +414,12 @@ mod x86 {
                 unsafe fn prefetch(from: *const f32) {
                     // SAFETY: as above; the instruction reads nothing and faults nowhere.
                     unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+                }
+
+                #[inline(always)]
+                unsafe fn prefetch_near(from: *const f32) {
+                    // SAFETY: as above.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
                 }
 
                 #[inline(always)]

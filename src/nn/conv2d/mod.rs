@@ -12,6 +12,7 @@ use candle_core::{DType, Tensor};
 
 use super::Activation;
 use super::fused::{self, to_vec};
+use super::kernel::apart;
 use super::simd::{Isa, Level, per_isa};
 use super::torus;
 use crate::{Error, Result};
@@ -163,14 +164,6 @@ impl Weights {
             bias,
         }
     }
-}
-
-/// From one row of `depth` weights to the next: an odd number of cache lines. Were it a power of two,
-/// as channels often are, the rows that a product computes together would all fall on the same few
-/// lines of the caches.
-fn apart(depth: usize) -> usize {
-    const LINE: usize = 16;
-    (depth.div_ceil(LINE) | 1) * LINE
 }
 
 /// What is done to the sums of an output channel at the end.
@@ -436,8 +429,15 @@ impl Conv2d {
             right,
         } = padding;
         let x = x.pad_with_zeros(2, top, bottom)?.pad_with_zeros(3, left, right)?;
-        let mut y = if groups == self.shape.0 && self.shape.1 == 1 && groups > 1 {
+        let (outputs, inputs, kernel_h, kernel_w) = self.shape;
+        let mut y = if groups == outputs && inputs == 1 && groups > 1 {
             stock_depthwise(&x, weight, stride, dilation)?
+        } else if (kernel_h, kernel_w, stride, groups) == (1, 1, 1, 1) {
+            // Without the copies that a stock convolution lays out for its product.
+            let (batch, _, h, w) = x.dims4()?;
+            let x = x.contiguous()?.reshape((batch, inputs, h * w))?;
+            let y = weight.reshape((outputs, inputs))?.broadcast_matmul(&x)?;
+            y.reshape((batch, outputs, h, w))?
         } else {
             x.conv2d(weight, 0, stride, dilation, groups)?
         };

@@ -15,9 +15,9 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{Conv2dConfig, Finish, Geometry, apart};
+use super::{Conv2dConfig, Finish, Geometry};
 use crate::nn::buffer::{self, Shared};
-use crate::nn::kernel::{Left, Rows, Strips, Target, lanes, multiply, strip_width};
+use crate::nn::kernel::{Left, Rows, Strips, Target, apart, lanes, multiply, strip_width};
 use crate::nn::simd::{Level, Vector, per_isa};
 
 /// Side of a tile's output, of its input, and of its kernel.
