@@ -24,7 +24,7 @@ fn the_embedded_file_is_the_one_that_was_scored() {
         .collect();
     assert_eq!(
         digest,
-        "320ec32dbc7c27bd7e4ae1a5a9f33142442ae8cd2452768dbf7f7f68445efd3b"
+        "d1608d8d1c604952e088e7499f6bbdbd3f821b4cd2b57bd7a8ed96ec59e01843"
     );
     assert!(FILE.len() <= 8_000_000);
 }
