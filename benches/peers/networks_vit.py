@@ -26,7 +26,7 @@ from torch import nn
 
 NAME = sys.argv[1] if len(sys.argv) > 1 else "large_384"
 HEIGHT = int(sys.argv[4]) if len(sys.argv) > 4 else 512 if NAME.endswith("512") else 384
-WIDTH = int(sys.argv[5]) if len(sys.argv) > 5 else HEIGHT * 3 // 4
+WIDTH = int(sys.argv[5]) if len(sys.argv) > 5 else round(HEIGHT * 4 / 3 / 32) * 32  # a photo of 4:3
 
 
 class Block(nn.Module):

@@ -168,7 +168,7 @@ class Torch:
 
         clock, times = Clock(), {}
         height, width = self.photo.shape[:2]
-        scale = (288 * 224 / (height * width)) ** 0.5
+        scale = (320 * 256 / (height * width)) ** 0.5
         size = [max(1, round(side * scale / 32)) * 32 for side in (width, height)]
         x = (cv2.resize(self.photo, size, interpolation=cv2.INTER_AREA).astype(np.float32) - 127) / 128
         x = torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1)))[None]

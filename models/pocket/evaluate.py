@@ -205,7 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("pairs", type=Path)
     parser.add_argument("--checkpoint", type=Path)
-    parser.add_argument("--net-size", type=int, nargs=2, default=(288, 224))
+    parser.add_argument("--net-size", type=int, nargs=2, default=(320, 256))
     parser.add_argument("--renders", type=Path)
     parser.add_argument("--boost", action="store_true", help="also with boost, merged by guided filtering")
     chosen = parser.parse_args()

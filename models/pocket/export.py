@@ -1,6 +1,6 @@
 """Turns a trained checkpoint of the pocket network into the file the wheel embeds.
 
-    python export.py CHECKPOINT.pt pocket.safetensors --version 1 --net-size 288 224 --mirrored
+    python export.py CHECKPOINT.pt pocket.safetensors --version 2 --net-size 320 256 --mirrored
 
 Batch normalisation is folded into the convolutions in double precision, so that
 statistics beyond the range of half precision (running variances above 65504
