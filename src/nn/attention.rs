@@ -91,7 +91,7 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
     let level = Level::detected();
     let (channels, stride, width) = (heads * d, 3 * heads * d, strip_width(level));
     let blocks = n.div_ceil(QUERIES);
-    let row = apart(n.next_multiple_of(width));
+    let row = apart(n);
     let packed = Packed {
         keys: n.next_multiple_of(width) * d,
         values: d.next_multiple_of(width) * n,

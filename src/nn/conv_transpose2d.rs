@@ -9,6 +9,7 @@ use super::buffer::{self, Shared};
 use super::fused::{self, to_vec};
 use super::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
 use super::simd::Level;
+use super::{Conv2d, Conv2dConfig};
 use crate::{Error, Result};
 
 /// Input rows of one tile.
@@ -35,13 +36,9 @@ enum Map {
         weight: Vec<f32>,
         bias: Vec<f32>,
     },
-    /// The same as a matrix product of stock operations: a stock transposed convolution adds up channel by
-    /// channel on a GPU.
-    StockBlocks {
-        /// `[outputs stride stride, inputs]`.
-        weight: Tensor,
-        bias: Option<Tensor>,
-    },
+    /// The same with stock operations, the pixels of a block as channels: a stock transposed convolution adds
+    /// up channel by channel on a GPU.
+    StockBlocks(Conv2d),
     Stock {
         weight: Tensor,
         bias: Option<Tensor>,
@@ -77,10 +74,14 @@ impl ConvTranspose2d {
                 },
             }
         } else {
-            Map::StockBlocks {
-                weight: weight.reshape((inputs, ()))?.t()?.contiguous()?,
-                bias,
-            }
+            let channels = outputs * stride * stride;
+            let weight = weight.reshape((inputs, channels))?.t()?.contiguous()?;
+            let bias = bias.map(|bias| {
+                let repeated = bias.reshape((outputs, 1))?.repeat((1, stride * stride))?;
+                repeated.reshape(channels)
+            });
+            let weight = weight.reshape((channels, inputs, 1, 1))?;
+            Map::StockBlocks(Conv2d::new(weight, bias.transpose()?, Conv2dConfig::default())?)
         };
         Ok(Self {
             inputs,
@@ -121,25 +122,20 @@ impl ConvTranspose2d {
                     run(x, weight, bias, stride, (h, w))
                 })
             }
-            Map::StockBlocks { weight, bias } => {
-                let x = x.contiguous()?.reshape((b, inputs, h * w))?;
-                let blocks = weight.broadcast_matmul(&x)?;
+            Map::StockBlocks(convolution) => {
+                let blocks = convolution.forward(x)?;
                 let blocks = blocks.reshape(&[b, outputs, stride, stride, h, w][..])?;
                 let y = blocks.permute([0, 1, 4, 2, 5, 3])?.contiguous()?;
-                biased(&y.reshape((b, outputs, h * stride, w * stride))?, bias.as_ref())
+                Ok(y.reshape((b, outputs, h * stride, w * stride))?)
             }
-            Map::Stock { weight, bias } => biased(
-                &x.contiguous()?.conv_transpose2d(weight, padding, 0, stride, 1)?,
-                bias.as_ref(),
-            ),
+            Map::Stock { weight, bias } => {
+                let y = x.contiguous()?.conv_transpose2d(weight, padding, 0, stride, 1)?;
+                match bias {
+                    Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?),
+                    None => Ok(y),
+                }
+            }
         }
-    }
-}
-
-fn biased(y: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    match bias {
-        Some(bias) => Ok(y.broadcast_add(&bias.reshape((1, (), 1, 1))?)?),
-        None => Ok(y.clone()),
     }
 }
 
