@@ -272,28 +272,33 @@ def save_depth(path: _Path, depth: _Depth | NDArray[np.uint16], *, png_scale: fl
 # --- image: picture files -------------------------------------------------------------------------
 
 def read_picture(
-    path: _Path, *, max_pixels: int | None = None
+    picture: _Path | bytes, *, max_pixels: int | None = None, name: str = "the picture"
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """A picture file as RGB ``[H, W, 3]`` and opacity ``[H, W]`` (``None`` where all is opaque).
+    """A picture file, or its bytes, as RGB ``[H, W, 3]`` and opacity ``[H, W]`` (``None`` where all is opaque).
 
     PNG, JPEG, WebP, TIFF, BMP, GIF, OpenEXR, HDR, PNM, QOI, TGA, farbfeld; told by the content. EXIF rotation
     is applied; 16 bits are divided by 257 and rounded; floating point is taken as linear light, clamped and given
-    the sRGB curve; of an animation the first frame is taken. Pictures of more than ``max_pixels`` (default 250
-    million) are refused before they are decoded.
+    the sRGB curve; other colour spaces (ICC profile, gamma of a PNG) become sRGB; of an animation the first frame
+    is taken, with a warning on the logger ``rilievo``. Pictures of more than ``max_pixels`` (default 250
+    million) are refused before they are decoded. ``name`` is what messages call bytes.
 
     Raises :class:`FileNotFoundError`, :class:`OSError`; :class:`UnknownFormat` for what another program may read;
     :class:`RilievoError` for what is empty, damaged, cut short, too large or no picture.
     """
 
 def read_depth(
-    path: _Path, *, max_pixels: int | None = None
+    picture: _Path | bytes, *, max_pixels: int | None = None, name: str = "the depth map"
 ) -> NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.uint32] | NDArray[np.int32] | NDArray[np.float32]:
-    """One channel ``[H, W]`` of a picture file as it is stored, no bit lost.
+    """One channel ``[H, W]`` of a picture file, or its bytes, as it is stored, no bit lost.
 
-    Of colours the first channel; of a palette the brightness; of OpenEXR the channel Z, Y, V or R, or else the
-    first. Fewer than 8 bits are scaled to 0..255, smaller signed integers become int32, half and double precision
-    float32. Raises as :func:`read_picture`.
+    Colours must be gray; of a palette it is the brightness; of OpenEXR the channel that by its name holds depth
+    (Z, Depth.Z, depth, V, Y, R), in whatever part, NaN where the display window is not filled. Fewer than 8 bits
+    are scaled to 0..255, smaller signed integers become int32, half and double precision float32. Raises as
+    :func:`read_picture`.
     """
+
+def read_orientation(picture: _Path | bytes, *, name: str = "the picture") -> int:
+    """How EXIF says that the stored pixels are to be turned, 1 to 8. Raises as :func:`read_picture`."""
 
 def write_png(
     path: _Path, pixels: NDArray[np.uint8] | NDArray[np.uint16], text: dict[str, str] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -11,6 +12,14 @@ from rilievo import _native, pictures
 
 Kind = Literal["inverse", "depth", "metric"]
 KINDS = get_args(Kind)
+logger = logging.getLogger("rilievo")
+
+# Numbers that programs and sensors write where there is none: Blender's 1e10, the largest half, all bits of 16.
+FAR = 1e10
+LARGEST_HALF = 65504.0
+LARGEST_16_BITS = 65535.0
+FRACTIONS = 2.0  # up to this floats are fractions that overshoot
+ASPECT = 0.02  # by which the shapes of two pictures of the same thing may differ
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,29 +48,80 @@ class DepthMap:
             )
 
     @classmethod
-    def from_image(cls, image: pictures.ImageLike, *, size: tuple[int, int] | None = None) -> DepthMap:
+    def from_image(
+        cls,
+        image: pictures.ImageLike,
+        *,
+        size: tuple[int, int] | None = None,
+        picture: pictures.ImageLike | None = None,
+    ) -> DepthMap:
         """A depth picture (near = bright) as a map with values in 0..1.
 
         The bit depth is the picture's own: 8-bit v becomes v / 256, 16-bit v
         becomes v / 65536; nothing is stretched. ``size`` is (width, height)
-        to resize to (Lanczos). A float numpy array is taken as it is.
+        to resize to (Lanczos); the shape must be the same, or that of the stored
+        ``picture`` which its EXIF data turn. Floats are fractions; of what is
+        measured in metres or anything else make a map with :meth:`from_numbers`.
         """
         raw = pictures.load_depth(image)
+        if raw.dtype.kind == "f":
+            raw = np.where(_unmeasured(raw, "inverse"), np.asarray(np.nan, raw.dtype), raw)
+            _check_fractions(raw)
+        raw = _turned_to(raw, size, picture)
         width, height = size or (raw.shape[1], raw.shape[0])
         return cls(_native.custom_depth(np.ascontiguousarray(raw), width, height), "inverse")
 
     @classmethod
-    def from_numbers(cls, numbers: pictures.ImageLike, kind: str, *, scale: float = 1.0) -> DepthMap:
-        """Numbers that mean ``kind``: a file (EXR, TIFF, 16-bit PNG, NPY), a PIL image or an array.
+    def from_numbers(
+        cls,
+        numbers: pictures.ImageLike,
+        kind: str,
+        *,
+        scale: float = 1.0,
+        size: tuple[int, int] | None = None,
+        picture: pictures.ImageLike | None = None,
+    ) -> DepthMap:
+        """Numbers that mean ``kind``: a file (EXR, TIFF, 16-bit PNG, NPY, NPZ), its bytes, a PIL image or an array.
 
         They are multiplied by ``scale``: 0.001 makes metres of a PNG in
-        millimetres. Where a ``metric`` map is 0 or below, nothing was
-        measured; it is NaN there, and so is no part of meshes and clouds.
+        millimetres. Where nothing was measured the map is NaN, and no part of meshes and clouds: where the
+        numbers are infinite, undefined, 1e10 or more, 65504 in floats, or -1 among numbers from 0 on; in
+        ``metric`` maps also 0 and below, and 65535. ``size`` and ``picture`` are as for :meth:`from_image`.
         """
-        values = np.asarray(pictures.load_depth(numbers), np.float32) * np.float32(scale)
-        if kind == "metric":
-            values[~(np.isfinite(values) & (values > 0))] = np.nan
-        return cls(values, cast("Kind", kind))
+        raw = pictures.load_depth(numbers)
+        missing = _unmeasured(raw, kind)
+        if missing.all():
+            raise ValueError("the depth map has no number that means a distance; nothing was measured in it")
+        values = np.asarray(raw, np.float32) * np.float32(scale)
+        values[missing] = np.nan
+        if kind == "metric" and scale == 1.0:
+            _warn_of_millimetres(raw, ~missing)
+        depth = cls(_turned_to(values, size, picture), cast("Kind", kind))
+        return depth if size is None else depth.resized(size)
+
+    def fitted(self, size: tuple[int, int], picture: pictures.ImageLike | None = None) -> DepthMap:
+        """This map turned and resized to a picture of ``size`` (width, height), as :meth:`from_image` does."""
+        values = _turned_to(self.values, size, picture)
+        return (self if values is self.values else DepthMap(values, self.kind)).resized(size)
+
+    def resized(self, size: tuple[int, int]) -> DepthMap:
+        """The map at ``size`` (width, height), bilinear among what is measured; itself if that is its size."""
+        if size == self.size:
+            return self
+        from PIL import Image
+
+        known = np.isfinite(self.values)
+
+        def resize(values: Any) -> Any:
+            image = Image.fromarray(np.asarray(values, np.float32))
+            return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
+
+        values = resize(np.where(known, self.values, 0.0))
+        if not known.all():
+            weight = resize(known)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                values = np.where(weight >= 0.5, values / weight, np.float32(np.nan))
+        return DepthMap(values, self.kind)
 
     def filled(self) -> DepthMap:
         """The map itself if all is finite; else a copy that is as far as can be where it is not."""
@@ -98,3 +158,71 @@ class DepthMap:
         """
         values = _native.depth_to_u16(self.values, self.kind, normalize, clip, far, near)
         return 65535 - values if invert else values
+
+
+def _unmeasured(values: Any, kind: str) -> Any:
+    """bool ``[H, W]``: where the numbers of a file mean that there is none."""
+    if values.dtype.kind == "f":
+        missing = ~np.isfinite(values) | (np.abs(values) >= FAR) | (values == LARGEST_HALF)
+    else:
+        missing = np.zeros(values.shape, bool)
+    if kind == "metric":
+        missing |= (values <= 0) | (values == LARGEST_16_BITS)
+        if values.dtype.kind == "u" and values.dtype.itemsize > 1:
+            missing |= values == np.iinfo(values.dtype).max
+    elif values.dtype.kind in "if" and not ((values < 0) & (values != -1) & ~missing).any():
+        missing |= values == -1
+    return missing
+
+
+def _check_fractions(values: Any) -> None:
+    known = values[np.isfinite(values)]
+    if known.size == 0:
+        raise ValueError("the depth map has no number in it; nothing was measured")
+    low, high = float(known.min()), float(known.max())
+    if high > FRACTIONS and (known != np.rint(known)).any():
+        raise ValueError(
+            f"the depth map has numbers from {low:.6g} to {high:.6g}, which are no picture; say what they mean "
+            "(depth_map_kind: metric, depth, or inverse if near is large)"
+        )
+
+
+def _warn_of_millimetres(values: Any, measured: Any) -> None:
+    typical = float(np.median(values[measured]))
+    if typical >= 200 or (values.dtype.kind in "iu" and values[measured].max() > 255):
+        logger.warning(
+            "the depth map is taken in metres, and half of it is beyond %.6g; if these are millimetres, "
+            "set depth_map_scale to 0.001",
+            typical,
+        )
+
+
+def _turned_to(values: Any, size: tuple[int, int] | None, picture: pictures.ImageLike | None) -> Any:
+    """The map upright as the picture of ``size`` (width, height), whose shape it must have."""
+    if size is None:
+        return values
+    height, width = values.shape
+    orientation = 1 if picture is None else pictures.orientation(picture)
+    if orientation >= 5 and not _alike((width, height), size) and _alike((height, width), size):
+        return pictures.turned(values, orientation)
+    if not _alike((width, height), size):
+        raise ValueError(
+            f"the depth map is {width}x{height} but the picture {size[0]}x{size[1]}, of another shape; "
+            "give the map that belongs to it, not cropped"
+        )
+    if orientation > 1 and (orientation < 5 or _alike((height, width), size)):
+        logger.warning(
+            "the picture is turned by its EXIF data (orientation %d); the depth map is taken as upright already",
+            orientation,
+        )
+    return values
+
+
+def _alike(a: tuple[int, int], b: tuple[int, int]) -> bool:
+    """Whether two sizes are of the same shape, but for what rounding makes of them."""
+    (width, height), (wide, high) = a, b
+    return (
+        abs(width * high / (wide * height) - 1.0) <= ASPECT
+        or abs(width - wide * height / high) <= 1.0
+        or abs(height - high * width / wide) <= 1.0
+    )

@@ -167,12 +167,13 @@ def _outputs(
     image: Any, custom: Any, options: Options, progress: Progress, cancel: Cancel | None
 ) -> Iterator[tuple[Any, ...]]:
     """Kind and payload, and where it is not saved as a picture also the format and the options of that."""
+    image = pictures.held(image)
     rgb = pictures.load_rgb(image)
     if custom is None:
         depth = _estimate(rgb, options, progress, cancel)
         depth_u16 = _stretched(depth, options)
     else:
-        depth, depth_u16 = _given(custom, (rgb.shape[1], rgb.shape[0]), options)
+        depth, depth_u16 = _given(custom, image, (rgb.shape[1], rgb.shape[0]), options)
 
     if options.do_output_depth_prediction:
         yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
@@ -379,19 +380,16 @@ def _networks(options: Options) -> tuple[_native.Estimator, _native.MergeNetwork
     return _loaded[depth_key], _loaded.get(merge_key) if choice.merge else None
 
 
-def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
+def _given(custom: Any, image: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
     """The depth that came with a picture, and its 16-bit map."""
-    if not isinstance(custom, DepthMap) and options.depth_map_kind == "picture":
-        depth = DepthMap.from_image(custom, size=size)
+    if isinstance(custom, DepthMap):
+        depth = custom.fitted(size, image)
+    elif options.depth_map_kind == "picture":
+        depth = DepthMap.from_image(custom, size=size, picture=image)
         return depth, depth.to_u16(normalize=False)
-    if not isinstance(custom, DepthMap):
-        custom = DepthMap.from_numbers(custom, options.depth_map_kind, scale=options.depth_map_scale)
-    depth = custom
-    if depth.size != size:
-        raise ValueError(
-            f"the depth map is {depth.size[0]}x{depth.size[1]} but the picture {size[0]}x{size[1]}; "
-            "give one of the picture's size, or a depth picture, which is resized"
-        )
+    else:
+        kind, scale = options.depth_map_kind, options.depth_map_scale
+        depth = DepthMap.from_numbers(custom, kind, scale=scale, size=size, picture=image)
     return depth, _stretched(depth.filled(), options)
 
 
@@ -401,7 +399,7 @@ def _stretched(depth: DepthMap, options: Options) -> Any:
 
 
 def _list_of(images: Any) -> list[Any]:
-    if isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode"):
+    if pictures.is_image(images):
         return [images]
     if not isinstance(images, Iterable):
         raise ValueError(

@@ -6,23 +6,69 @@ use std::path::PathBuf;
 use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 
-use crate::image::{self, Limits, Plane};
+use crate::image::{self, Limits, Plane, Source};
 
 type PictureArrays<'py> = (Bound<'py, PyArray3<u8>>, Option<Bound<'py, PyArray2<u8>>>);
 
+/// A picture file, or its bytes; messages call those by `name`.
+#[derive(FromPyObject)]
+enum Input {
+    Bytes(PyBackedBytes),
+    Path(PathBuf),
+}
+
+/// Reads with the GIL released, and passes warnings on to the logger `rilievo`.
+fn reading<T: Send>(
+    py: Python<'_>,
+    input: Input,
+    name: &str,
+    read: impl FnOnce(&Source) -> crate::Result<T> + Send,
+) -> PyResult<T> {
+    let (value, path, warnings) = py.detach(|| {
+        let source = match &input {
+            Input::Bytes(bytes) => Source::from_bytes(name, &bytes[..]),
+            Input::Path(path) => Source::open(path),
+        }?;
+        let value = read(&source)?;
+        Ok::<_, crate::Error>((value, source.name().to_owned(), source.warnings()))
+    })?;
+    if !warnings.is_empty() {
+        let logger = py.import("logging")?.call_method1("getLogger", ("rilievo",))?;
+        for warning in warnings {
+            logger.call_method1("warning", ("%s: %s", &path, warning))?;
+        }
+    }
+    Ok(value)
+}
+
 #[pyfunction]
-#[pyo3(signature = (path, *, max_pixels = None))]
-fn read_picture(py: Python<'_>, path: PathBuf, max_pixels: Option<u64>) -> PyResult<PictureArrays<'_>> {
-    let picture = py.detach(|| image::read_picture(&path, limits(max_pixels)))?;
+#[pyo3(signature = (picture, *, max_pixels = None, name = "the picture"))]
+fn read_picture<'py>(
+    py: Python<'py>,
+    picture: Input,
+    max_pixels: Option<u64>,
+    name: &str,
+) -> PyResult<PictureArrays<'py>> {
+    let picture = reading(py, picture, name, |source| {
+        image::read_picture(source, limits(max_pixels))
+    })?;
     let (rgb, alpha) = picture.into_parts();
     Ok((rgb.into_pyarray(py), alpha.map(|alpha| alpha.into_pyarray(py))))
 }
 
 #[pyfunction]
-#[pyo3(signature = (path, *, max_pixels = None))]
-fn read_depth(py: Python<'_>, path: PathBuf, max_pixels: Option<u64>) -> PyResult<Bound<'_, PyAny>> {
-    let plane = py.detach(|| image::read_plane(&path, limits(max_pixels)))?;
+#[pyo3(signature = (picture, *, max_pixels = None, name = "the depth map"))]
+fn read_depth<'py>(
+    py: Python<'py>,
+    picture: Input,
+    max_pixels: Option<u64>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let plane = reading(py, picture, name, |source| {
+        image::read_plane(source, limits(max_pixels))
+    })?;
     Ok(match plane {
         Plane::U8(values) => values.into_pyarray(py).into_any(),
         Plane::U16(values) => values.into_pyarray(py).into_any(),
@@ -30,6 +76,12 @@ fn read_depth(py: Python<'_>, path: PathBuf, max_pixels: Option<u64>) -> PyResul
         Plane::I32(values) => values.into_pyarray(py).into_any(),
         Plane::F32(values) => values.into_pyarray(py).into_any(),
     })
+}
+
+#[pyfunction]
+#[pyo3(signature = (picture, *, name = "the picture"))]
+fn read_orientation(py: Python<'_>, picture: Input, name: &str) -> PyResult<u8> {
+    reading(py, picture, name, image::read_orientation)
 }
 
 fn limits(max_pixels: Option<u64>) -> Limits {
@@ -75,5 +127,6 @@ fn write_png(
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(read_picture, module)?)?;
     module.add_function(wrap_pyfunction!(read_depth, module)?)?;
+    module.add_function(wrap_pyfunction!(read_orientation, module)?)?;
     module.add_function(wrap_pyfunction!(write_png, module)?)
 }

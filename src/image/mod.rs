@@ -15,7 +15,7 @@ pub mod resize;
 pub(crate) mod simd;
 pub(crate) mod size;
 
-pub use decode::{Limits, read_picture, read_plane};
+pub use decode::{Limits, Source, read_orientation, read_picture, read_plane};
 pub use encode::{PngSample, write_png};
 pub use picture::Picture;
 pub use plane::Plane;

@@ -1,7 +1,7 @@
 //! Planes as files store them.
 
 use half::f16;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::size::Size;
 
@@ -31,6 +31,33 @@ impl Plane {
             Self::F32(values) => values.dim(),
         };
         Size { width, height }
+    }
+
+    /// Turned and mirrored as the EXIF orientation (1 to 8) says.
+    pub(crate) fn turned(self, orientation: u8) -> Self {
+        fn turn<T: Clone>(values: Array2<T>, orientation: u8) -> Array2<T> {
+            let mut view = values.view();
+            if orientation >= 5 {
+                view.swap_axes(0, 1);
+            }
+            if matches!(orientation, 2 | 3 | 6 | 7) {
+                view.invert_axis(Axis(1));
+            }
+            if matches!(orientation, 3 | 4 | 7 | 8) {
+                view.invert_axis(Axis(0));
+            }
+            view.as_standard_layout().into_owned()
+        }
+        if orientation <= 1 {
+            return self;
+        }
+        match self {
+            Self::U8(values) => Self::U8(turn(values, orientation)),
+            Self::U16(values) => Self::U16(turn(values, orientation)),
+            Self::U32(values) => Self::U32(turn(values, orientation)),
+            Self::I32(values) => Self::I32(turn(values, orientation)),
+            Self::F32(values) => Self::F32(turn(values, orientation)),
+        }
     }
 }
 

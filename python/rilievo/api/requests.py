@@ -27,7 +27,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 
 import rilievo
-from rilievo import models
+from rilievo import models, pictures
 from rilievo.api.errors import ApiError, explain
 from rilievo.api.jobs import Job
 from rilievo.api.limits import Limits
@@ -257,10 +257,8 @@ class Reader:
 
     def _check_size(self, path: Path, field: str) -> None:
         """Refuses what is too large by its header; what Pillow does not know is looked at when it is decoded."""
-        from PIL import Image
-
         width = height = 0
-        with contextlib.suppress(Exception), Image.open(path) as image:
+        with contextlib.suppress(Exception), pictures.open_with_pillow(path, max_pixels=1 << 62, load=False) as image:
             width, height = image.size
         if width * height > self.limits.max_pixels:
             raise ApiError(

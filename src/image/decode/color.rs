@@ -5,6 +5,7 @@ use ndarray::Ix2;
 use rayon::prelude::*;
 
 use super::size_of;
+use super::source::Source;
 use crate::image::picture::Picture;
 use crate::image::plane::{Plane, Stored};
 use crate::image::size::{Size, array};
@@ -39,9 +40,27 @@ pub(super) fn picture(image: DynamicImage) -> Result<Picture> {
     Picture::from_samples(size, channels, samples)
 }
 
-pub(super) fn plane(image: DynamicImage, palette: bool) -> Result<Plane> {
+/// Why a coloured picture is no depth map.
+pub(super) const COLORED: &str = "its red, green and blue differ, so it is a coloured view of depth (a heat map) or depth \
+    packed into colours, not a map; give the gray map, or the numbers as EXR, TIFF, NPY or 16-bit PNG (what CARLA packs are \
+    1000 * (red + 256 * green + 65536 * blue) / 16777215 metres)";
+
+/// Of one channel, or of several that are equal but for what a lossy format makes of them.
+pub(super) fn plane(source: &Source, image: DynamicImage, palette: bool) -> Result<Plane> {
     let size = size_of(&image);
     let channels = usize::from(image.color().channel_count());
+    let colored = match &image {
+        DynamicImage::ImageRgb8(buffer) => colored(channels, buffer, |_| 16),
+        DynamicImage::ImageRgba8(buffer) => colored(channels, buffer, |_| 16),
+        DynamicImage::ImageRgb16(buffer) => colored(channels, buffer, |_| 16 * 257),
+        DynamicImage::ImageRgba16(buffer) => colored(channels, buffer, |_| 16 * 257),
+        DynamicImage::ImageRgb32F(buffer) => colored(channels, buffer, |red| red.abs() * 1e-2),
+        DynamicImage::ImageRgba32F(buffer) => colored(channels, buffer, |red| red.abs() * 1e-2),
+        _ => false,
+    };
+    if colored {
+        return Err(source.unreadable(COLORED));
+    }
     match image {
         DynamicImage::ImageRgb8(buffer) if palette => brightness(size, channels, &buffer),
         DynamicImage::ImageRgba8(buffer) if palette => brightness(size, channels, &buffer),
@@ -57,6 +76,30 @@ pub(super) fn plane(image: DynamicImage, palette: bool) -> Result<Plane> {
         DynamicImage::ImageRgba32F(buffer) => first(size, channels, &buffer),
         other => Err(unexpected(&other)),
     }
+}
+
+/// Whether green and blue tell more than red does, beyond `tolerance(red)`, in more pixels than damage or a logo explain.
+fn colored<T>(channels: usize, samples: &[T], tolerance: impl Fn(T) -> T + Sync) -> bool
+where
+    T: Copy + PartialOrd + std::ops::Sub<Output = T> + Sync,
+{
+    let beyond = |a: T, b: T, most: T| if a > b { a - b > most } else { b - a > most };
+    let differ = |pixel: &[T]| {
+        let most = tolerance(pixel[0]);
+        beyond(pixel[0], pixel[1], most) || beyond(pixel[0], pixel[2], most)
+    };
+    let pixels = samples.len() / channels;
+    let count = samples
+        .par_chunks_exact(channels)
+        .filter(|pixel| differ(pixel))
+        .count();
+    // Where green and blue are the same everywhere, red alone is the map.
+    let alone = || {
+        samples
+            .par_chunks_exact(channels)
+            .all(|pixel| pixel[1] == samples[1] && pixel[2] == samples[2])
+    };
+    count * 1000 > pixels && !alone()
 }
 
 /// The first of `channels` interleaved channels.
@@ -86,12 +129,12 @@ fn eight_bits(samples: &[u16]) -> Vec<u8> {
         .collect()
 }
 
-fn fraction(value: f32) -> u8 {
+pub(super) fn fraction(value: f32) -> u8 {
     (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
 }
 
 /// Linear light as an sRGB byte (IEC 61966-2-1).
-fn display(value: f32) -> u8 {
+pub(super) fn display(value: f32) -> u8 {
     let value = value.clamp(0.0, 1.0);
     fraction(if value <= 0.003_130_8 {
         value * 12.92

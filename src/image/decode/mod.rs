@@ -4,22 +4,31 @@
 //! The format is told by the content, not by the file's name. EXIF rotation is
 //! applied. Nothing is decoded before its size is known and within [`Limits`].
 
+mod about;
 mod color;
+mod color_space;
 mod exr;
 mod jpeg;
 mod source;
 mod tiff;
 
+use std::cell::Cell;
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::sync::Once;
 
-use ::image::{DynamicImage, ImageDecoder, ImageFormat};
+use ::image::codecs::jpeg::JpegDecoder;
+use ::image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat};
 
-use self::source::Source;
+use self::color_space::ColorSpace;
+pub use self::source::Source;
 use super::picture::Picture;
 use super::plane::Plane;
 use super::size::Size;
-use crate::{Error, Result};
+use crate::Result;
+
+/// Bytes of a JPEG file that are looked at before its size is known, since its decoder holds them all.
+const FIRST_BYTES: u64 = 32 << 20;
 
 /// What is refused before it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,75 +73,171 @@ impl Limits {
 ///
 /// Palette, black-and-white, gray and CMYK pictures become RGB. 16-bit values
 /// are divided by 257 and rounded; floating-point values (OpenEXR, HDR, TIFF)
-/// are taken as linear light, clamped to 0..1 and given the sRGB curve. Of an
-/// animation the first frame is taken.
+/// are taken as linear light, clamped to 0..1 and given the sRGB curve. Colours
+/// of another space than sRGB (an ICC profile, a gamma) are converted to it. Of
+/// an animation the first frame is taken, with a warning.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Io`]; [`Error::Unreadable`] for a file that
-/// is empty, damaged, cut short, too large or no picture;
-/// [`Error::UnknownFormat`] for one that some other program may well read.
-pub fn read_picture(path: &Path, limits: Limits) -> Result<Picture> {
-    guarded(path, || {
-        let source = Source::open(path)?;
-        color::picture(decode(&source, limits)?)
+/// [`Error::Io`](crate::Error::Io); [`Error::Unreadable`](crate::Error::Unreadable)
+/// for a file that is empty, damaged, cut short, too large or no picture;
+/// [`Error::UnknownFormat`](crate::Error::UnknownFormat) for one that some other
+/// program may well read.
+pub fn read_picture(source: &Source, limits: Limits) -> Result<Picture> {
+    guarded(source, || match source.format()? {
+        ImageFormat::OpenExr => exr::picture(source, limits),
+        format => {
+            let (image, space) = decode(source, format, limits)?;
+            space.convert(color::picture(space.unbent(image))?)
+        }
     })
 }
 
 /// Reads one channel as it is stored, no bit lost: what depth maps need.
 ///
-/// Of a colour picture the first channel is taken; of a picture with a palette
-/// the brightness; of an OpenEXR file the channel `Z`, `Y` or `R`, whichever
-/// is there first, or else the first.
+/// A picture in colours must be gray all the same; of one with a palette it is
+/// the brightness. Of an OpenEXR file it is the channel that by its name holds
+/// depth, in whatever part it is.
 ///
 /// # Errors
-/// As [`read_picture`].
-pub fn read_plane(path: &Path, limits: Limits) -> Result<Plane> {
-    guarded(path, || {
-        let source = Source::open(path)?;
-        match source.format()? {
-            ImageFormat::OpenExr => exr::plane(&source, limits),
-            ImageFormat::Tiff => match tiff::plane(&source, limits)? {
-                Some(plane) => Ok(plane),
-                None => color::plane(decode(&source, limits)?, false),
-            },
-            _ => {
-                let palette = source.has_palette();
-                color::plane(decode(&source, limits)?, palette)
-            }
+/// As [`read_picture`]; also [`Error::Unreadable`](crate::Error::Unreadable) if
+/// red, green and blue differ.
+pub fn read_plane(source: &Source, limits: Limits) -> Result<Plane> {
+    source.want_numbers();
+    guarded(source, || {
+        let format = source.format()?;
+        if format == ImageFormat::OpenExr {
+            return exr::plane(source, limits);
         }
+        if format == ImageFormat::Tiff
+            && let Some(plane) = tiff::plane(source, limits)?
+        {
+            return Ok(plane);
+        }
+        let (image, _) = decode(source, format, limits)?;
+        color::plane(source, image, source.has_palette())
     })
 }
 
-/// The decoders are other people's code fed by strangers' files: where one
-/// panics, the file is broken, and that is all the caller has to know.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::Unreadable {
-            path: path.to_owned(),
-            reason: "this file is damaged beyond decoding; get it again, or save it anew".to_owned(),
+/// How the picture is to be turned, 1 to 8 as EXIF has it: [`read_picture`] and [`read_plane`] do so.
+///
+/// # Errors
+/// As [`read_picture`].
+pub fn read_orientation(source: &Source) -> Result<u8> {
+    guarded(source, || {
+        let format = source.format()?;
+        Ok(match format {
+            ImageFormat::OpenExr => 1,
+            ImageFormat::Jpeg => {
+                about::orientation(source, &mut jpeg_decoder(source, FIRST_BYTES)?.0).to_exif()
+            }
+            _ => about::orientation(source, &mut source.decoder(format)?).to_exif(),
         })
     })
 }
 
-/// Decodes in the file's own number type, turned upright.
-fn decode(source: &Source, limits: Limits) -> Result<DynamicImage> {
-    let format = source.format()?;
-    if format == ImageFormat::Jpeg {
-        jpeg::check_complete(source)?;
+/// The decoders are other people's code fed by strangers' files: where one
+/// panics, it does not know the file, and that is all the caller has to know.
+fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(|| quietly(read))).unwrap_or_else(|_| {
+        Err(source.unsupported("this file is damaged, or of a kind that is not known here"))
+    })
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps what this thread says when it panics from the terminal.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    struct Loud(bool);
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            QUIET.set(self.0);
+        }
     }
-    let mut decoder = source.decoder(format)?;
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let other = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                other(panic);
+            }
+        }));
+    });
+    let _loud = Loud(QUIET.replace(true));
+    work()
+}
+
+/// Decodes in the file's own number type, turned upright, with what its colours mean.
+fn decode(source: &Source, format: ImageFormat, limits: Limits) -> Result<(DynamicImage, ColorSpace)> {
+    if format == ImageFormat::Tiff {
+        tiff::check(source)?;
+    }
+    if format != ImageFormat::Jpeg {
+        let decoder = source.decoder(format)?;
+        return finish(source, format, limits, decoder, None);
+    }
+    let (mut decoder, mut bytes) = jpeg_decoder(source, FIRST_BYTES)?;
+    if source.len() > FIRST_BYTES {
+        let (width, height) = decoder.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
+        (decoder, bytes) = jpeg_decoder(source, FIRST_BYTES + 4 * pixels)?;
+    }
+    finish(source, format, limits, decoder, Some(&bytes))
+}
+
+/// Over the first `most` bytes, which come with it.
+fn jpeg_decoder(source: &Source, most: u64) -> Result<(JpegDecoder<Cursor<Vec<u8>>>, Vec<u8>)> {
+    let bytes = source.first_bytes(most)?;
+    let decoder = JpegDecoder::new(Cursor::new(bytes.clone())).map_err(|error| {
+        // A file that stops in its headers has none of the marks of an end.
+        jpeg::check_complete(source, &bytes)
+            .err()
+            .unwrap_or_else(|| source.error(error))
+    })?;
+    Ok((decoder, bytes))
+}
+
+fn finish(
+    source: &Source,
+    format: ImageFormat,
+    limits: Limits,
+    mut decoder: impl ImageDecoder,
+    jpeg: Option<&[u8]>,
+) -> Result<(DynamicImage, ColorSpace)> {
     let (width, height) = decoder.dimensions();
     limits.check(source, width.into(), height.into())?;
+    if let Some(bytes) = jpeg {
+        jpeg::check_complete(source, bytes)?;
+    }
+    about::check_length(source, format, width.into(), height.into())?;
     let mut memory = ::image::Limits::no_limits();
     memory.max_alloc = Some(Limits::max_bytes(&decoder));
     decoder.set_limits(memory).map_err(|error| source.error(error))?;
-    // A wrong orientation tag is no reason to refuse the picture.
-    let orientation = decoder
-        .orientation()
-        .unwrap_or(::image::metadata::Orientation::NoTransforms);
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| source.error(error))?;
+    if about::is_animated(source, format) {
+        source.warn("this picture is animated; only its first frame is taken");
+    }
+    let orientation = about::orientation(source, &mut decoder);
+    let space = ColorSpace::of(source, format, &mut decoder);
+    let color = decoder.color_type();
+    let pixels = jpeg
+        .map(|bytes| jpeg::pixels(source, bytes, color))
+        .transpose()?
+        .flatten();
+    let mut image = match pixels.and_then(|pixels| of_pixels(width, height, color, pixels)) {
+        Some(image) => image,
+        None => DynamicImage::from_decoder(decoder).map_err(|error| source.error(error))?,
+    };
     image.apply_orientation(orientation);
-    Ok(image)
+    Ok((image, space))
+}
+
+fn of_pixels(width: u32, height: u32, color: ::image::ColorType, pixels: Vec<u8>) -> Option<DynamicImage> {
+    match color {
+        ::image::ColorType::L8 => ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8),
+        ::image::ColorType::Rgb8 => ImageBuffer::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8),
+        _ => None,
+    }
 }
 
 /// The size an image came out with.

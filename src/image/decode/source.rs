@@ -1,8 +1,10 @@
-//! An open file, and what can be told about it before decoding.
+//! A picture file or its bytes, and what can be told about it before decoding.
 
+use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ::image::{ImageDecoder, ImageError, ImageFormat, ImageReader};
 
@@ -11,31 +13,111 @@ use crate::{Error, Result};
 /// Bytes looked at to tell what a file is.
 const HEAD: u64 = 512;
 
-/// A picture file and its first bytes.
-pub(super) struct Source {
+/// What a decoder may set aside before the size of the picture has been checked:
+/// room for every honest profile, comment and preview.
+const SIDE_CHUNKS: u64 = 32 << 20;
+
+/// What decoders read from.
+pub(super) trait Stream: BufRead + Seek + Send {}
+
+impl<T: BufRead + Seek + Send> Stream for T {}
+
+/// A picture file, or the bytes of one, and its first bytes.
+pub struct Source {
     path: PathBuf,
+    bytes: Option<Arc<[u8]>>,
     head: Vec<u8>,
+    len: u64,
+    numbers: Cell<bool>,
+    warnings: RefCell<Vec<String>>,
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// A file.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Io`]; [`Error::Unreadable`] for a pipe or a
+    /// device, which may never end.
+    pub fn open(path: &Path) -> Result<Self> {
+        let about = std::fs::metadata(path).map_err(|error| Error::io(path, error))?;
+        if !about.is_file() && !about.is_dir() {
+            return Err(Error::Unreadable {
+                path: path.to_owned(),
+                reason: "this is a pipe or a device, not a file; save what comes out of it, and give that"
+                    .to_owned(),
+            });
+        }
+        Self::looked_at(path.to_owned(), None, about.len())
+    }
+
+    /// A file that is in memory, by the name that messages call it.
+    ///
+    /// # Errors
+    /// None at present; reading memory does not fail.
+    pub fn from_bytes(name: impl Into<PathBuf>, bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
+        let bytes = bytes.into();
+        let len = bytes.len() as u64;
+        Self::looked_at(name.into(), Some(bytes), len)
+    }
+
+    fn looked_at(path: PathBuf, bytes: Option<Arc<[u8]>>, len: u64) -> Result<Self> {
         let mut source = Self {
-            path: path.to_owned(),
+            path,
+            bytes,
             head: Vec::new(),
+            len,
+            numbers: Cell::new(false),
+            warnings: RefCell::default(),
         };
         let read = source.open_again()?.take(HEAD).read_to_end(&mut source.head);
-        read.map_err(|error| Error::io(path, error))?;
+        read.map_err(|error| Error::io(&source.path, error))?;
         Ok(source)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// What was read although not all of it was well, or not all was read: a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
+    }
+
+    pub(super) fn warn(&self, sentence: impl Into<String>) {
+        self.warnings.borrow_mut().push(sentence.into());
+    }
+
+    /// From now on it is numbers that are wanted, so that no advice loses bits.
+    pub(super) fn want_numbers(&self) {
+        self.numbers.set(true);
+    }
+
+    /// What messages call it: the path, for a file.
+    pub fn name(&self) -> &Path {
         &self.path
     }
 
+    /// Its first bytes, up to 512.
+    pub(super) fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Bytes in all.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
     /// The file from its start, for a decoder to keep.
-    pub(super) fn open_again(&self) -> Result<BufReader<File>> {
+    pub(super) fn open_again(&self) -> Result<Box<dyn Stream>> {
+        if let Some(bytes) = &self.bytes {
+            return Ok(Box::new(Cursor::new(Arc::clone(bytes))));
+        }
         let file = File::open(&self.path).map_err(|error| Error::io(&self.path, error))?;
-        Ok(BufReader::new(file))
+        Ok(Box::new(BufReader::new(file)))
+    }
+
+    /// The first `count` bytes, or all if there are fewer.
+    pub(super) fn first_bytes(&self, count: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.open_again()?.take(count).read_to_end(&mut bytes);
+        read.map_err(|error| Error::io(&self.path, error))?;
+        Ok(bytes)
     }
 
     /// The format, by content; by name only for TGA, which has no mark of its own.
@@ -59,7 +141,7 @@ impl Source {
                 "this is a web page, not a picture; the address it was saved from was not that of the picture itself",
             ));
         }
-        Err(self.unknown("this is no picture in a format that is known here; convert it to PNG or JPEG"))
+        Err(self.unsupported("this is no picture in a format that is known here"))
     }
 
     /// Whether pixels are indices into a table of colours.
@@ -73,27 +155,57 @@ impl Source {
         }
     }
 
+    /// A decoder that has read what comes before the pixels, within bounds.
     pub(super) fn decoder(&self, format: ImageFormat) -> Result<impl ImageDecoder + use<>> {
         let mut reader = ImageReader::with_format(self.open_again()?, format);
-        reader.no_limits();
+        let mut limits = ::image::Limits::no_limits();
+        // Of all decoders that of PNG looks at these, and for it they hold to the end: with rows
+        // of pixels, of which it keeps a few.
+        let width = self.head.get(16..20).map_or(0, |width| {
+            width.iter().fold(0, |width, &byte| width << 8 | u64::from(byte))
+        });
+        limits.max_alloc = Some(SIDE_CHUNKS + 32 * width);
+        reader.limits(limits);
         reader.into_decoder().map_err(|error| self.error(error))
     }
 
     /// What a decoder says, as a sentence.
     pub(super) fn error(&self, error: ImageError) -> Error {
         match error {
-            ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => self.cut_short(),
-            ImageError::IoError(error) => Error::io(&self.path, error),
+            ImageError::IoError(error) => self.io(error),
             ImageError::Unsupported(error) => {
-                self.unknown(format!("this kind of picture is not known here ({error}); convert it to PNG or JPEG"))
+                self.unsupported(format!("this kind of picture is not known here ({error})"))
             }
             ImageError::Limits(_) => self.unreadable("decoding this file takes more memory than its size explains; it is damaged, or made to do harm"),
-            error => self.unreadable(format!("this file is damaged ({error}); get it again, or save it anew")),
+            error => self.damaged(&error),
         }
+    }
+
+    /// What reading says, as a sentence.
+    pub(super) fn io(&self, error: std::io::Error) -> Error {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => self.cut_short(),
+            // An error of the decoder in disguise: the system's own have a number.
+            _ if error.raw_os_error().is_none() => self.damaged(&error),
+            _ => Error::io(&self.path, error),
+        }
+    }
+
+    pub(super) fn damaged(&self, error: &dyn std::fmt::Display) -> Error {
+        self.unreadable(format!(
+            "this file is damaged ({error}); get it again, or save it anew"
+        ))
     }
 
     pub(super) fn cut_short(&self) -> Error {
         self.unreadable("the file ends in the middle of the picture; copy or download it again")
+    }
+
+    pub(super) fn too_short_for(&self, width: u64, height: u64) -> Error {
+        self.unreadable(format!(
+            "{} bytes cannot hold the {width}x{height} pixels this file claims to have; it is damaged, or made to do harm",
+            self.len
+        ))
     }
 
     pub(super) fn unreadable(&self, reason: impl Into<String>) -> Error {
@@ -103,10 +215,16 @@ impl Source {
         }
     }
 
-    pub(super) fn unknown(&self, reason: impl Into<String>) -> Error {
+    /// Not supported, with what to do about it.
+    pub(super) fn unsupported(&self, what: impl std::fmt::Display) -> Error {
+        let remedy = if self.numbers.get() {
+            "save the numbers as 16-bit PNG, TIFF, plain OpenEXR or NPY"
+        } else {
+            "convert it to PNG or JPEG"
+        };
         Error::UnknownFormat {
             path: self.path.clone(),
-            reason: reason.into(),
+            reason: format!("{what}; {remedy}"),
         }
     }
 }

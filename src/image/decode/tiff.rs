@@ -1,22 +1,21 @@
 //! One channel of a TIFF file, in more number types than pictures come in.
 
-use std::io::ErrorKind;
-
+use ::image::metadata::Orientation;
 use ::tiff::decoder::{Decoder, DecodingResult};
+use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
 
 use super::Limits;
 use super::color::first;
-use super::source::Source;
+use super::source::{Source, Stream};
 use crate::image::plane::Plane;
 use crate::image::size::Size;
 use crate::{Error, Result};
 
 /// The plane of a gray file of at least 8 bits; none of any other, which is for the picture decoder.
 pub(super) fn plane(source: &Source, limits: Limits) -> Result<Option<Plane>> {
-    let reader = source.open_again()?;
     let fail = |error| error_of(source, error);
-    let mut decoder = Decoder::new(reader).map_err(fail)?;
+    let mut decoder = open(source)?;
     let (width, height) = decoder.dimensions().map_err(fail)?;
     limits.check(source, width.into(), height.into())?;
     if !matches!(
@@ -25,6 +24,9 @@ pub(super) fn plane(source: &Source, limits: Limits) -> Result<Option<Plane>> {
     ) {
         return Ok(None);
     }
+    let orientation = tag(&mut decoder, Tag::Orientation)
+        .and_then(|tag| Orientation::from_exif(tag.try_into().ok()?))
+        .unwrap_or(Orientation::NoTransforms);
     let size = Size {
         width: width as usize,
         height: height as usize,
@@ -32,7 +34,7 @@ pub(super) fn plane(source: &Source, limits: Limits) -> Result<Option<Plane>> {
     let mut memory = ::tiff::decoder::Limits::default();
     memory.decoding_buffer_size = size.width * size.height * size_of::<f64>();
     let mut decoder = decoder.with_limits(memory);
-    match decoder.read_image().map_err(fail)? {
+    let plane = match decoder.read_image().map_err(fail)? {
         DecodingResult::U8(values) => first(size, 1, &values),
         DecodingResult::U16(values) => first(size, 1, &values),
         DecodingResult::U32(values) => first(size, 1, &values),
@@ -43,23 +45,36 @@ pub(super) fn plane(source: &Source, limits: Limits) -> Result<Option<Plane>> {
         DecodingResult::F32(values) => first(size, 1, &values),
         DecodingResult::F64(values) => first(size, 1, &values),
         DecodingResult::U64(_) | DecodingResult::I64(_) => {
-            return Err(source.unknown(
-                "its numbers are 64-bit integers, which are not read here; convert it to 16 or 32 bits",
-            ));
+            return Err(source.unsupported("its numbers are 64-bit integers, which are not read here"));
         }
+    }?;
+    Ok(Some(plane.turned(orientation.to_exif())))
+}
+
+/// Refuses what the decoder would take for something else.
+pub(super) fn check(source: &Source) -> Result<()> {
+    // It reads the bits of a byte from the highest down.
+    if tag(&mut open(source)?, Tag::FillOrder) == Some(2) {
+        return Err(
+            source.unsupported("the bits of this TIFF are stored from the lowest up, which is not read here")
+        );
     }
-    .map(Some)
+    Ok(())
+}
+
+fn open(source: &Source) -> Result<Decoder<Box<dyn Stream>>> {
+    Decoder::new(source.open_again()?).map_err(|error| error_of(source, error))
+}
+
+fn tag(decoder: &mut Decoder<Box<dyn Stream>>, tag: Tag) -> Option<u32> {
+    decoder.find_tag_unsigned(tag).ok().flatten()
 }
 
 fn error_of(source: &Source, error: TiffError) -> Error {
     match error {
-        TiffError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => source.cut_short(),
-        TiffError::IoError(error) => Error::io(source.path(), error),
-        TiffError::UnsupportedError(error) => source.unknown(format!(
-            "this kind of TIFF is not known here ({error}); convert it to PNG"
-        )),
-        error => source.unreadable(format!(
-            "this file is damaged ({error}); get it again, or save it anew"
+        TiffError::IoError(error) => source.io(error),
+        error => source.unsupported(format!(
+            "this kind of TIFF is not known here, or the file is damaged ({error})"
         )),
     }
 }

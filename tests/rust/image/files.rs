@@ -4,10 +4,14 @@ use std::path::Path;
 
 use ndarray::{Array2, Array3, array};
 use rilievo::Error;
-use rilievo::image::{Limits, Picture, Plane, read_picture, read_plane, write_png};
+use rilievo::image::{Limits, Picture, Plane, Source, read_picture, read_plane, write_png};
 
 fn plane_of(path: &Path) -> Plane {
-    read_plane(path, Limits::default()).unwrap()
+    read_plane(&file(path), Limits::default()).unwrap()
+}
+
+fn file(path: &Path) -> Source {
+    Source::open(path).unwrap()
 }
 
 /// An OpenEXR file with one channel.
@@ -36,10 +40,10 @@ fn depth_channels_of_openexr_are_found() {
         assert_eq!(plane_of(&path), Plane::F32(expected), "{channel}");
     }
     let few = Limits { max_pixels: 5 };
-    assert!(read_plane(&path, few).unwrap_err().to_string().contains("3x2"));
+    assert!(read_plane(&file(&path), few).unwrap_err().to_string().contains("3x2"));
     // It has no colours.
     assert!(matches!(
-        read_picture(&path, Limits::default()),
+        read_picture(&file(&path), Limits::default()),
         Err(Error::Unreadable { .. })
     ));
 }
@@ -54,7 +58,7 @@ fn linear_light_gets_the_srgb_curve() {
         [f32::NAN, f32::INFINITY, f32::NEG_INFINITY],
     ];
     exr::prelude::write_rgb_file(&path, 3, 1, |x, _| (pixels[x][0], pixels[x][1], pixels[x][2])).unwrap();
-    let picture = read_picture(&path, Limits::default()).unwrap();
+    let picture = read_picture(&file(&path), Limits::default()).unwrap();
     let expected = array![[[0, 7, 128], [255, 255, 0], [0, 255, 0]]];
     assert_eq!(picture.rgb(), &expected);
     assert_eq!(picture.alpha(), None);
@@ -117,7 +121,7 @@ fn pictures_go_out_and_come_back() {
     let path = folder.path().join("picture.png");
     let rgb = Array3::from_shape_fn((5, 4, 3), |(y, x, c)| (y * 40 + x * 9 + c) as u8);
     write_png(&path, rgb.view(), &[("Software".into(), "a test".into())]).unwrap();
-    let picture = read_picture(&path, Limits::default()).unwrap();
+    let picture = read_picture(&file(&path), Limits::default()).unwrap();
     assert_eq!(picture, Picture::new(rgb, None).unwrap());
 
     // A folder cannot be replaced: an error, and no temporary file stays.
@@ -167,8 +171,8 @@ fn broken_files_are_errors_and_never_panics() {
             let mut bytes = bytes.clone();
             bytes[index] ^= 0xff;
             fs::write(&damaged, bytes).unwrap();
-            let _ = read_picture(&damaged, limits);
-            let _ = read_plane(&damaged, limits);
+            let _ = read_picture(&file(&damaged), limits);
+            let _ = read_plane(&file(&damaged), limits);
         }
     }
 }
