@@ -71,7 +71,9 @@ def _entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     if len(found) == 1:
         return next(iter(found.values()))
     if not found:
-        raise _native.RilievoError(f"{name}: this archive holds no arrays; save depth with numpy.savez(depth=...)")
+        raise _native.RilievoError(
+            f"{name}: this archive holds no arrays; save depth with numpy.savez(depth=...)"
+        )
     raise _native.RilievoError(
         f"{name}: of the arrays {', '.join(sorted(found)[:10])} none is called {', '.join(NAMES[:3])}; "
         "save the depth alone, or under one of these names"
@@ -102,7 +104,9 @@ def _array(file: Any, size: int, name: str, max_pixels: int) -> Any:
     count = int(np.prod(kept, dtype=np.int64))
     left = size - (8 + width + length)
     if count * dtype.itemsize > left:
-        raise ValueError(f"{count} numbers of {dtype.itemsize} bytes are more than the {left} bytes that follow")
+        raise ValueError(
+            f"{count} numbers of {dtype.itemsize} bytes are more than the {left} bytes that follow"
+        )
     data = file.read(count * dtype.itemsize)
     values = np.frombuffer(data, dtype).reshape(kept, order="F" if order[0] == "True" else "C")
     return np.array(values, dtype.newbyteorder("="), order="C")

@@ -56,18 +56,20 @@ def load_rgb(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     Raises :class:`FileNotFoundError`, :class:`rilievo.RilievoError` for a file
     that is no picture, :class:`ValueError` for an array that is none.
     """
-    image = held(image)
-    if isinstance(image, (str, os.PathLike, bytes)):
+    item: Any = held(image)
+    if isinstance(item, (str, os.PathLike, bytes)):
         most = max_pixels or _max_pixels()
         return _decoded(
-            image, "the picture", lambda name: _native.read_picture(image, max_pixels=most, name=name)[0],
-            lambda refusal: _from_pil(open_with_pillow(image, max_pixels=most, because=refusal)),
+            item,
+            "the picture",
+            lambda name: _native.read_picture(item, max_pixels=most, name=name)[0],
+            lambda refusal: _from_pil(open_with_pillow(item, max_pixels=most, because=refusal)),
         )
-    if isinstance(image, np.ndarray):
-        return _from_array(image)
-    if _is_pil(image):
-        return _from_pil(image)
-    raise ValueError(f"a {type(image).__name__} is no picture; give a path, a PIL image or a numpy array")
+    if isinstance(item, np.ndarray):
+        return _from_array(item)
+    if _is_pil(item):
+        return _from_pil(item)
+    raise ValueError(f"a {type(item).__name__} is no picture; give a path, a PIL image or a numpy array")
 
 
 def load_rgba(image: ImageLike) -> Array:
@@ -85,7 +87,9 @@ def _opacity(image: Any) -> Array | None:
     if isinstance(image, (str, os.PathLike, bytes)):
         most = _max_pixels()
         return _decoded(
-            image, "the picture", lambda name: _native.read_picture(image, max_pixels=most, name=name)[1],
+            image,
+            "the picture",
+            lambda name: _native.read_picture(image, max_pixels=most, name=name)[1],
             lambda refusal: _opacity(open_with_pillow(image, max_pixels=most, because=refusal)),
         )
     if isinstance(image, np.ndarray):
@@ -104,19 +108,23 @@ def load_depth(image: ImageLike, *, max_pixels: int | None = None) -> Array:
     float32 or float64 ``[H, W]``. A palette is looked up, black and white becomes 0 and 255; red, green and blue
     must be equal, or what they hold is no map. ``max_pixels`` is as for :func:`load_rgb`.
     """
-    image = held(image)
-    if isinstance(image, (str, os.PathLike, bytes)):
+    item: Any = held(image)
+    if isinstance(item, (str, os.PathLike, bytes)):
         most = max_pixels or _max_pixels()
         return _decoded(
-            image, "the depth map", lambda name: _depth_of_file(image, name, most),
-            lambda refusal: load_depth(open_with_pillow(image, max_pixels=most, because=refusal, name="the depth map")),
+            item,
+            "the depth map",
+            lambda name: _depth_of_file(item, name, most),
+            lambda refusal: load_depth(
+                open_with_pillow(item, max_pixels=most, because=refusal, name="the depth map")
+            ),
         )
-    if isinstance(image, np.ndarray):
-        return _plane(image, "the depth map")
-    if _is_pil(image):
-        name = getattr(image, "filename", "") or "the depth map"
-        return _plane(_of_pil(image, lambda: _stored(image, name)), name)
-    raise ValueError(f"a {type(image).__name__} is no depth map; give a path, a PIL image or a numpy array")
+    if isinstance(item, np.ndarray):
+        return _plane(item, "the depth map")
+    if _is_pil(item):
+        name = getattr(item, "filename", "") or "the depth map"
+        return _plane(_of_pil(item, lambda: _stored(item, name)), name)
+    raise ValueError(f"a {type(item).__name__} is no depth map; give a path, a PIL image or a numpy array")
 
 
 def _depth_of_file(source: str | os.PathLike[str] | bytes, name: str, max_pixels: int) -> Array:
@@ -143,11 +151,11 @@ def _plane(values: Array, name: str) -> Array:
             f"{name}: an array of {values.dtype} of shape {values.shape} is no depth map; it must be numbers [H, W]"
         )
     if values.dtype.kind == "f":
-        wide = np.float64 if values.dtype.itemsize > 4 else np.float32
+        wide: Any = np.float64 if values.dtype.itemsize > 4 else np.float32
     elif values.dtype in (np.int8, np.int16):
         wide = np.int32
     elif values.dtype.itemsize == 8:
-        fits = -(2**31) <= values.min() and values.max() < 2**31
+        fits = values.min() >= -(2**31) and values.max() < 2**31
         wide = np.int32 if fits else np.float64
     else:
         wide = values.dtype.newbyteorder("=")
@@ -182,7 +190,9 @@ def held(image: Any) -> Any:
     if start is not None:
         image.seek(start)
     if not isinstance(data, bytes):
-        raise ValueError(f"reading this {type(image).__name__} gives {type(data).__name__}; open it in binary mode")
+        raise ValueError(
+            f"reading this {type(image).__name__} gives {type(data).__name__}; open it in binary mode"
+        )
     if len(data) > MAX_BYTES:
         raise ValueError(f"there are more than {MAX_BYTES} bytes in this {type(image).__name__}; give a path")
     return data
@@ -204,13 +214,15 @@ def _is_pil(image: Any) -> bool:
 
 def orientation(image: ImageLike) -> int:
     """How the stored pixels are turned to be seen, 1 to 8 as in EXIF: :func:`load_rgb` has done so. 1 is not at all."""
-    image = held(image)
-    if isinstance(image, (str, os.PathLike, bytes)):
+    item: Any = held(image)
+    if isinstance(item, (str, os.PathLike, bytes)):
         return _decoded(
-            image, "the picture", lambda name: _native.read_orientation(image, name=name),
-            lambda refusal: orientation(open_with_pillow(image, because=refusal, load=False)),
+            item,
+            "the picture",
+            lambda name: _native.read_orientation(item, name=name),
+            lambda refusal: orientation(open_with_pillow(item, because=refusal, load=False)),
         )
-    return _pil_orientation(image) if _is_pil(image) else 1
+    return _pil_orientation(item) if _is_pil(item) else 1
 
 
 def turned(values: Array, orientation: int) -> Array:
@@ -263,9 +275,10 @@ def _check_path(path: str | os.PathLike[str], name: str) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
             return
+        reason = getattr(error, "strerror", None) or error
         length = len(os.fspath(path))
         raise _native.RilievoError(
-            f"{name}: this is no name that a file can have, {length} characters ({error}); check the spelling"
+            f"{name}: this is no name that a file can have, {length} characters ({reason}); check the spelling"
         ) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _native.RilievoError(
@@ -290,20 +303,20 @@ def open_with_pillow(
     """
     from PIL import Image, UnidentifiedImageError
 
-    source = held(source)
-    name = _name_of(source, name)
+    file: Any = held(source)
+    name = _name_of(file, name)
     most = max_pixels or _max_pixels()
-    if not isinstance(source, bytes):
-        _check_path(source, name)
-        with open(source, "rb") as file:
-            head = file.read(64)
+    if not isinstance(file, bytes):
+        _check_path(file, name)
+        with open(file, "rb") as stream:
+            head = stream.read(64)
     else:
-        head = source[:64]
+        head = file[:64]
     missing = _plugin(head)
     Image.init()
     formats = [kind for kind in PILLOW_FORMATS if kind in Image.OPEN]
     try:
-        image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+        image = Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=formats)
         width, height = image.size
         if not 0 < width * height <= most:
             raise _native.RilievoError(
@@ -317,7 +330,7 @@ def open_with_pillow(
     except (MemoryError, _native.RilievoError):
         raise
     except UnidentifiedImageError:
-        raise _native.RilievoError(missing and f"{name}: {missing}" or _said(because, name, None)) from None
+        raise _native.RilievoError((missing and f"{name}: {missing}") or _said(because, name, None)) from None
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -327,7 +340,9 @@ def open_with_pillow(
 
 def _said(because: Exception | None, name: str, error: Exception | None) -> str:
     """Why a file could not be read, and what to do."""
-    reason = str(because or f"{name}: this is no picture in any format that is read; convert it to PNG or JPEG")
+    reason = str(
+        because or f"{name}: this is no picture in any format that is read; convert it to PNG or JPEG"
+    )
     if error is None:
         return reason
     about = " ".join(str(error).split())[:200]
@@ -353,7 +368,9 @@ def _plugin(head: bytes) -> str | None:
         if module == "pillow_heif":
             plugin.register_heif_opener()
     except Exception:
-        return f"this is a picture in the format {kind}, for which Pillow needs a plugin: pip install {package}"
+        return (
+            f"this is a picture in the format {kind}, for which Pillow needs a plugin: pip install {package}"
+        )
     return None
 
 

@@ -78,12 +78,16 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(width: int, height: int, *chunks: bytes, rows: bytes | None = None, kind: int = 2, bits: int = 8) -> bytes:
+def png(
+    width: int, height: int, *chunks: bytes, rows: bytes | None = None, kind: int = 2, bits: int = 8
+) -> bytes:
     """A PNG file of whatever chunks come before the pixels; black if there are no rows."""
     if rows is None:
         rows = zlib.compress(bytes(height * (1 + width * 3)))
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    )
 
 
 def zeros_packed(megabytes: int) -> bytes:
@@ -146,15 +150,21 @@ def every_format(width: int = 24, height: int = 16) -> dict[str, bytes]:
 def attacks() -> Iterator[tuple[str, bytes]]:
     """Small files that claim, or unpack to, far more than a machine should give them."""
     side = 15811  # 250 megapixels, less than the limit
-    bomb = zeros_packed(512)
+    bomb = zeros_packed(256)
     yield "profile.png", png(8, 8, png_chunk(b"iCCP", b"a\0\0" + bomb))
     yield "text.png", png(8, 8, png_chunk(b"zTXt", b"Raw profile type exif\0\0" + bomb))
     yield "international.png", png(8, 8, png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + bomb))
-    yield "texts.png", png(8, 8, *[png_chunk(b"tEXt", b"a\0" + bytes([65]) * (1 << 20))] * 64)
+    yield "texts.png", png(8, 8, *[png_chunk(b"tEXt", b"a\0" + bytes([65]) * (1 << 20))] * 40)
     yield "claims.png", png(side, side, rows=zlib.compress(bytes(1000)))
-    yield "claims.gif", b"GIF89a" + struct.pack("<HHBBB", side, side, 0x80, 0, 0) + bytes(6) + b"," + struct.pack(
-        "<HHHHB", 0, 0, side, side, 0
-    ) + b"\x02\x02D\x01\0;"
+    yield (
+        "claims.gif",
+        b"GIF89a"
+        + struct.pack("<HHBBB", side, side, 0x80, 0, 0)
+        + bytes(6)
+        + b","
+        + struct.pack("<HHHHB", 0, 0, side, side, 0)
+        + b"\x02\x02D\x01\0;",
+    )
     jpeg = bytearray(saved(Image.new("RGB", (64, 64), (90, 120, 60)), "JPEG"))
     at = jpeg.index(b"\xff\xc0")
     jpeg[at + 5 : at + 9] = struct.pack(">HH", side, side)
@@ -163,14 +173,24 @@ def attacks() -> Iterator[tuple[str, bytes]]:
     colors = {name: np.zeros((1, 1), np.float16) for name in ("R", "G", "B")}
     yield "channels.exr", exr({**halves, **colors}, claims=(7000, 7000))
     yield "depth.exr", exr({**halves, "Z": np.zeros((1, 1), np.float32)}, claims=(7000, 7000))
-    tags = [(256, 4, 1, side), (257, 4, 1, side), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 8)]
+    tags = [
+        (256, 4, 1, side),
+        (257, 4, 1, side),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+    ]
     tags += [(277, 3, 1, 1), (278, 4, 1, side), (279, 4, 1, 100)]
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     yield "claims.tiff", b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 8)
     huge = struct.pack("<HHII", 273, 4, 0x7FFFFFFF, 8) + struct.pack("<HHII", 0x8769, 4, 1, 8)
     yield "chain.tiff", b"II*\0" + struct.pack("<IH", 8, 11) + entries + huge + struct.pack("<I", 8)
-    yield "claims.bmp", b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + struct.pack(
-        "<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0
+    yield (
+        "claims.bmp",
+        b"BM"
+        + struct.pack("<IHHI", 54, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0),
     )
     yield "claims.tga", struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, side, side, 24, 0) + bytes(100)
     yield "claims.ppm", b"P6 15811 15811 255\n" + bytes(100)
@@ -181,15 +201,42 @@ def attacks() -> Iterator[tuple[str, bytes]]:
     yield "header.npy", b"\x93NUMPY\x02\0" + struct.pack("<I", 0x7FFFFFFF) + b"{"
     yield "nested.npy", npy("(" * 9000, "(2, 2)")
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("depth.npy", "w") as entry:
+    with (
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("depth.npy", "w") as entry,
+    ):
         entry.write(npy("'<f8'", "(15811, 158110)"))
         for _ in range(64):
             entry.write(bytes(1 << 20))
     yield "bomb.npz", stream.getvalue()
-    yield "claims.dds", struct.pack(
-        "<4sIIIIIII44xIIIIIIII5I", b"DDS ", 124, 0x1007, side, side, 0, 0, 0, 32, 0x41, 0, 32, 255, 255, 255, 255,
-        0x1000, 0, 0, 0, 0,
-    ) + bytes(100)
+    yield (
+        "claims.dds",
+        struct.pack(
+            "<4sIIIIIII44xIIIIIIII5I",
+            b"DDS ",
+            124,
+            0x1007,
+            side,
+            side,
+            0,
+            0,
+            0,
+            32,
+            0x41,
+            0,
+            32,
+            255,
+            255,
+            255,
+            255,
+            0x1000,
+            0,
+            0,
+            0,
+            0,
+        )
+        + bytes(100),
+    )
 
 
 def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:

@@ -193,10 +193,16 @@ def test_depth_keeps_every_bit(tmp_path):
 
 def test_depth_of_other_modes(tmp_path):
     path = tmp_path / "depth.png"
-    photo().save(path)
-    assert np.array_equal(_native.read_depth(path), np.asarray(photo())[..., 0])
-    photo().convert("P").save(path)
-    assert np.array_equal(_native.read_depth(path), np.asarray(photo().convert("P").convert("L")))
+    gray = photo().convert("L")
+    for mode in ("RGB", "RGBA"):
+        gray.convert(mode).save(path)
+        assert np.array_equal(_native.read_depth(path), np.asarray(gray))
+    gray.convert("RGB").quantize(256).save(path)
+    assert np.array_equal(_native.read_depth(path), np.asarray(Image.open(path).convert("L")))
+    for colored in (photo(), photo().convert("P")):
+        colored.save(path)
+        with pytest.raises(RilievoError, match="red, green and blue differ"):
+            _native.read_depth(path)
     photo().convert("1").save(path)
     assert set(np.unique(_native.read_depth(path))) == {0, 255}
     gray = photo().convert("LA")

@@ -258,7 +258,10 @@ class Reader:
     def _check_size(self, path: Path, field: str) -> None:
         """Refuses what is too large by its header; what Pillow does not know is looked at when it is decoded."""
         width = height = 0
-        with contextlib.suppress(Exception), pictures.open_with_pillow(path, max_pixels=1 << 62, load=False) as image:
+        with (
+            contextlib.suppress(Exception),
+            pictures.open_with_pillow(path, max_pixels=1 << 62, load=False) as image,
+        ):
             width, height = image.size
         if width * height > self.limits.max_pixels:
             raise ApiError(

@@ -11,12 +11,12 @@ use crate::Result;
 /// Refuses a file that is too short for the pixels it claims, in formats where a byte makes only so many.
 pub(super) fn check_length(source: &Source, format: ImageFormat, width: u64, height: u64) -> Result<()> {
     let head = |at: usize| source.head().get(at).map_or(0, |&byte| u64::from(byte));
-    // As many pixels as eight bytes can be at most.
+    // As many pixels as a byte can be at most.
     let most = match format {
         // A code of 12 bits is a string of at most 3838.
-        ImageFormat::Gif => 8 * 2600,
+        ImageFormat::Gif => 2600,
         // A bit is the least that a block of 8x8 takes; each of two components may have a side of 4 blocks to itself.
-        ImageFormat::Jpeg => 8 * 8 * 128,
+        ImageFormat::Jpeg => 8 * 128,
         // Deflate makes 1032 bytes of one.
         ImageFormat::Png => {
             let samples = match head(25) {
@@ -25,17 +25,17 @@ pub(super) fn check_length(source: &Source, format: ImageFormat, width: u64, hei
                 6 => 4,
                 _ => 1,
             };
-            8 * 1032 * 8 / (head(24).max(1) * samples)
+            8256 / (head(24).max(1) * samples)
         }
-        ImageFormat::Bmp if head(30) == 0 => 64 / head(28).max(1),
-        ImageFormat::Tga => 8 * 128,
-        ImageFormat::Pnm => 8 * 8,
-        ImageFormat::Qoi => 8 * 62,
+        ImageFormat::Bmp if head(30) == 0 && head(28) > 0 => 8_u64.div_ceil(head(28)),
+        ImageFormat::Tga => 128,
+        ImageFormat::Pnm => 8,
+        ImageFormat::Qoi => 62,
         ImageFormat::Farbfeld => 1,
         // Of the others a few bytes may be any number of pixels.
         _ => return Ok(()),
     };
-    if width * height > (source.len() * most).div_ceil(8) {
+    if width * height > source.len().saturating_mul(most) {
         return Err(source.too_short_for(width, height));
     }
     Ok(())

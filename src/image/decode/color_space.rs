@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::about::png_info;
 use super::source::Source;
+use super::tiff;
 use crate::Result;
 use crate::image::picture::Picture;
 
@@ -27,7 +28,11 @@ pub(super) enum ColorSpace {
 
 impl ColorSpace {
     pub(super) fn of(source: &Source, format: ImageFormat, decoder: &mut impl ImageDecoder) -> Self {
-        if let Some(profile) = decoder.icc_profile().ok().flatten() {
+        let profile = match format {
+            ImageFormat::Tiff => tiff::profile(source),
+            _ => decoder.icc_profile().ok().flatten(),
+        };
+        if let Some(profile) = profile {
             // One that cannot be read changes nothing; that is what programs without colour management do.
             return match ColorProfile::new_from_slice(&profile) {
                 Ok(profile) if profile.color_space == DataColorSpace::Rgb => Self::Profile(Box::new(profile)),
@@ -81,9 +86,11 @@ impl ColorSpace {
             return Ok(picture);
         };
         let srgb = ColorProfile::new_srgb();
-        let Ok(transform) =
-            profile.create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, exact)
-        else {
+        let exact = TransformOptions {
+            prefer_fixed_point: false,
+            ..TransformOptions::default()
+        };
+        let Ok(transform) = profile.create_transform_8bit(Layout::Rgb, &srgb, Layout::Rgb, exact) else {
             return Ok(picture);
         };
         let levels = || (0..=u8::MAX).step_by(17);

@@ -70,7 +70,9 @@ pub(super) fn plane(source: &Source, limits: Limits) -> Result<Plane> {
 pub(super) fn picture(source: &Source, limits: Limits) -> Result<Picture> {
     let reader = open(source)?;
     let Some((layer, channels, colors)) = color_channels(reader.headers()) else {
-        return Err(source.unreadable("this OpenEXR file has no flat part with colours or luminance; it may be a depth map"));
+        return Err(source.unreadable(
+            "this OpenEXR file has no flat part with colours or luminance; it may be a depth map",
+        ));
     };
     let header = &reader.headers()[layer];
     let window = Window::of(source, limits, header)?;

@@ -62,6 +62,11 @@ pub(super) fn check(source: &Source) -> Result<()> {
     Ok(())
 }
 
+/// The ICC profile.
+pub(super) fn profile(source: &Source) -> Option<Vec<u8>> {
+    open(source).ok()?.get_tag_u8_vec(Tag::IccProfile).ok()
+}
+
 fn open(source: &Source) -> Result<Decoder<Box<dyn Stream>>> {
     Decoder::new(source.open_again()?).map_err(|error| error_of(source, error))
 }

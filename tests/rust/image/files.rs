@@ -40,7 +40,12 @@ fn depth_channels_of_openexr_are_found() {
         assert_eq!(plane_of(&path), Plane::F32(expected), "{channel}");
     }
     let few = Limits { max_pixels: 5 };
-    assert!(read_plane(&file(&path), few).unwrap_err().to_string().contains("3x2"));
+    assert!(
+        read_plane(&file(&path), few)
+            .unwrap_err()
+            .to_string()
+            .contains("3x2")
+    );
     // It has no colours.
     assert!(matches!(
         read_picture(&file(&path), Limits::default()),
