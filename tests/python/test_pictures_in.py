@@ -93,7 +93,7 @@ def test_every_mode_of_pillow_is_read(mode):
     elif mode in ("La", "RGBa"):
         image = gray.convert(mode.upper()).convert(mode)
     else:
-        image = gray.convert("RGB").convert(mode) if mode not in ("I", "F") else gray.convert(mode)
+        image = gray.convert(mode) if mode in ("I", "F", "P") else gray.convert("RGB").convert(mode)
     rgb = pictures.load_rgb(image)
     assert rgb.shape == (16, 24, 3)
     assert rgb.dtype == np.uint8

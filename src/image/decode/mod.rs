@@ -186,8 +186,10 @@ fn decode(source: &Source, format: ImageFormat, limits: Limits) -> Result<(Dynam
     finish(source, format, limits, decoder, Some(&bytes))
 }
 
+type InMemory = Cursor<Vec<u8>>;
+
 /// Over the first `most` bytes, which come with it.
-fn jpeg_decoder(source: &Source, most: u64) -> Result<(JpegDecoder<Cursor<Vec<u8>>>, Vec<u8>)> {
+fn jpeg_decoder(source: &Source, most: u64) -> Result<(JpegDecoder<InMemory>, Vec<u8>)> {
     let bytes = source.first_bytes(most)?;
     let decoder = JpegDecoder::new(Cursor::new(bytes.clone())).map_err(|error| {
         // A file that stops in its headers has none of the marks of an end.
