@@ -31,7 +31,7 @@ T = TypeVar("T")
 # (EPS: Ghostscript) or whatever a handler does; no file is worth that.
 PILLOW_FORMATS = (
     *("AVIF", "BMP", "CUR", "DDS", "DIB", "GIF", "HEIF", "ICNS", "ICO", "JPEG", "JPEG2000", "JXL"),
-    *("MPO", "MSP", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP", "XBM"),
+    *("MPO", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
 )
 # Brands of the container that HEIC and AVIF share, the module that reads them, and the package it is in.
 _PLUGINS = {

@@ -166,8 +166,8 @@ def test_memory_is_bounded_by_what_comes_out():
         + """
 for name, data in picture_files.every_format(1500, 1000).items():
     for kind, read in readers.items():
-        if name in ("light.hdr", "rgb.qoi", "rgb.ff", "rgb.ico"):
-            continue
+        if name in ("light.hdr", "rgb.qoi", "rgb.ff", "rgb.ico", "rgb.dds"):
+            continue  # of one size, or (DDS) a minute in Pillow
         try:
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
             decoded = read(data).nbytes

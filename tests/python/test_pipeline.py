@@ -92,13 +92,16 @@ def test_clipping_skips_depth_pictures_but_not_depth_maps(small):
     assert (cut.payload == 65535).mean() == pytest.approx(0.25, abs=0.01)
 
 
-def test_a_depth_picture_of_another_size_is_resized_but_a_depth_map_is_refused(small):
+def test_depth_of_another_size_is_resized_but_of_another_shape_refused(small):
     picture = Image.fromarray(np.full((10, 15), 40000, np.uint16))
     (output,) = rilievo.generate(small, depth_maps=[picture])
     assert output.payload.shape == (64, 96)
     assert np.all(output.payload == 40000)
-    with pytest.raises(ValueError, match="15x10 but the picture 96x64"):
-        list(rilievo.generate(small, depth_maps=[rilievo.DepthMap(np.zeros((10, 15), np.float32))]))
+    ramp = rilievo.DepthMap(np.linspace(1, 2, 150, dtype=np.float32).reshape(10, 15))
+    (output,) = rilievo.generate(small, depth_maps=[ramp])
+    assert output.payload.shape == (64, 96)
+    with pytest.raises(ValueError, match="15x15 but the picture 96x64, of another shape"):
+        list(rilievo.generate(small, depth_maps=[rilievo.DepthMap(np.zeros((15, 15), np.float32))]))
     with pytest.raises(ValueError, match="1 pictures but 2 depth maps"):
         rilievo.generate(small, depth_maps=[None, None])
 
