@@ -34,7 +34,7 @@ test-python: $(VENV)/.installed $(VENV)/.tools $(VENV)/webui/.installed ## the P
 
 test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel in Chromium under Gradio 3, 4 and 5
 	for version in 3 4; do .build/gradio-$$version/$(notdir $(BIN))/python -W ignore -m pytest -p no:cacheprovider tests/hosts || exit 1; done
-	@if [ -n "$$CI" ] || command -v chromium || command -v chromium-browser; then $(PY) -m pytest tests/browser; \
+	@if [ -n "$$CI" ] || command -v chromium chromium-browser >/dev/null; then $(PY) -m pytest tests/browser; \
 	else echo "The panel was not looked at: there is no \`chromium\` on PATH; install it, then \`make test-hosts\`."; fi
 
 test-slow: $(VENV)/.installed $(VENV)/.tools ## what takes minutes or 3 GB: large pictures, large networks, a minute of each fuzz target
