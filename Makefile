@@ -39,6 +39,7 @@ test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel i
 
 test-slow: $(VENV)/.installed $(VENV)/.tools ## what takes minutes or 3 GB: large pictures, large networks, a minute of each fuzz target
 	$(PY) -m pytest -m slow
+	RILIEVO_FUZZ=300 $(PY) -m pytest tests/python/test_api_fuzz.py
 	cargo test --release --test rust -- --ignored --test-threads 1 --skip devices:: --skip fetch_from_nowhere
 	@if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \
 	    echo "Fuzzing was left out: it needs a nightly toolchain and cargo-fuzz, see fuzz/README.md"; exit 0; fi; \

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-EXAMPLES = Path(__file__).parents[2] / "target/release/examples"
+# Cargo's profile: another can be measured with the variable PROFILE.
+EXAMPLES = Path(__file__).parents[2] / "target" / os.environ.get("PROFILE", "release") / "examples"
 
 
 def compare(
