@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
+//! | 0 | [`env`], [`error`], [`monitor`], [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
 //! | 2 | [`depth`], [`estimate`] |
 //! | 3 | [`stereo`], [`surface`], [`effects`] |
@@ -17,6 +17,7 @@
 
 pub mod depth;
 pub mod effects;
+pub mod env;
 pub mod error;
 pub mod estimate;
 pub mod image;

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rilievo import _native
+from rilievo import _native, env
 from rilievo._native import RilievoError
 from rilievo._places import caches as _caches
 from rilievo._places import places_in
@@ -50,7 +50,7 @@ def folders() -> list[str]:
     other programs keep the same files. A WebUI's or ComfyUI's own folder, or
     its ``models`` folder, stands for all the places in it that can hold them.
     """
-    named = [folder for folder in os.environ.get("RILIEVO_MODELS", "").split(os.pathsep) if folder]
+    named = [folder for folder in env.RILIEVO_MODELS.read().split(os.pathsep) if folder]
     own = str(_data_folder() / "models")
     first = [os.path.abspath(os.path.expanduser(folder)) for folder in [*_extra, *named]]
     places = [place for folder in first for place in places_in(folder)]
@@ -183,9 +183,9 @@ def _line(id_: str, automatic: bool) -> str:
 def _data_folder() -> Path:
     """Where this platform keeps a program's data."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = env.LOCALAPPDATA.read() or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
-        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        base = env.XDG_DATA_HOME.read() or Path.home() / ".local" / "share"
     return Path(base, "rilievo")

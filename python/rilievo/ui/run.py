@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import rilievo
+from rilievo.errors import EXPECTED, explain
 from rilievo.options import STEREO_MODES, Options
 from rilievo.outputs import Output
 from rilievo.ui.host import FolderSaver, Host, PictureSaver, scratch_folder
@@ -144,10 +145,10 @@ class _Work:
                     results.done += 1
                 except rilievo.Cancelled:
                     results.skipped += not self.job.stopped
-                except (ValueError, OSError, MemoryError, rilievo.RilievoError) as error:
+                except EXPECTED as error:
                     if len(batch.items) == 1:
                         raise
-                    results.failures.append((item.name, sentence(error)))
+                    results.failures.append((item.name, explain(error).sentence))
         finally:
             if not host.settings().keep_models:
                 host.unload()
@@ -253,17 +254,3 @@ def download(host: Host, name: str, job: Job) -> Iterator[str | None]:
     if raised:
         raise raised[0]
     yield found[0]
-
-
-def sentence(error: BaseException) -> str:
-    """An error as a person should read it."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory; try a smaller picture or net size"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
-
-
-def is_expected(error: BaseException) -> bool:
-    """Whether an error explains itself; others are logged with their traceback."""
-    return isinstance(error, (ValueError, OSError, MemoryError, rilievo.RilievoError))

@@ -9,6 +9,7 @@ from typing import Any
 from modules import scripts
 
 import rilievo
+from rilievo.errors import explain
 from rilievo.hosts.webui import memory, saving, settings
 from rilievo.hosts.webui.host import Interrupts, WebUIHost, report, use_models_folder
 from rilievo.options import Options
@@ -105,7 +106,7 @@ class DepthForm(scripts.Script):  # type: ignore[misc]
             process(p, processed, options_of(given))
         except Exception as error:
             # The host would only log it, and the person would wonder.
-            processed.comments += f"\nDepthMap: {error}"
+            processed.comments += f"\nDepthMap: {explain(error).sentence}"
             raise
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from modules import scripts
 
 import rilievo
+from rilievo.errors import explain
 from rilievo.hosts.webui import memory, saving, settings
 from rilievo.hosts.webui.generation import MODEL_KEY
 from rilievo.hosts.webui.host import Interrupts, report, use_models_folder
@@ -74,7 +75,7 @@ class DepthHelpers(scripts.Script):  # type: ignore[misc]
         try:
             self._prepare(p, given)
         except Exception as error:
-            p.rilievo_comment = f"{TITLE}: {error}"
+            p.rilievo_comment = f"{TITLE}: {explain(error).sentence}"
             raise
 
     def _prepare(self, p: Any, given: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""``rilievo serve``: its arguments, and what they start."""
+"""``rilievo serve``: the HTTP routes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import argparse
 import dataclasses
 import logging
 import os
+from typing import Any
 
-from rilievo import models
+from rilievo import env
 from rilievo.api import Limits, credentials
+from rilievo.cli import exit_codes, models_folder
 
 _NEEDED = {"fastapi", "starlette", "uvicorn", "multipart", "python_multipart", "pydantic"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of ``rilievo serve``."""
+def add(commands: Any) -> None:
+    """Adds the command."""
+    parser = commands.add_parser(
+        "serve",
+        help="answer over HTTP",
+        description="Answer over HTTP: the routes /depth/... (see docs/api.md).",
+    )
+    parser.set_defaults(command=_serve)
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
@@ -46,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="let clients name files in this folder of the server; may be repeated",
     )
-    parser.add_argument("--models-dir", "--models", metavar="DIR", help="look for models here first")
+    models_folder.add_argument(parser, "--models")
     parser.add_argument("--offline", action="store_true", help="never touch the network")
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="requests computed at once (default: 1)"
@@ -65,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
 
 
-def run(chosen: argparse.Namespace) -> int:
+def _serve(chosen: argparse.Namespace) -> int:
     """Serves until interrupted."""
     logging.basicConfig(
         level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -79,9 +87,8 @@ def run(chosen: argparse.Namespace) -> int:
             f"`rilievo serve` needs {error.name}; install it with: pip install 'rilievo[serve]'"
         ) from None
     if chosen.offline:
-        os.environ["RILIEVO_OFFLINE"] = "1"
-    if chosen.models_dir:
-        models.look_in(chosen.models_dir)
+        env.RILIEVO_OFFLINE.set("1")
+    models_folder.use(chosen)
     if chosen.workers < 1:
         raise ValueError(f"--workers is {chosen.workers}; it must be above 0")
     if not 0 <= chosen.port < 65536:
@@ -98,11 +105,11 @@ def run(chosen: argparse.Namespace) -> int:
             limits=_limits(chosen),
         )
     )
-    return 0
+    return exit_codes.DONE
 
 
 def _users(given: str | None) -> dict[str, str]:
-    text = given if given is not None else os.environ.get("RILIEVO_API_AUTH", "")
+    text = given if given is not None else env.RILIEVO_API_AUTH.read()
     if text.startswith("@"):
         with open(text[1:], encoding="utf-8") as file:
             text = file.read()
