@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
+//! | 0 | [`error`], [`monitor`], [`image`], [`nn`], `simd` |
 //! | 1 | [`weights`], [`networks`] |
 //! | 2 | [`depth`], [`estimate`] |
 //! | 3 | [`stereo`], [`surface`], [`effects`] |
@@ -23,6 +23,7 @@ pub mod image;
 pub mod monitor;
 pub mod networks;
 pub mod nn;
+mod simd;
 pub mod stereo;
 pub mod surface;
 pub mod weights;

@@ -6,8 +6,8 @@ use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::fused::{self, to_vec};
-use super::simd::{Level, per_isa};
 use super::{Activation, buffer};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Group normalisation (Wu and He 2018) of feature maps, with scale and shift
@@ -164,7 +164,7 @@ impl GroupNorm {
 
 per_isa! {
     /// The mean and the reciprocal standard deviation of the planes of a group.
-    fn statistics<I>(x: &[f32], plane: usize, eps: f64) -> (f32, f32) {
+    fn statistics<I>(_isa: I, x: &[f32], plane: usize, eps: f64) -> (f32, f32) {
         let count = x.len() as f64;
         let mean = x.chunks_exact(plane).map(|x| f64::from(sum(x, |v| v))).sum::<f64>() / count;
         let centre = mean as f32;
@@ -176,17 +176,17 @@ per_isa! {
 
 per_isa! {
     /// Centres, scales and shifts a plane, adds what is added and applies the activation.
-    fn affine<I>(y: &mut [f32], by: (f32, f32, f32), residual: Option<&[f32]>, activation: Activation) {
+    fn affine<I>(isa: I, y: &mut [f32], by: (f32, f32, f32), residual: Option<&[f32]>, activation: Activation) {
         let (mean, scale, bias) = by;
         for y in &mut *y {
-            *y = I::mul_add(*y - mean, scale, bias);
+            *y = isa.mul_add(*y - mean, scale, bias);
         }
         if let Some(residual) = residual {
             for (y, residual) in y.iter_mut().zip(residual) {
                 *y += residual;
             }
         }
-        activation.apply::<I>(y);
+        activation.apply(isa, y);
     }
 }
 

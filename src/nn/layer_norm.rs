@@ -6,8 +6,8 @@ use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
 use super::fused;
-use super::simd::{Level, per_isa};
 use super::{buffer, fused::to_vec};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Tokens a task normalises.
@@ -98,14 +98,14 @@ fn run(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
 
 per_isa! {
     /// Normalises the tokens of `x` into `out`, writing all of it.
-    fn rows<I>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
+    fn rows<I>(isa: I, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
         let channels = weight.len();
         for (x, out) in x.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
             let mean = sum(x, |v| v) / channels as f32;
             let variance = sum(x, |v| (v - mean) * (v - mean)) / channels as f32;
             let scale = 1.0 / (variance + eps).sqrt();
             for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
-                out.write(I::mul_add((x - mean) * scale, *weight, *bias));
+                out.write(isa.mul_add((x - mean) * scale, *weight, *bias));
             }
         }
     }
