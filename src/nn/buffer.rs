@@ -147,11 +147,12 @@ impl<'a> Tile<'a> {
     }
 
     /// Elements from the first one to the last, both included.
-    fn reach((rows, columns): (usize, usize), ld: usize) -> usize {
+    pub(super) fn reach((rows, columns): (usize, usize), ld: usize) -> usize {
         if columns == 0 {
             return 0;
         }
-        rows.checked_sub(1).map_or(0, |last| last * ld + columns)
+        rows.checked_sub(1)
+            .map_or(0, |last| last.saturating_mul(ld).saturating_add(columns))
     }
 
     /// Rows and columns.

@@ -37,6 +37,13 @@ pub(super) struct Matrix<'a> {
     pub(super) ld: usize,
 }
 
+impl Matrix<'_> {
+    /// Whether `rows` x `columns` elements lie inside the data.
+    fn reaches(&self, rows: usize, columns: usize) -> bool {
+        Tile::reach((rows, columns), self.ld) <= self.data.len()
+    }
+}
+
 /// B in panels of [`panel_width`] columns: row `k` of panel `p` is the [`panel_width`] elements of `data`
 /// from `p * panel` plus the place `rows` says. Columns beyond the matrix may hold anything. A last panel of
 /// at most [`lanes`](Level::lanes) columns need not have more than so many elements in a row.
@@ -69,7 +76,7 @@ impl Rows<'_> {
     /// The place of the row that lies furthest behind, of `depth`.
     fn furthest(&self, depth: usize) -> usize {
         match self {
-            Self::Every(ld) => (depth - 1) * ld,
+            Self::Every(ld) => (depth - 1).saturating_mul(*ld),
             Self::At(table) => table[..depth].iter().copied().max().unwrap_or(0),
         }
     }
@@ -147,17 +154,14 @@ impl<'a> Product<'a> {
                     level.lanes()
                 };
                 let furthest = b.rows.furthest(depth);
-                assert!(before * b.panel + furthest + used <= b.data.len());
-                assert!(before == 0 || (before - 1) * b.panel + furthest + width <= b.data.len());
-                assert!((m - 1) * a.ld + depth <= a.data.len());
+                let end = |panel: usize| panel.saturating_mul(b.panel).saturating_add(furthest);
+                assert!(end(before).saturating_add(used) <= b.data.len());
+                assert!(before == 0 || end(before - 1).saturating_add(width) <= b.data.len());
+                assert!(a.reaches(m, depth));
             }
             if let Some(epilogue) = epilogue {
                 assert!(epilogue.bias.len() >= m);
-                assert!(
-                    epilogue
-                        .residual
-                        .is_none_or(|residual| (m - 1) * residual.ld + n <= residual.data.len())
-                );
+                assert!(epilogue.residual.is_none_or(|residual| residual.reaches(m, n)));
             }
         }
         Self {

@@ -6,6 +6,7 @@ use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::fused::{self, to_vec};
+use super::math::sum;
 use super::{Activation, buffer};
 use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
@@ -188,18 +189,4 @@ per_isa! {
         }
         activation.apply(isa, y);
     }
-}
-
-/// The sum of `value` over `x`, in 16 interleaved partial sums.
-#[inline(always)]
-fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (whole, rest) = x.as_chunks::<16>();
-    for x in whole {
-        for (lane, &x) in lanes.iter_mut().zip(x) {
-            *lane += value(x);
-        }
-    }
-    let total: f32 = rest.iter().map(|&x| value(x)).sum();
-    lanes.iter().fold(total, |total, lane| total + lane)
 }

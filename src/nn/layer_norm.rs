@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-use super::fused;
-use super::{buffer, fused::to_vec};
+use super::math::sum;
+use super::{buffer, fused, fused::to_vec};
 use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
@@ -109,21 +109,4 @@ per_isa! {
             }
         }
     }
-}
-
-/// The sum of `value` over `x`, in 16 interleaved partial sums.
-#[inline(always)]
-fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (whole, rest) = x.as_chunks::<16>();
-    for x in whole {
-        for (lane, &x) in lanes.iter_mut().zip(x) {
-            *lane += value(x);
-        }
-    }
-    let mut total: f32 = rest.iter().map(|&x| value(x)).sum();
-    for lane in lanes {
-        total += lane;
-    }
-    total
 }

@@ -1,4 +1,4 @@
-//! `exp`, `erf` and GELU in single precision, written so that they vectorise.
+//! `exp`, `erf`, GELU and sums in single precision, written so that they vectorise.
 
 use crate::simd::Isa;
 
@@ -53,6 +53,20 @@ pub(super) fn erf<I: Isa>(isa: I, x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn gelu<I: Isa>(isa: I, x: f32) -> f32 {
     0.5 * x * (1.0 + erf(isa, x * std::f32::consts::FRAC_1_SQRT_2))
+}
+
+/// The sum of `value` over `x`, in 16 interleaved partial sums.
+#[inline(always)]
+pub(super) fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0f32; 16];
+    let (whole, rest) = x.as_chunks::<16>();
+    for x in whole {
+        for (lane, &x) in lanes.iter_mut().zip(x) {
+            *lane += value(x);
+        }
+    }
+    let total: f32 = rest.iter().map(|&x| value(x)).sum();
+    lanes.iter().fold(total, |total, lane| total + lane)
 }
 
 #[cfg(test)]

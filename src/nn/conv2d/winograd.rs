@@ -43,7 +43,7 @@ const LANES: usize = 16;
 /// Elements between the scratch of two points beyond what they need. Were they a power of two apart,
 /// they would all fall on the same few lines of the first cache; and the last group of a run is
 /// transformed as if it were full, so its lanes without a tile need a place.
-const APART: usize = LANES;
+const GAP: usize = LANES;
 
 /// The weights, evaluated at every point.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl Transformed {
             && inputs * outputs <= MOST_WEIGHTS
     }
 
-    /// Evaluates `kernel` (`[outputs, inputs, 3, 3]`).
+    /// The weight transform: evaluates `kernel` (`[outputs, inputs, 3, 3]`).
     pub(super) fn new(kernel: &[f32], bias: Vec<f32>) -> Self {
         let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
         // At point p: (w0 + w1 p + w2 p^2) / product of the distances to the other points.
@@ -149,12 +149,12 @@ impl Transformed {
                 // Whole vectors, so that no product has an edge.
                 let columns = (run.last - first).next_multiple_of(lanes);
                 let maps = &call.x[picture * inputs * h * w..][..inputs * h * w];
-                let (value_step, product_step) = (inputs * count + APART, channels * count + APART);
+                let (value_step, product_step) = (inputs * count + GAP, channels * count + GAP);
                 buffer::scratch(POINTS * (value_step + product_step), |scratch| {
                     let (values, products) = scratch.split_at_mut(POINTS * value_step);
                     for (channel, map) in maps.chunks_exact(h * w).enumerate() {
                         let values = &mut values[channel * count..];
-                        evaluate(level, map, call, run, values, value_step);
+                        transform_input(level, map, call, run, values, value_step);
                     }
                     for point in 0..POINTS {
                         let kernel = Matrix {
@@ -177,7 +177,7 @@ impl Transformed {
                         let mut lines = [[0f32; OUT * LANES]; OUT];
                         for group in run.groups() {
                             let window = group.window(out_h, out_w);
-                            interpolate(
+                            transform_output(
                                 level,
                                 &products[group.place..],
                                 product_step,
@@ -314,9 +314,9 @@ impl Window {
 }
 
 per_isa! {
-    /// Evaluates the tiles of one channel: point `p` of tile `t` goes to `out[p * step + t]`. Up to
+    /// The input transform: evaluates the tiles of one channel; point `p` of tile `t` goes to `out[p * step + t]`. Up to
     /// `LANES - 1` elements behind the last tile are overwritten.
-    fn evaluate<I>(isa: I, map: &[f32], call: &Call<'_>, run: Run, out: &mut [f32], step: usize) {
+    fn transform_input<I>(isa: I, map: &[f32], call: &Call<'_>, run: Run, out: &mut [f32], step: usize) {
         let Geometry { h, w, .. } = call.geometry;
         let Conv2dConfig { padding, relu_input, input_slope, .. } = *call.config;
         let mut chunks = out.chunks_mut(step);
@@ -408,9 +408,9 @@ fn from_points<I: Isa>(isa: I, [m0, m1, m2, m3, m4, m5]: [I::V; IN]) -> [I::V; O
 }
 
 per_isa! {
-    /// Interpolates a group of tiles, whose products at point `p` begin at `products[p * step]`, and
+    /// The output transform: interpolates a group of tiles, whose products at point `p` begin at `products[p * step]`, and
     /// finishes their pixels, of which `window` says which are needed.
-    fn interpolate<I>(
+    fn transform_output<I>(
         isa: I, products: &[f32], step: usize, window: Window, epilogue: ChannelEpilogue<'_>,
         lines: &mut [[f32; OUT * LANES]; OUT],
     ) {
