@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | [`env`], [`error`], [`monitor`], [`image`], [`nn`] |
+//! | 0 | [`env`], [`error`], [`monitor`], `simd`, [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
 //! | 2 | [`depth`], [`estimate`] |
 //! | 3 | [`stereo`], [`surface`], [`effects`] |
@@ -24,6 +24,7 @@ pub mod image;
 pub mod monitor;
 pub mod networks;
 pub mod nn;
+mod simd;
 pub mod stereo;
 pub mod surface;
 pub mod weights;

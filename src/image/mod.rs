@@ -12,7 +12,6 @@ pub(crate) mod memory;
 mod picture;
 mod plane;
 pub mod resize;
-pub(crate) mod simd;
 pub(crate) mod size;
 
 pub use decode::{Limits, read_picture, read_plane};

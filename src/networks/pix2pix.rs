@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::layers::input_size;
 use super::progress::Progress;
-use crate::nn::{Conv2d, Conv2dConfig, Doubling, Padding};
+use crate::nn::{Conv2d, Conv2dConfig, ConvTranspose2dX2, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -28,7 +28,7 @@ pub struct Pix2Pix {
     /// Finest first.
     down: Vec<Conv2d>,
     /// Finest first.
-    up: Vec<Doubling>,
+    up: Vec<ConvTranspose2dX2>,
     dtype: DType,
 }
 
@@ -91,7 +91,7 @@ impl Pix2Pix {
                 0 => Some(weights.tensor("bias", finer)?),
                 _ => None,
             };
-            up.push(Doubling::new(&weight, bias.as_ref(), true, parts)?);
+            up.push(ConvTranspose2dX2::new(&weight, bias.as_ref(), true, parts)?);
             level = level.pp(nested).pp("model");
         }
         Ok(Self { down, up, dtype })

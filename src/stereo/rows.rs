@@ -4,7 +4,7 @@ use super::options::Shift;
 use super::scatter::{self, Landed};
 use super::warp::{TEAR, WarpedRow};
 use super::{Fill, polylines};
-use crate::image::simd::{self, Kernel};
+use crate::simd::{self, Kernel};
 
 /// A row of an eye: its pixels, and which of them are holes if that is wanted.
 pub(super) struct Seen<'a, const C: usize> {

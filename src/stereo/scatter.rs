@@ -1,7 +1,7 @@
 //! The whole-pixel fills: `none`, `naive` and `naive_interpolating`.
 
 use super::options::Shift;
-use crate::image::simd::{self, Kernel};
+use crate::simd::{self, Kernel};
 
 /// Runs shorter than this are moved pixel by pixel.
 const LONG_RUN: usize = 8;

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
 use crate::networks::progress::Progress;
-use crate::nn::{Activation, Conv2d, Conv2dConfig, Doubling, GroupNorm, Padding, reflected};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2dX2, GroupNorm, Padding, pad_reflect};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -24,7 +24,7 @@ pub struct EdgeNet {
     middle: Vec<[Conv2d; 2]>,
     /// Of all the residual blocks' convolutions.
     norm: GroupNorm,
-    decoder: [(Doubling, GroupNorm); 2],
+    decoder: [(ConvTranspose2dX2, GroupNorm); 2],
     output: Conv2d,
     dtype: DType,
 }
@@ -83,13 +83,10 @@ impl EdgeNet {
             norm: norm(256, Activation::None)?,
             decoder: [
                 (
-                    doubling(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
+                    up(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
                     norm(128, relu)?,
                 ),
-                (
-                    doubling(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?,
-                    norm(64, relu)?,
-                ),
+                (up(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?, norm(64, relu)?),
             ],
             output: Conv2d::new(
                 output.tensor("weight", (1, 128, 7, 7))?,
@@ -127,7 +124,7 @@ impl EdgeNet {
         };
         let framed = hole.beside(&[rgb, &disparity], self.dtype)?;
         let [(conv0, norm0), (conv1, norm1), (conv2, norm2)] = &self.encoder;
-        let x1 = norm0.forward(&conv0.forward(&reflected(&framed.tensor, 3)?)?)?;
+        let x1 = norm0.forward(&conv0.forward(&pad_reflect(&framed.tensor, 3)?)?)?;
         progress.show("encoder_0", &x1);
         progress.step()?;
         let x2 = norm1.forward(&conv1.forward(&x1)?)?;
@@ -137,8 +134,8 @@ impl EdgeNet {
         progress.step()?;
         let mut x = x3.clone();
         for [first, second] in &self.middle {
-            let y = self.norm.forward(&first.forward(&reflected(&x, 2)?)?)?;
-            let y = second.forward(&reflected(&y, 1)?)?;
+            let y = self.norm.forward(&first.forward(&pad_reflect(&x, 2)?)?)?;
+            let y = second.forward(&pad_reflect(&y, 1)?)?;
             x = self.norm.forward_add(&y, &x)?;
             progress.step()?;
         }
@@ -149,7 +146,7 @@ impl EdgeNet {
         let x = norm1.forward(&up1.forward(&[&x, &x2])?)?;
         progress.show("decoder_1", &x);
         progress.step()?;
-        let x = reflected(&Tensor::cat(&[x, x1], 1)?, 3)?;
+        let x = pad_reflect(&Tensor::cat(&[x, x1], 1)?, 3)?;
         let y = self.output.forward(&x)?;
         progress.show("decoder_2", &y);
         let y = candle_nn::ops::sigmoid(&y)?;
@@ -164,12 +161,12 @@ fn convolution(weights: &Weights<'_>, shape: [usize; 4], config: Conv2dConfig) -
     Conv2d::new(weight, bias(weights, shape[0])?, config)
 }
 
-/// A doubling convolution with spectral normalisation.
-fn doubling(weights: &Weights<'_>, shape: [usize; 4]) -> Result<Doubling> {
+/// A transposed convolution with stride 2 and spectral normalisation.
+fn up(weights: &Weights<'_>, shape: [usize; 4]) -> Result<ConvTranspose2dX2> {
     let weight = spectral(weights, shape, 1)?;
     // What comes from the coarser level, and the way down's map.
     let parts = [shape[0] / 2; 2];
-    Doubling::new(&weight, bias(weights, shape[1])?.as_ref(), false, &parts)
+    ConvTranspose2dX2::new(&weight, bias(weights, shape[1])?.as_ref(), false, &parts)
 }
 
 fn bias(weights: &Weights<'_>, outputs: usize) -> Result<Option<Tensor>> {

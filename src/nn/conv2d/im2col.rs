@@ -1,12 +1,13 @@
-//! Laying out the input of a convolution.
+//! Implicit im2col: laying out the input of a convolution for a GEMM.
 //!
-//! The pixels under each tap of a kernel are never written out tap by tap. A
+//! The matrix of the pixels under each tap of a kernel is never written out. A
 //! tile's input is copied once, padded, with the pixels of each phase of the
 //! stride together; then the pixels under a tap, for all the tile's rows at
-//! once, are a contiguous run of that copy. Between the rows of the result
+//! once, are a contiguous run of that copy, and a table says
+//! where each begins. Between the rows of the result
 //! the runs hold a few columns that mean nothing.
 
-use super::{Conv2dConfig, Geometry};
+use super::{Call, Conv2dConfig, Geometry};
 
 /// What bounds a tile.
 pub(super) struct Limits {
@@ -17,11 +18,11 @@ pub(super) struct Limits {
     /// The most elements of input copied at a time, as far as one channel allows.
     pub(super) copied: usize,
     /// Columns that are computed at a time.
-    pub(super) strip: usize,
+    pub(super) panel: usize,
 }
 
 /// How a convolution is cut into tiles, and how a tile's input is laid out.
-pub(super) struct Plan {
+pub(super) struct Im2col {
     /// Output rows of a tile.
     pub(super) rows: usize,
     /// Input channels copied at a time.
@@ -37,7 +38,7 @@ pub(super) struct Plan {
     /// Where the run under each tap begins, channel by channel.
     pub(super) places: Vec<usize>,
     /// Columns that are computed at a time.
-    pub(super) strip: usize,
+    pub(super) panel: usize,
 }
 
 /// Where a tap of the kernel lies: in which phase, and how many of its rows and columns in.
@@ -47,8 +48,8 @@ struct Tap {
     column: usize,
 }
 
-impl Plan {
-    pub(super) fn new(geometry: &Geometry, config: &Conv2dConfig, limits: Limits) -> Self {
+impl Im2col {
+    pub(super) fn new(Call { geometry, config, .. }: &Call<'_>, limits: Limits) -> Self {
         let Geometry {
             inputs,
             out_h,
@@ -62,7 +63,7 @@ impl Plan {
             dilation,
             groups,
             ..
-        } = *config;
+        } = **config;
         let taps: Vec<Tap> = (0..kernel_h)
             .flat_map(|y| (0..kernel_w).map(move |x| (y * dilation, x * dilation)))
             .map(|(y, x)| Tap {
@@ -94,28 +95,27 @@ impl Plan {
             width,
             height,
             places,
-            strip: limits.strip,
+            panel: limits.panel,
         }
     }
 
-    /// Elements of a copied block of channels, and what the last strip may read beyond it.
+    /// Elements of a copied block of channels, and what the last panel may read beyond it.
     pub(super) fn copied(&self) -> usize {
-        self.channels * self.phases.len() * self.height * self.width + self.strip
+        self.channels * self.phases.len() * self.height * self.width + self.panel
     }
 
-    /// Columns of a product, filled up to whole strips.
+    /// Columns of a product, filled up to whole panels.
     pub(super) fn padded(&self) -> usize {
-        (self.rows * self.width).next_multiple_of(self.strip)
+        (self.rows * self.width).next_multiple_of(self.panel)
     }
 
     /// Copies what the output rows `first..first + rows` see of the planes `x`, zeros outside the map.
     pub(super) fn copy(
         &self,
+        Call { geometry, config, .. }: &Call<'_>,
         x: &[f32],
         first: usize,
         rows: usize,
-        geometry: &Geometry,
-        config: &Conv2dConfig,
         copied: &mut [f32],
     ) {
         let Geometry { h, w, .. } = *geometry;
@@ -125,7 +125,7 @@ impl Plan {
             relu_input,
             input_slope,
             ..
-        } = *config;
+        } = **config;
         let planes = copied.chunks_exact_mut(self.phases.len() * self.height * self.width);
         for (x, copied) in x.chunks_exact(h * w).zip(planes) {
             for (&(down, across), copied) in self

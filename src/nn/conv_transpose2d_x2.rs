@@ -1,5 +1,5 @@
-//! The transposed convolution that doubles a map: kernel 4, stride 2, one
-//! pixel cut from every side.
+//! The transposed convolution with stride 2 that doubles a map (kernel 4,
+//! padding 1), as a sub-pixel convolution: four phases, then a pixel shuffle.
 
 use std::mem::MaybeUninit;
 
@@ -19,12 +19,12 @@ const FEW: usize = 2;
 /// From so many inputs on, fewer multiplications outweigh what is done for them.
 const FEWEST_INPUTS: usize = 64;
 
-/// A transposed convolution with a kernel of 4 x 4 and stride 2, of which one
+/// A transposed convolution with a kernel of 4 x 4, stride 2 and padding 1: one
 /// pixel is cut from every side.
 ///
 /// Every phase of the result is an ordinary 2 x 2 convolution with a quarter of the kernel.
 #[derive(Clone, Debug)]
-pub struct Doubling {
+pub struct ConvTranspose2dX2 {
     outputs: usize,
     parts: Vec<Part>,
 }
@@ -38,7 +38,7 @@ struct Part {
     phases: Vec<Conv2d>,
 }
 
-impl Doubling {
+impl ConvTranspose2dX2 {
     /// From the kernel `weight` (`[inputs, outputs, 4, 4]`) and the vector
     /// `bias` (`[outputs]`). `relu_input`: whether negative inputs count as 0.
     /// `parts`: the channels of the tensors that together are the input, one or two.
@@ -49,12 +49,12 @@ impl Doubling {
         let (inputs, outputs, kernel_h, kernel_w) = weight.dims4()?;
         if (kernel_h, kernel_w) != (4, 4) {
             return Err(Error::invalid(format!(
-                "a doubling convolution has a kernel of 4 x 4, not {kernel_w} x {kernel_h}"
+                "a transposed convolution with stride 2 has a kernel of 4 x 4, not {kernel_w} x {kernel_h}"
             )));
         }
         if !matches!(parts.len(), 1 | 2) || parts.iter().sum::<usize>() != inputs {
             return Err(Error::invalid(format!(
-                "a doubling convolution with {inputs} input channels cannot see them in parts of {parts:?}"
+                "a transposed convolution with stride 2 with {inputs} input channels cannot see them in parts of {parts:?}"
             )));
         }
         let weight = weight.transpose(0, 1)?;
@@ -85,15 +85,19 @@ impl Doubling {
         let wanted: Vec<_> = self.parts.iter().map(|part| [batch, part.inputs, h, w]).collect();
         if batch * h * w == 0 || shapes != wanted {
             return Err(Error::invalid(format!(
-                "a doubling convolution was given tensors of shapes {shapes:?}; it needs {:?} channels of the same maps",
+                "a transposed convolution with stride 2 was given tensors of shapes {shapes:?}; it needs {:?} channels of the same maps",
                 self.parts.iter().map(|part| part.inputs).collect::<Vec<_>>()
             )));
         }
         let shape = (batch, self.outputs, 2 * h, 2 * w);
         match parts {
-            [x] if fused::runs_on(x) => fused::unary("doubling", x, shape, |x| self.run(&[x], (batch, h, w))),
+            [x] if fused::runs_on(x) => {
+                fused::unary("conv_transpose2d_x2", x, shape, |x| self.run(&[x], (batch, h, w)))
+            }
             [x, y] if fused::runs_on(x) && fused::runs_on(y) => {
-                fused::binary("doubling", x, y, shape, |x, y| self.run(&[x, y], (batch, h, w)))
+                fused::binary("conv_transpose2d_x2", x, y, shape, |x, y| {
+                    self.run(&[x, y], (batch, h, w))
+                })
             }
             _ => self.stock(parts, (batch, h, w)),
         }
@@ -108,7 +112,7 @@ impl Doubling {
                 .filter_map(|(i, phase)| phase.run(x, size, sums.get(i).map(Vec::as_slice)))
                 .collect();
         }
-        interleave(&sums, (batch, self.outputs, h, w))
+        pixel_shuffle(&sums, (batch, self.outputs, h, w))
     }
 
     fn stock(&self, parts: &[&Tensor], (batch, h, w): (usize, usize, usize)) -> Result<Tensor> {
@@ -144,7 +148,7 @@ impl Part {
             relu_input,
             ..Conv2dConfig::default()
         };
-        // As one convolution, the map is read once, and there is a way with fewer multiplications.
+        // As one convolution, the map is read once, and Winograd's algorithm takes fewer multiplications.
         let pairs = PHASES * outputs * inputs;
         let together = outputs <= FEW || (inputs >= FEWEST_INPUTS && pairs <= MOST_WEIGHTS);
         let phases = if fused::runs_on(weight) && together {
@@ -176,8 +180,8 @@ impl Part {
     }
 }
 
-/// The phases, in one buffer or in one each, as one map.
-fn interleave(phases: &[Vec<f32>], (batch, outputs, h, w): (usize, usize, usize, usize)) -> Vec<f32> {
+/// Pixel shuffle: the phases, in one buffer or in one each, as one map.
+fn pixel_shuffle(phases: &[Vec<f32>], (batch, outputs, h, w): (usize, usize, usize, usize)) -> Vec<f32> {
     let together = PHASES / phases.len();
     let row = |picture: usize, channel: usize, y: usize, phase: usize| {
         let plane = (picture * together + phase % together) * outputs + channel;
@@ -244,7 +248,7 @@ mod tests {
                         ],
                     ),
                 };
-                let layer = Doubling::new(&weight, Some(&bias), relu_input, &sizes).unwrap();
+                let layer = ConvTranspose2dX2::new(&weight, Some(&bias), relu_input, &sizes).unwrap();
                 let found = layer.forward(&parts.iter().collect::<Vec<_>>()).unwrap();
                 assert_eq!(found.dims(), [2, outputs, 12, 14]);
                 let difference = (found.to_dtype(DType::F32).unwrap() - &wanted).unwrap();
@@ -257,10 +261,20 @@ mod tests {
     #[test]
     fn other_shapes_are_refused() {
         let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-        let refused = |result: Result<Doubling>| matches!(result, Err(Error::Invalid(_)));
-        assert!(refused(Doubling::new(&zeros(&[2, 2, 3, 4]), None, false, &[2])));
-        assert!(refused(Doubling::new(&zeros(&[2, 2, 4, 4]), None, false, &[1])));
-        let layer = Doubling::new(&zeros(&[2, 2, 4, 4]), None, false, &[1, 1]).unwrap();
+        let refused = |result: Result<ConvTranspose2dX2>| matches!(result, Err(Error::Invalid(_)));
+        assert!(refused(ConvTranspose2dX2::new(
+            &zeros(&[2, 2, 3, 4]),
+            None,
+            false,
+            &[2]
+        )));
+        assert!(refused(ConvTranspose2dX2::new(
+            &zeros(&[2, 2, 4, 4]),
+            None,
+            false,
+            &[1]
+        )));
+        let layer = ConvTranspose2dX2::new(&zeros(&[2, 2, 4, 4]), None, false, &[1, 1]).unwrap();
         let (x, y) = (zeros(&[1, 1, 3, 4]), zeros(&[1, 1, 4, 4]));
         assert!(matches!(layer.forward(&[&x]), Err(Error::Invalid(_))));
         assert!(matches!(layer.forward(&[&x, &y]), Err(Error::Invalid(_))));
