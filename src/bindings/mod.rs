@@ -7,6 +7,7 @@ mod depth;
 mod effects;
 mod errors;
 mod estimate;
+mod frames;
 mod image;
 mod models;
 mod monitor;
@@ -22,6 +23,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     depth::register(module)?;
     effects::register(module)?;
     estimate::register(module)?;
+    frames::register(module)?;
     image::register(module)?;
     models::register(module)?;
     normals::register(module)?;

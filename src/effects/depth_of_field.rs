@@ -12,10 +12,10 @@ use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
 use super::aperture::Aperture;
-use super::backdrop::Backdrop;
 use super::samples::{Lens, Row, Sample, rows};
 use super::{Relief, checked, within};
 use crate::image::light::encode;
+use crate::paint::LayeredDepth;
 use crate::{Monitor, Result};
 
 /// A lens.
@@ -97,7 +97,7 @@ pub fn depth_of_field(
     let aperture = Aperture::new(options.blades, largest)?;
     monitor.report("depth of field", 0, height as u64)?;
 
-    let backdrop = Backdrop::new(
+    let depth = LayeredDepth::new(
         relief.nearness().iter().copied().collect(),
         width,
         (VISIBLE / lens.radius).max(JUMP),
@@ -107,7 +107,7 @@ pub fn depth_of_field(
     let Some(pixels) = image.as_slice_mut() else {
         return Ok(image);
     };
-    let rows = rows(pixels.as_chunks().0, &backdrop, &lens, &aperture);
+    let rows = rows(pixels.as_chunks().0, &depth, &lens, &aperture);
     monitor.check()?;
     let scene = Scene {
         rows: &rows,

@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use super::anaglyph::{self, Recipe};
 use super::{Eyes, Mode};
 use crate::image::Size;
-use crate::image::memory::zeroed;
 use crate::image::resize::opencv_area;
 use crate::image::size::array;
+use crate::memory::zeroed;
 use crate::{Error, Result};
 
 /// One picture of both eyes.

@@ -7,8 +7,8 @@ use super::nearness::{DepthSample, Nearness};
 use super::options::StereoOptions;
 use super::rows::{RowPainter, Seen};
 use super::{Fill, Mode, ModeKind, compose, inpaint};
-use crate::image::memory::{Blank, BlankPiece};
 use crate::image::size::array;
+use crate::memory::{Blank, BlankPiece};
 use crate::{Error, Monitor, Result};
 
 /// What the two eyes see.

@@ -29,11 +29,6 @@ mod rows;
 mod scatter;
 mod warp;
 
-/// The painting of backgrounds, for other rooms.
-pub(crate) mod background {
-    pub(crate) use super::inpaint::{Level, SEEN, complete};
-}
-
 pub use compose::compose;
 pub use eyes::{Eyes, eyes, pictures};
 pub use fill::Fill;

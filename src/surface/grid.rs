@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::depth_edges::depth_edges;
-use crate::image::memory::zeroed;
+use crate::memory::zeroed;
 
 /// Stands for a pixel that is no vertex.
 const NONE: u32 = u32::MAX;

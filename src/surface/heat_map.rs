@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::inferno::INFERNO;
 use crate::depth::percentiles_u16;
-use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
+use crate::memory::zeroed;
 use crate::{Error, Result};
 
 /// The percentiles of the depth map that get the first and the last colour.

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::sink::write_atomically;
 use super::texture::{TextureFormat, encode};
 use super::{single, within_f32};
-use crate::surface::camera::Projection;
-use crate::surface::{Axes, Camera, Mesh};
+use crate::depth::Camera;
+use crate::image::Size;
+use crate::surface::{Axes, Mesh};
 use crate::{Error, Monitor, Result};
 
 /// Component types of glTF.
@@ -100,8 +101,8 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
             "pbrMetallicRoughness": { "metallicFactor": 0.0, "roughnessFactor": 0.9 },
         }],
     });
-    if let Some(camera) = &mesh.camera {
-        add_camera(&mut document, camera);
+    if let Some((camera, picture)) = mesh.camera {
+        add_camera(&mut document, camera, picture)?;
     }
     if let Some(image) = &image {
         add_texture(&mut document, layout.view(image.len(), json!({})), format);
@@ -199,16 +200,15 @@ impl Layout {
     }
 }
 
-fn add_camera(document: &mut Value, camera: &Camera) {
-    let (horizontal, vertical) = camera.field_of_view();
-    let mut extras = json!({ "H": camera.height, "W": camera.width, "hFov": horizontal, "vFov": vertical });
-    let (yfov, aspect) = match camera.projection {
-        Projection::Planar(_) => (vertical, (horizontal / 2.0).tan() / (vertical / 2.0).tan()),
+fn add_camera(document: &mut Value, camera: Camera, picture: Size) -> Result<()> {
+    let (horizontal, vertical) = camera.field_of_view(picture)?;
+    let mut extras = json!({ "H": picture.height, "W": picture.width, "hFov": horizontal, "vFov": vertical });
+    let (yfov, aspect) = if camera == Camera::Equirectangular {
         // No perspective camera sees a whole sphere; this one looks at its middle.
-        Projection::Spherical => {
-            extras["projection"] = "equirectangular".into();
-            (std::f64::consts::FRAC_PI_2, 1.0)
-        }
+        extras["projection"] = "equirectangular".into();
+        (std::f64::consts::FRAC_PI_2, 1.0)
+    } else {
+        (vertical, (horizontal / 2.0).tan() / (vertical / 2.0).tan())
     };
     document["cameras"] = json!([{
         "type": "perspective",
@@ -218,6 +218,7 @@ fn add_camera(document: &mut Value, camera: &Camera) {
         nodes.push(json!({ "name": "photo_camera", "camera": 0, "extras": extras }));
     }
     document["scenes"][0]["nodes"] = json!([0, 1]);
+    Ok(())
 }
 
 fn add_texture(document: &mut Value, view: usize, format: TextureFormat) {

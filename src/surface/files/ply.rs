@@ -17,7 +17,7 @@ pub(super) const AXES_COMMENT: &str = "comment axes ";
 pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> Result<()> {
     within_f32(mesh)?;
     write_atomically(path, monitor, |sink| {
-        sink.bytes(header(mesh, axes).as_bytes())?;
+        sink.bytes(header(mesh, axes)?.as_bytes())?;
         sink.chunks("vertices", mesh.vertices.len(), |range, out| {
             for index in range {
                 for value in single(mesh.axes.convert(axes, mesh.vertices[index])) {
@@ -45,16 +45,16 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
     })
 }
 
-fn header(mesh: &Mesh, axes: Axes) -> String {
+fn header(mesh: &Mesh, axes: Axes) -> Result<String> {
     let mut header = String::from("ply\nformat binary_little_endian 1.0\ncomment rilievo\n");
     // Writing to a String cannot fail.
     let _ = writeln!(header, "{AXES_COMMENT}{}", axes.name());
-    if let Some(camera) = &mesh.camera {
-        let (horizontal, vertical) = camera.field_of_view();
+    if let Some((camera, picture)) = mesh.camera {
+        let (horizontal, vertical) = camera.field_of_view(picture)?;
         let _ = write!(
             header,
             "comment H {}\ncomment W {}\ncomment hFov {horizontal}\ncomment vFov {vertical}\n",
-            camera.height, camera.width
+            picture.height, picture.width
         );
     }
     let _ = writeln!(header, "element vertex {}", mesh.vertices.len());
@@ -69,5 +69,5 @@ fn header(mesh: &Mesh, axes: Axes) -> String {
         let _ = writeln!(header, "element face {}", mesh.faces.len());
         header += "property list uchar int vertex_indices\n";
     }
-    header + "end_header\n"
+    Ok(header + "end_header\n")
 }

@@ -1,4 +1,4 @@
-//! Finds for every pixel of a hole the piece of background that fits best.
+//! PatchMatch: finds for every pixel of a hole the piece of background that fits best.
 //!
 //! PatchMatch (Barnes et al., SIGGRAPH 2009) inside the coarse-to-fine
 //! completion of Wexler et al. (PAMI 2007): pixels learn good sources from
