@@ -128,3 +128,27 @@ fn a_clamp_keeps_what_is_no_number() {
         assert!(x[4..].iter().all(|x| x.is_nan()), "{level:?}");
     }
 }
+
+per_isa! {
+    /// The example of `CONTRIBUTING.md`.
+    fn axpy<I>(isa: I, by: f32, x: &[f32], y: &mut [f32]) {
+        let (xs, ys) = (x.chunks_exact(I::V::LANES), y.chunks_exact_mut(I::V::LANES));
+        for (x, y) in xs.zip(ys) {
+            isa.splat(by).mul_add(isa.load(x), isa.load(y)).store(y);
+        }
+        let rest = x.len() / I::V::LANES * I::V::LANES;
+        for (x, y) in x[rest..].iter().zip(&mut y[rest..]) {
+            *y = isa.mul_add(by, *x, *y);
+        }
+    }
+}
+
+#[test]
+fn vectors_and_numbers_compute_the_same() {
+    let x: Vec<f32> = (0..37u8).map(f32::from).collect();
+    for level in Level::available() {
+        let mut y = vec![1.0; x.len()];
+        axpy(level, 2.0, &x, &mut y);
+        assert!(x.iter().zip(&y).all(|(x, y)| *y == 1.0 + 2.0 * x), "{level:?}");
+    }
+}
