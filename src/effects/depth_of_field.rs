@@ -1,4 +1,5 @@
-//! Depth of field: what a lens of large aperture makes of a picture.
+//! Depth of field by splatting in layers: what a lens of large aperture makes
+//! of a picture.
 //!
 //! Every pixel spreads its light over the shape of the aperture, as large as
 //! its circle of confusion. Layers are put over each other from far to near,

@@ -1,4 +1,4 @@
-//! A picture and its depth become two eyes.
+//! Depth-image-based rendering (DIBR): a picture and its depth become two eyes.
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, CowArray, Ix2, Ix3};
 use rayon::prelude::*;
