@@ -1,4 +1,4 @@
-//! Floor 4: the only room that knows Python. Thin and typed; the GIL is
+//! Floor 5: the only room that knows Python. Thin and typed; the GIL is
 //! released around all work, progress and cancel are passed through.
 
 use pyo3::prelude::*;

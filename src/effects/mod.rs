@@ -1,4 +1,4 @@
-//! Floor 3: depth -> depth of field, fog, masks, parallax frames.
+//! Floor 4: depth -> depth of field, fog, masks, parallax frames.
 //!
 //! All of them look at a [`Relief`]: how far things are, as lenses and moving
 //! cameras see it.

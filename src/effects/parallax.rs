@@ -13,6 +13,7 @@ use self::raymarch::Layers;
 use super::{Relief, checked, within};
 use crate::image::Size;
 use crate::image::resize::opencv_area;
+use crate::monitor::Stage;
 use crate::paint::LayeredDepth;
 use crate::{Error, Monitor, Result};
 
@@ -193,7 +194,7 @@ impl ParallaxClip {
         }
         let focus = options.focus.unwrap_or_default();
         let farthest = options.strength / 100.0 * height.max(width) as f32;
-        monitor.report("parallax", 0, options.frames as u64)?;
+        monitor.report(Stage::Parallax, 0, options.frames as u64)?;
         let jump = (TORN / farthest).clamp(JUMP, 1.0);
         let reach = farthest.ceil() as usize + 2;
         let plane = nearness.iter().copied().collect();
@@ -244,7 +245,7 @@ impl ParallaxClip {
         if let Some(pixels) = frame.as_slice_mut() {
             self.layers.draw(&viewpoint, pixels.as_chunks_mut().0, monitor)?;
         }
-        monitor.report("parallax", index as u64 + 1, count as u64)?;
+        monitor.report(Stage::Parallax, index as u64 + 1, count as u64)?;
         Ok(frame)
     }
 }

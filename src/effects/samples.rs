@@ -1,4 +1,5 @@
-//! A picture as points of light, each with its blur, sorted by distance.
+//! Splats: a picture as points of light, each with its circle of confusion,
+//! sorted by distance.
 
 use rayon::prelude::*;
 

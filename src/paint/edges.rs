@@ -1,4 +1,4 @@
-//! Depth edges as steps.
+//! Depth edges made sharp: ramps become steps.
 //!
 //! Networks draw a depth edge as a ramp several pixels wide, and seldom quite
 //! where the picture has it. Torn apart, blurred or moved as it is, a ramp would

@@ -1,4 +1,4 @@
-//! Floor 3: depth -> left and right eyes, fills, layouts, anaglyphs.
+//! Floor 4: depth -> left and right eyes, fills, layouts, anaglyphs.
 //!
 //! ```
 //! use ndarray::{Array2, Array3};

@@ -1,4 +1,5 @@
-//! Normal maps of the surface in space, as renderers and game engines use them.
+//! Normal maps in camera space: of the surface in space, as renderers and game
+//! engines use them.
 
 use ndarray::{Array3, ArrayView2, Ix3};
 use rayon::prelude::*;

@@ -1,5 +1,5 @@
-//! The pixels of a depth map that become vertices, and the triangles between
-//! them.
+//! Grid triangulation: the pixels of a depth map that become vertices, and the
+//! triangles between them.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;

@@ -1,4 +1,4 @@
-//! Heat maps: depth in colours.
+//! Colour-mapped depth (heat maps).
 
 use ndarray::{Array3, ArrayView2, Ix3};
 use rayon::prelude::*;

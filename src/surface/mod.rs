@@ -1,4 +1,4 @@
-//! Floor 3: depth -> normals, point clouds, meshes, and the files they go to.
+//! Floor 4: depth -> normals, point clouds, meshes, and the files they go to.
 
 mod axes;
 mod camera_normals;

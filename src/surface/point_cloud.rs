@@ -1,4 +1,4 @@
-//! Depth to coloured points.
+//! Point clouds: depth to coloured points.
 
 use ndarray::{ArrayView2, ArrayView3};
 use rayon::prelude::*;

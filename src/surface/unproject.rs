@@ -1,4 +1,4 @@
-//! Pixels and their depth to points in space.
+//! Unprojection: pixels and their depth to points in space.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 

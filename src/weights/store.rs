@@ -8,6 +8,7 @@ use super::catalog::{self, Entry, File, Role};
 use super::download::{Download, Patience, sha256};
 use super::hub::{self, Hub};
 use crate::files::AtomicFile;
+use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
 
 /// The folders that checkpoints are looked for in, and the hub they come from.
@@ -207,7 +208,7 @@ impl Store {
             }
             copy.file().write_all(&buffer[..count]).map_err(unwritten)?;
             done += count as u64;
-            monitor.report("import", done, total)?;
+            monitor.report(Stage::Import, done, total)?;
         }
         copy.file().sync_all().map_err(unwritten)?;
         copy.commit_new()?;

@@ -10,6 +10,7 @@ use super::texture::{TextureFormat, encode};
 use super::{single, within_f32};
 use crate::depth::Camera;
 use crate::image::Size;
+use crate::monitor::Stage;
 use crate::surface::{Axes, Mesh};
 use crate::{Error, Monitor, Result};
 
@@ -135,7 +136,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
         )?;
         sink.bytes(&document)?;
         sink.bytes(&[word(layout.length as u32), *b"BIN\0"].concat())?;
-        sink.chunks("vertices", count, |range, out| {
+        sink.chunks(Stage::Vertices, count, |range, out| {
             for vertex in &mesh.vertices[range] {
                 for value in position(vertex) {
                     out.extend_from_slice(&value.to_le_bytes());
@@ -143,7 +144,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
             }
         })?;
         if let Some((uv, _)) = textured {
-            sink.chunks("texture coordinates", count, |range, out| {
+            sink.chunks(Stage::TextureCoordinates, count, |range, out| {
                 for value in uv[range].as_flattened() {
                     out.extend_from_slice(&value.to_le_bytes());
                 }
@@ -151,7 +152,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
         }
         if let Some(colors) = colors {
             let linear: Vec<u16> = (0..=255).map(linear).collect();
-            sink.chunks("colours", count, |range, out| {
+            sink.chunks(Stage::Colours, count, |range, out| {
                 for color in &colors[range] {
                     for &channel in color {
                         out.extend_from_slice(&linear[usize::from(channel)].to_le_bytes());
@@ -160,7 +161,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
                 }
             })?;
         }
-        sink.chunks("faces", mesh.faces.len(), |range, out| {
+        sink.chunks(Stage::Faces, mesh.faces.len(), |range, out| {
             for corner in mesh.faces[range].as_flattened() {
                 out.extend_from_slice(&corner.to_le_bytes());
             }

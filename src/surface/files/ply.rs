@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::sink::write_atomically;
 use super::{single, within_f32};
+use crate::monitor::Stage;
 use crate::surface::{Axes, Mesh};
 use crate::{Monitor, Result};
 
@@ -18,7 +19,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
     within_f32(mesh)?;
     write_atomically(path, monitor, |sink| {
         sink.bytes(header(mesh, axes)?.as_bytes())?;
-        sink.chunks("vertices", mesh.vertices.len(), |range, out| {
+        sink.chunks(Stage::Vertices, mesh.vertices.len(), |range, out| {
             for index in range {
                 for value in single(mesh.axes.convert(axes, mesh.vertices[index])) {
                     out.extend_from_slice(&value.to_le_bytes());
@@ -33,7 +34,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
                 }
             }
         })?;
-        sink.chunks("faces", mesh.faces.len(), |range, out| {
+        sink.chunks(Stage::Faces, mesh.faces.len(), |range, out| {
             for [a, b, c] in &mesh.faces[range] {
                 let mut row = [3; 13];
                 row[1..5].copy_from_slice(&a.to_le_bytes());

@@ -8,6 +8,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use crate::files::AtomicFile;
+use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
 
 /// Items formatted into one buffer.
@@ -48,7 +49,7 @@ impl Sink<'_> {
     /// next one is being formatted on all threads.
     pub(super) fn chunks(
         &mut self,
-        stage: &str,
+        stage: Stage,
         items: usize,
         format: impl Fn(Range<usize>, &mut Vec<u8>) + Sync,
     ) -> Result<()> {
@@ -96,7 +97,7 @@ mod tests {
             }
         };
         write_atomically(&path, &Monitor::silent(), |sink| {
-            sink.chunks("numbers", items, format)
+            sink.chunks(Stage::Faces, items, format)
         })
         .unwrap();
         let bytes = std::fs::read(&path).unwrap();
@@ -110,7 +111,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let stop = || true;
         let monitor = Monitor::new(None, Some(&stop));
-        assert!(write_atomically(&path, &monitor, |sink| sink.chunks("numbers", items, format)).is_err());
+        assert!(write_atomically(&path, &monitor, |sink| sink.chunks(Stage::Faces, items, format)).is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
