@@ -7,9 +7,10 @@
 //! |---|---|
 //! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
-//! | 2 | [`depth`], [`estimate`] |
-//! | 3 | [`stereo`], [`surface`], [`effects`] |
-//! | 4 | `bindings` (the only room that knows Python) |
+//! | 2 | [`depth`], [`run`] |
+//! | 3 | [`estimate`] |
+//! | 4 | [`stereo`], [`surface`], [`effects`] |
+//! | 5 | `bindings` (the only room that knows Python) |
 //!
 //! Everything downstream of a network takes a [`depth::DepthMap`], which knows
 //! what its numbers mean, and asks it for *nearness* in `[0, 1]` (near = 1).
@@ -23,6 +24,7 @@ pub mod image;
 pub mod monitor;
 pub mod networks;
 pub mod nn;
+pub mod run;
 pub mod stereo;
 pub mod surface;
 pub mod weights;
