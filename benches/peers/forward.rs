@@ -14,10 +14,10 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use rilievo::Monitor;
-use rilievo::networks::DepthNetwork;
 use rilievo::networks::depth_anything::{self, DepthAnything};
 use rilievo::networks::dpt::{self, Dpt};
 use rilievo::networks::zoedepth::{self, ZoeDepth};
+use rilievo::networks::{DepthNetwork, Network};
 use rilievo::weights::Checkpoint;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let checkpoint = Checkpoint::open(Path::new(checkpoint))?;
     let (device, dtype) = (Device::Cpu, DType::F32);
-    let network: Box<dyn DepthNetwork> = if let Some(config) = config.strip_prefix("zoedepth_") {
+    let network: Box<DepthNetwork> = if let Some(config) = config.strip_prefix("zoedepth_") {
         let config = zoedepth::Config::named(config)?;
         Box::new(ZoeDepth::load(&checkpoint, &config, &device, dtype)?)
     } else if let Ok(config) = depth_anything::Config::named(config) {
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for line in std::io::stdin().lock().lines() {
         line?;
         let start = Instant::now();
-        last = Some(network.forward(&input, &Monitor::silent())?);
+        last = Some(network.forward(&input, &Monitor::silent())?.depth);
         writeln!(stdout, "{:.6}", start.elapsed().as_secs_f64())?;
     }
     if let Some(prediction) = last {

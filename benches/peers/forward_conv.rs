@@ -13,7 +13,6 @@ use std::time::Instant;
 
 use candle_core::{DType, Device, Tensor};
 use rilievo::Monitor;
-use rilievo::networks::DepthNetwork;
 use rilievo::networks::inpaint::{ColorNet, DepthNet, EdgeNet, Hole};
 use rilievo::networks::isnet::IsNet;
 use rilievo::networks::leres::LeReS;
@@ -21,14 +20,15 @@ use rilievo::networks::midas_v21::{Config, MidasV21};
 use rilievo::networks::pix2pix::Pix2Pix;
 use rilievo::networks::pocket::{Config as PocketConfig, Pocket};
 use rilievo::networks::u2net::U2Net;
+use rilievo::networks::{DepthNetwork, InpaintNetwork, Network as _, background};
 use rilievo::weights::{Checkpoint, Weights};
 
 type Forward = Box<dyn Fn(&Tensor) -> rilievo::Result<Tensor> + Sync>;
 
 fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error>> {
     let (device, dtype) = (Device::Cpu, DType::F32);
-    let depth = |network: Box<dyn DepthNetwork>| -> Forward {
-        Box::new(move |x| network.forward(x, &Monitor::silent()))
+    let depth = |network: Box<DepthNetwork>| -> Forward {
+        Box::new(move |x| Ok(network.forward(x, &Monitor::silent())?.depth))
     };
     Ok(match name {
         "midas_v21_small" => depth(Box::new(MidasV21::load(
@@ -54,48 +54,32 @@ fn network(name: &str, checkpoint: &Checkpoint) -> Result<Forward, Box<dyn Error
             Box::new(move |x| network.forward(x, &Monitor::silent()))
         }
         "isnet" => {
-            let network = IsNet::load(checkpoint, &device, dtype)?;
+            let network = IsNet::load(checkpoint, background::Config::isnet_general(), &device, dtype)?;
             Box::new(move |x| network.forward(x, &Monitor::silent()))
         }
         "pix2pix" => {
             let network = Pix2Pix::load(checkpoint, &device, dtype)?;
             Box::new(move |x| network.forward(x, &Monitor::silent()))
         }
-        "inpaint_edge" => {
-            let network = EdgeNet::load(checkpoint, &device, dtype)?;
-            Box::new(move |x| {
-                let (rgb, disparity) = (x.narrow(1, 0, 3)?, x.narrow(1, 3, 1)?);
-                in_hole(x, |hole| {
-                    network.forward(hole, &rgb, &disparity, &Monitor::silent())
-                })
-            })
-        }
-        "inpaint_depth" => {
-            let network = DepthNet::load(checkpoint, &device, dtype)?;
-            Box::new(move |x| {
-                let depth = x.narrow(1, 0, 1)?;
-                in_hole(x, |hole| network.forward(hole, &depth, &Monitor::silent()))
-            })
-        }
-        "inpaint_color" => {
-            let network = ColorNet::load(checkpoint, &device, dtype)?;
-            Box::new(move |x| {
-                let rgb = x.narrow(1, 0, 3)?;
-                in_hole(x, |hole| network.forward(hole, &rgb, &Monitor::silent()))
-            })
-        }
+        "inpaint_edge" => inpaint(Box::new(EdgeNet::load(checkpoint, &device, dtype)?)),
+        "inpaint_depth" => inpaint(Box::new(DepthNet::load(checkpoint, &device, dtype)?)),
+        "inpaint_color" => inpaint(Box::new(ColorNet::load(checkpoint, &device, dtype)?)),
         _ => return Err(format!("{name} is none of the networks of the benches").into()),
     })
 }
 
-/// Runs `forward` with the last three channels of `x`: edges, context and mask.
-fn in_hole(x: &Tensor, forward: impl Fn(&Hole<'_>) -> rilievo::Result<Tensor>) -> rilievo::Result<Tensor> {
-    let first = x.dim(1)? - 3;
-    let [edge, context, mask] = [first, first + 1, first + 2].map(|channel| x.narrow(1, channel, 1));
-    forward(&Hole {
-        mask: &mask?,
-        context: &context?,
-        edge: &edge?,
+/// A network whose input ends with the edges, the context and the mask.
+fn inpaint(network: Box<InpaintNetwork>) -> Forward {
+    Box::new(move |x| {
+        let first = x.dim(1)? - 3;
+        let [edge, context, mask] = [first, first + 1, first + 2].map(|channel| x.narrow(1, channel, 1));
+        let hole = Hole {
+            content: x.narrow(1, 0, first)?,
+            edge: edge?,
+            context: context?,
+            mask: mask?,
+        };
+        network.forward(&hole, &Monitor::silent())
     })
 }
 

@@ -9,6 +9,7 @@ use super::monitor::watched_in_pool;
 use crate::estimate::boost::{self, BoostSettings, Merge};
 use crate::estimate::{self, Settings};
 use crate::networks;
+use crate::run;
 use crate::weights::catalog;
 
 /// A loaded network.
@@ -55,7 +56,8 @@ impl Estimator {
         self.inner.precision()
     }
 
-    /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]`, and what the numbers mean.
+    /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]` (NaN where nothing could be measured), and
+    /// what the numbers mean.
     #[pyo3(signature = (picture, *, net_size = None, match_size = false, refine = None, progress = None, cancel = None))]
     #[allow(clippy::too_many_arguments)]
     fn estimate<'py>(
@@ -77,7 +79,7 @@ impl Estimator {
         let depth = watched_in_pool(py, progress, cancel, |monitor| {
             self.inner.estimate(picture, &settings, monitor)
         })?;
-        Ok((depth.values().to_pyarray(py), depth.kind().name()))
+        Ok((depth.measured().to_pyarray(py), depth.kind().name()))
     }
 
     /// The same with the details of many small looks, merged by a network or (`None`) by guided filtering.
@@ -117,7 +119,7 @@ impl MergeNetwork {
     fn new(py: Python<'_>, path: PathBuf, device: &str, precision: &str) -> PyResult<Self> {
         let entry = catalog::find("pix2pix")?;
         let (device, precision) = (device.parse()?, precision.parse()?);
-        let network = py.detach(|| boost::MergeNetwork::open(entry, &path, device, precision))?;
+        let network = py.detach(|| boost::Merger::open(entry, &path, device, precision))?;
         Ok(Self {
             inner: Merge::Network(network),
         })
@@ -166,7 +168,7 @@ fn identify(py: Python<'_>, path: PathBuf) -> PyResult<&'static str> {
 /// The devices this build was made for, each with the reason if it cannot be used.
 #[pyfunction]
 fn devices(py: Python<'_>) -> Vec<(String, Option<String>)> {
-    let found = py.detach(estimate::devices);
+    let found = py.detach(run::devices);
     let reason = |answer: crate::Result<()>| answer.err().map(|error| error.to_string());
     found
         .into_iter()

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::monitor::watched;
-use crate::networks;
+use crate::networks::{self, Family};
 use crate::weights::hub::Hub;
 use crate::weights::{Store, catalog};
 
@@ -22,14 +22,15 @@ fn models(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Bound<'_, PyList>> 
     let table = PyList::empty(py);
     for entry in catalog::entries() {
         let row = PyDict::new(py);
+        let family = Family::of(entry)?;
         let path = store.locate(entry);
         row.set_item("id", &entry.id)?;
         row.set_item("role", entry.role.name())?;
         row.set_item("index", entry.index)?;
         row.set_item("title", &entry.title)?;
         row.set_item("family", &entry.family)?;
-        row.set_item("kind", &entry.kind)?;
-        row.set_item("net_size", entry.net_size.map(|[width, height]| (width, height)))?;
+        row.set_item("kind", family.spec(&entry.config)?.map(|spec| spec.kind.name()))?;
+        row.set_item("net_size", family.net_size(&entry.config)?)?;
         row.set_item("memory", entry.memory)?;
         row.set_item("licence", &entry.licence)?;
         row.set_item("commercial", entry.commercial)?;

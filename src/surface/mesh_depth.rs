@@ -25,12 +25,12 @@ const SPAN: f32 = 4.0;
 /// Unlike the reference, what is turned over follows from what the numbers mean
 /// and not from the number of the network: Marigold's depth is not turned
 /// inside out, and neither is that of a boosted metric network.
-/// Values that are not finite stay what they are and do not count.
+/// Values that are not finite stay what they are and do not count; what was not measured is NaN.
 ///
 /// # Errors
 /// [`Error::Invalid`] if no value is finite.
 pub fn mesh_depth(depth: &DepthMap) -> Result<Array2<f32>> {
-    let values = depth.values();
+    let values = depth.measured();
     let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
     for &value in values.iter().filter(|value| value.is_finite()) {
         min = min.min(value);
@@ -42,7 +42,7 @@ pub fn mesh_depth(depth: &DepthMap) -> Result<Array2<f32>> {
         ));
     }
     let turn = match depth.kind() {
-        DepthKind::Metric => return Ok(values.clone()),
+        DepthKind::Metric => return Ok(values.into_owned()),
         DepthKind::Inverse => true,
         DepthKind::Depth => false,
     };

@@ -46,14 +46,10 @@ pub struct Entry {
     pub index: Option<u32>,
     /// The name people read.
     pub title: String,
-    /// Which module of [`networks`](crate::networks) runs it.
+    /// Which [`Family`](crate::networks::Family) it is of.
     pub family: String,
-    /// Which published size of the family.
+    /// Which configuration of the family.
     pub config: String,
-    /// What a depth network's numbers mean: `inverse`, `depth` or `metric`.
-    pub kind: Option<String>,
-    /// Default network size (width, height), where not every size is right.
-    pub net_size: Option<[usize; 2]>,
     /// Boost's receptive field, where it is not the shorter side of the network size.
     pub field: Option<usize>,
     /// `auto` takes the installed depth network with the highest rank.
@@ -70,18 +66,11 @@ pub struct Entry {
     /// Whether its prediction is refined with the picture by default.
     #[serde(default)]
     pub refine: bool,
-    /// Whether half precision is fine enough for it: where not, automatic precision is single.
-    #[serde(default = "yes")]
-    pub half: bool,
     /// The subfolder of a WebUI's `models` folder that the reference keeps it in.
     pub folder: Option<String>,
     /// Checkpoints that hold it; none for an embedded network.
     #[serde(default)]
     pub files: Vec<File>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// One checkpoint file of an [`Entry`].
@@ -186,11 +175,7 @@ mod tests {
                 .all(|entry| find(&entry.title).is_ok_and(|found| found.id == entry.id))
         );
         for entry in entries() {
-            let known = ["inverse", "depth", "metric"].map(Some);
-            match entry.role {
-                Role::Depth => assert!(known.contains(&entry.kind.as_deref()), "{}", entry.id),
-                _ => assert_eq!((entry.kind.as_deref(), entry.rank), (None, 0), "{}", entry.id),
-            }
+            assert!(entry.role == Role::Depth || entry.rank == 0, "{}", entry.id);
             assert!(!entry.commercial || entry.licence != "unknown", "{}", entry.id);
         }
         assert_eq!(entries()[0].id, "pocket");

@@ -4,6 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
+use crate::networks::network::Network;
 use crate::networks::progress::Progress;
 use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2dX2, GroupNorm, Padding, pad_reflect};
 use crate::weights::{Checkpoint, Weights};
@@ -31,7 +32,7 @@ pub struct EdgeNet {
 
 impl EdgeNet {
     /// Whether a checkpoint has the tensors of this network.
-    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
         checkpoint.contains("encoder_0.1.weight_orig")
             && checkpoint.contains("middle.0.conv_block.1.weight_orig")
     }
@@ -96,33 +97,27 @@ impl EdgeNet {
             dtype,
         })
     }
+}
 
-    /// The likelihood of an edge at every pixel, `[B, 1, H, W]` in 0..1.
-    /// `rgb` (`[B, 3, H, W]`, 0..1) and `disparity` (`[B, 1, H, W]`, divided
-    /// by its largest value here) are zero outside the context.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if shapes do not fit together,
-    /// [`Error::Cancelled`](crate::Error::Cancelled), or
-    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
-    pub fn forward(
-        &self,
-        hole: &Hole<'_>,
-        rgb: &Tensor,
-        disparity: &Tensor,
-        monitor: &Monitor<'_>,
-    ) -> Result<Tensor> {
+impl Network for EdgeNet {
+    type Inputs = Hole;
+    type Outputs = Tensor;
+    type Spec = ();
+
+    fn spec(&self) -> &() {
+        &()
+    }
+
+    /// The likelihood of an edge at every pixel, `[B, 1, H, W]` in 0..1. The
+    /// content is red, green and blue in 0..1, then the disparity, which is
+    /// divided by its largest value in each picture here.
+    fn forward(&self, hole: &Hole, monitor: &Monitor<'_>) -> Result<Tensor> {
         let mut progress = Progress::new(monitor, STEPS);
-        let largest = match disparity.elem_count() {
-            0 => 0.0,
-            _ => f64::from(disparity.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?),
+        let hole = Hole {
+            content: scaled_disparity(&hole.content)?,
+            ..hole.clone()
         };
-        // A disparity of zeros stays one.
-        let disparity = match largest > 0.0 {
-            true => (disparity / largest)?,
-            false => disparity.clone(),
-        };
-        let framed = hole.beside(&[rgb, &disparity], self.dtype)?;
+        let framed = hole.beside(self.dtype)?;
         let [(conv0, norm0), (conv1, norm1), (conv2, norm2)] = &self.encoder;
         let x1 = norm0.forward(&conv0.forward(&pad_reflect(&framed.tensor, 3)?)?)?;
         progress.show("encoder_0", &x1);
@@ -153,6 +148,25 @@ impl EdgeNet {
         progress.step()?;
         framed.cut(&y)
     }
+}
+
+/// The content with the disparity of every picture in 0..1; one of zeros stays one.
+fn scaled_disparity(content: &Tensor) -> Result<Tensor> {
+    let (pictures, channels, height, width) = content.dims4()?;
+    if channels != 4 || height == 0 || width == 0 {
+        return Ok(content.clone());
+    }
+    let scaled = (0..pictures).map(|i| -> Result<Tensor> {
+        let picture = content.narrow(0, i, 1)?;
+        let (rgb, disparity) = (picture.narrow(1, 0, 3)?, picture.narrow(1, 3, 1)?);
+        let largest = f64::from(disparity.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        let disparity = match largest > 0.0 {
+            true => (disparity / largest)?,
+            false => disparity,
+        };
+        Ok(Tensor::cat(&[rgb, disparity], 1)?)
+    });
+    Ok(Tensor::cat(&scaled.collect::<Result<Vec<_>>>()?, 0)?)
 }
 
 /// A convolution with spectral normalisation.

@@ -1,45 +1,24 @@
-//! ZoeDepth's way from a picture to its depth (Bhat et al. 2023): a reflected
+//! Mirror averaging, as ZoeDepth is run (Bhat et al. 2023): a reflected
 //! border, and the mean of a plain and a mirrored pass.
 
-use candle_core::{Device, Tensor};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Zip, s};
 
-use super::look::plane;
-use super::preprocess::{self, ChannelOrder, Sample};
+use super::preprocess::{self, Sample};
+use crate::Result;
 use crate::image::Size;
-use crate::networks::{DepthNetwork, Preprocessing};
-use crate::{Monitor, Result};
+use crate::networks::Preprocessing;
 
-/// The prediction for a picture (`[H, W, 3]`) at the picture's own size, when
-/// `asked` (width, height) is the network size.
-///
-/// # Errors
-/// [`Error::Invalid`](crate::Error::Invalid) for a picture without pixels,
-/// [`Error::Cancelled`](crate::Error::Cancelled), and what the network says.
-pub fn predict(
-    network: &dyn DepthNetwork,
-    picture: ArrayView3<'_, u8>,
-    asked: (usize, usize),
-    order: ChannelOrder,
-    device: &Device,
-    monitor: &Monitor<'_>,
-) -> Result<Array2<f32>> {
-    let spec = network.preprocessing();
-    let (height, width, _) = picture.dim();
-    let input = preprocess::to_tensor(bordered(picture).view(), spec, asked, order, device)?;
-    let pass = |input: &Tensor| plane(&network.forward(input, monitor)?);
-    let (plain, mirrored) = (pass(&input)?, pass(&input.flip(&[3])?)?);
-    mean_of_both(plain.view(), mirrored.view(), spec, Size { width, height })
-}
-
-/// The picture with its border.
-pub(super) fn bordered<T: Sample>(picture: ArrayView3<'_, T>) -> Array3<T> {
+/// A picture (`[H, W, 3]`) with the border that the network is shown around it.
+pub fn bordered<T: Sample>(picture: ArrayView3<'_, T>) -> Array3<T> {
     let (height, width, _) = picture.dim();
     reflected(picture, border(height), border(width))
 }
 
 /// The depth of a picture of `size`, from the predictions for the bordered picture and for its mirror image.
-pub(super) fn mean_of_both(
+///
+/// # Errors
+/// [`Error::Invalid`](crate::Error::Invalid) when a prediction has no pixels.
+pub fn mean_of_both(
     plain: ArrayView2<'_, f32>,
     mirrored: ArrayView2<'_, f32>,
     spec: &Preprocessing,
@@ -88,7 +67,10 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::networks::{DepthKind, Enlarge, Shrink, SizeRule};
+    use crate::Monitor;
+    use crate::estimate::input::Input;
+    use crate::estimate::stub::{Ramp, preprocessing};
+    use crate::networks::{DepthKind, Enlarge, Spec};
 
     #[test]
     fn borders_reflect_without_repeating_the_edge() {
@@ -112,49 +94,28 @@ mod tests {
         assert_eq!([0, 1, 2, 4, 5, 8].map(border), [0, 0, 1, 3, 4, 6]);
     }
 
-    /// Predicts its input's first channel.
-    struct Echo(Preprocessing);
-
-    impl DepthNetwork for Echo {
-        fn forward(&self, input: &Tensor, _: &Monitor<'_>) -> Result<Tensor> {
-            // Not symmetric: the mirrored pass sees more in what is its left half.
-            let (_, _, _, width) = input.dims4()?;
-            let ramp = Tensor::arange(0f32, width as f32, input.device())?;
-            Ok(input.narrow(1, 0, 1)?.squeeze(1)?.broadcast_add(&ramp)?)
-        }
-
-        fn preprocessing(&self) -> &Preprocessing {
-            &self.0
-        }
-
-        fn kind(&self) -> DepthKind {
-            DepthKind::Metric
-        }
+    fn runner(preprocessing: Preprocessing) -> crate::estimate::input::DepthRunner {
+        let spec = Spec::new(DepthKind::Metric, preprocessing);
+        Ramp::new(Spec {
+            mirror_averaged: true,
+            ..spec
+        })
+        .runner()
     }
 
     #[test]
     fn both_passes_land_on_the_picture() {
-        let network = Echo(Preprocessing {
-            mean: [0.0; 3],
+        let runner = runner(Preprocessing {
             std: [1.0 / 255.0; 3],
-            net_size: (8, 8),
-            multiple: 1,
-            rule: SizeRule::Stretch,
-            shrink: Shrink::Bilinear,
             enlarge: Enlarge::Bicubic,
+            ..preprocessing((8, 8))
         });
         let picture = Array3::from_shape_fn((8, 10, 3), |(y, x, _)| (10 * y + x) as u8);
         // The padded picture's own size: nothing is resampled, and the two ramps add up to a constant.
         let asked = (10 + 2 * border(10), 8 + 2 * border(8));
-        let depth = predict(
-            &network,
-            picture.view(),
-            asked,
-            ChannelOrder::Rgb,
-            &Device::Cpu,
-            &Monitor::silent(),
-        )
-        .unwrap();
+        let input = Input::prepare(picture.view(), runner.spec(), asked).unwrap();
+        let estimates = Input::predictions(&[input], &runner, &Monitor::silent()).unwrap();
+        let depth = &estimates[0].depth;
         let constant = (asked.0 - 1) as f32 / 2.0;
         assert_eq!(depth.dim(), (8, 10));
         for ((y, x), depth) in depth.indexed_iter() {
@@ -167,25 +128,8 @@ mod tests {
 
     #[test]
     fn a_picture_without_pixels_is_refused() {
-        let network = Echo(Preprocessing {
-            mean: [0.0; 3],
-            std: [1.0; 3],
-            net_size: (8, 8),
-            multiple: 1,
-            rule: SizeRule::Stretch,
-            shrink: Shrink::Bilinear,
-            enlarge: Enlarge::Bicubic,
-        });
-        let empty = Array3::zeros((0, 4, 3));
-        let monitor = Monitor::silent();
-        let result = predict(
-            &network,
-            empty.view(),
-            (8, 8),
-            ChannelOrder::Rgb,
-            &Device::Cpu,
-            &monitor,
-        );
-        assert!(matches!(result, Err(crate::Error::Invalid(_))));
+        let empty = Array3::<u8>::zeros((0, 4, 3));
+        let result = Input::prepare(empty.view(), runner(preprocessing((8, 8))).spec(), (8, 8));
+        assert!(matches!(result.err(), Some(crate::Error::Invalid(_))));
     }
 }

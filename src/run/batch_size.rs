@@ -12,7 +12,7 @@ const THREADS_A_PICTURE: usize = 4;
 ///
 /// On a CPU as many as fit into half of the memory that is free, if there are
 /// threads enough to be quicker for it.
-pub(super) fn at_once(device: &Device, bytes: u64) -> usize {
+pub(super) fn fitting(device: &Device, bytes: u64) -> usize {
     if !device.is_cpu() {
         return MOST_ON_GPU;
     }
@@ -22,10 +22,10 @@ pub(super) fn at_once(device: &Device, bytes: u64) -> usize {
     }
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let free = System::new_with_specifics(memory).available_memory();
-    fitting(free, bytes, useful)
+    within(free, bytes, useful)
 }
 
-fn fitting(free: u64, bytes: u64, useful: usize) -> usize {
+fn within(free: u64, bytes: u64, useful: usize) -> usize {
     let room = free / 2 / bytes.max(1);
     usize::try_from(room).unwrap_or(useful).clamp(1, useful)
 }
@@ -36,10 +36,10 @@ mod tests {
 
     #[test]
     fn as_many_as_fit_into_half_of_what_is_free_but_no_more_than_are_useful() {
-        assert_eq!(fitting(8_000, 1_000, 16), 4);
-        assert_eq!(fitting(8_000, 1_000, 3), 3);
-        assert_eq!(fitting(100, 1_000, 16), 1);
-        assert_eq!(fitting(0, 0, 2), 1);
-        assert_eq!(at_once(&Device::Cpu, u64::MAX), 1);
+        assert_eq!(within(8_000, 1_000, 16), 4);
+        assert_eq!(within(8_000, 1_000, 3), 3);
+        assert_eq!(within(100, 1_000, 16), 1);
+        assert_eq!(within(0, 0, 2), 1);
+        assert_eq!(fitting(&Device::Cpu, u64::MAX), 1);
     }
 }

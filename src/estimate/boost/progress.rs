@@ -11,30 +11,30 @@ use crate::{Monitor, Result};
 
 /// What a run is divided into when it reports.
 const STEPS: u64 = 1000;
-/// Until it is measured, how the time for a look grows with its number of
+/// Until it is measured, how the time for an estimate grows with its number of
 /// pixels: the attention of transformers grows faster than that.
 const GROWTH: f64 = 1.25;
-/// Until it is measured, how long a merge takes, in looks at the field.
+/// Until it is measured, how long a merge takes, in estimates at the field.
 const MERGE: f64 = 2.0;
 
 /// The parts of a run that take their time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Part {
-    /// A look at the receptive field's size.
+    /// An estimate at the receptive field's size.
     Field,
-    /// The large look at the whole picture.
+    /// The large estimate of the whole picture.
     Whole,
-    /// The large look at a patch.
+    /// The large estimate of a patch.
     Patch,
     /// Two maps merged.
     Merge,
 }
 
 /// Measures parts, foretells the others, reports.
-pub(super) struct Pace<'a> {
+pub(super) struct TimedProgress<'a> {
     monitor: Monitor<'a>,
     patches: usize,
-    /// Times of parts, at first in looks at the field.
+    /// Times of parts, at first in estimates at the field.
     expected: HashMap<Part, f64>,
     state: Mutex<State>,
     reached: AtomicU64,
@@ -52,7 +52,7 @@ struct Times {
     count: usize,
 }
 
-impl<'a> Pace<'a> {
+impl<'a> TimedProgress<'a> {
     pub fn new(plan: &Plan, monitor: &Monitor<'a>) -> Self {
         let growth = |side: usize| (side as f64 / plan.field as f64).powf(2.0 * GROWTH);
         let patches = plan.patches.len();
@@ -135,7 +135,7 @@ impl<'a> Pace<'a> {
 
     /// How much of the time is over.
     fn share(&self, state: &State, now: Option<(Part, f64)>) -> f64 {
-        // What looks at the field took relates the foretold times to seconds.
+        // What estimates at the field took relates the foretold times to seconds.
         let unit = mean(state, Part::Field).unwrap_or(1.0);
         let seconds = |part: Part| mean(state, part).unwrap_or(unit * self.expected[&part]);
         let past: f64 = state.measured.values().map(|times| times.seconds).sum();
