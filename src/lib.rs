@@ -5,7 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
+//! | 0 | [`error`], [`monitor`], [`named`], [`options`], [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
 //! | 2 | [`depth`], [`estimate`] |
 //! | 3 | [`stereo`], [`surface`], [`effects`] |
@@ -21,8 +21,10 @@ pub mod error;
 pub mod estimate;
 pub mod image;
 pub mod monitor;
+pub mod named;
 pub mod networks;
 pub mod nn;
+pub mod options;
 pub mod stereo;
 pub mod surface;
 pub mod weights;

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::clip::Clip;
+use super::clip::ClipOptions;
 use super::stretch::{nearness, to_u16};
 use crate::Result;
 use crate::networks::DepthKind;
@@ -52,7 +52,7 @@ impl DepthMap {
     ///
     /// # Errors
     /// As [`to_u16`].
-    pub fn to_u16(&self, clip: Option<Clip>) -> Result<Array2<u16>> {
+    pub fn to_u16(&self, clip: Option<ClipOptions>) -> Result<Array2<u16>> {
         to_u16(self.values.view(), self.kind, clip)
     }
 }

@@ -4,107 +4,52 @@ mod camera;
 mod view;
 
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 use ndarray::{Array3, Array4, ArrayView3, Axis};
 
 use self::camera::Path;
 use self::view::Layers;
 use super::backdrop::Backdrop;
-use super::{Relief, checked, within};
+use super::{Relief, checked};
 use crate::image::Size;
 use crate::image::resize::opencv_area;
-use crate::{Error, Monitor, Result};
+use crate::named::named;
+use crate::options::options;
+use crate::{Monitor, Result};
 
-/// How the camera moves. Every path ends where it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Preset {
-    /// Around in a circle, looking at the plane in focus.
-    #[default]
-    Circle,
-    /// From side to side.
-    Horizontal,
-    /// Up and down.
-    Vertical,
-    /// Into the picture and back.
-    Dolly,
-    /// Into the picture and back while the lens zooms out, so that the plane in
-    /// focus keeps its size.
-    DollyZoom,
-}
-
-impl Preset {
-    /// All presets, in the order a menu should show them.
-    pub const ALL: [Self; 5] = [
-        Self::Circle,
-        Self::Horizontal,
-        Self::Vertical,
-        Self::Dolly,
-        Self::DollyZoom,
-    ];
-
-    /// The name used in options and menus.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Circle => "circle",
-            Self::Horizontal => "horizontal",
-            Self::Vertical => "vertical",
-            Self::Dolly => "dolly",
-            Self::DollyZoom => "dolly-zoom",
-        }
+named! {
+    /// How the camera moves. Every path ends where it began.
+    #[derive(Default)]
+    pub enum Preset as "parallax preset" {
+        /// Around in a circle, looking at the plane in focus.
+        #[default]
+        Circle = "circle",
+        /// From side to side.
+        Horizontal = "horizontal",
+        /// Up and down.
+        Vertical = "vertical",
+        /// Into the picture and back.
+        Dolly = "dolly",
+        /// Into the picture and back while the lens zooms out, so that the plane in
+        /// focus keeps its size.
+        DollyZoom = "dolly-zoom",
     }
 }
 
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Preset {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|preset| preset.name() == name)
-            .ok_or_else(|| {
-                let known = Self::ALL.map(Self::name).join(", ");
-                Error::invalid(format!(
-                    "there is no parallax preset {name:?}; use one of: {known}"
-                ))
-            })
-    }
-}
-
-/// A camera movement, and how many pictures of it are taken.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parallax {
-    /// The movement.
-    pub preset: Preset,
-    /// Pictures of one loop, 1 to 1000.
-    pub frames: usize,
-    /// How far the nearest point moves against the farthest one at most, in
-    /// percent of the picture's larger side, 0 to 20.
-    pub strength: f32,
-    /// The nearness that stays in its place: 0 the farthest point, 1 the
-    /// nearest. `None`: what is in the middle of the picture.
-    pub focus: Option<f32>,
-    /// Larger pictures are made this many pixels long first.
-    pub max_size: usize,
-}
-
-impl Default for Parallax {
-    /// A circle in 48 frames, 3 percent wide, of at most 1024 pixels.
-    fn default() -> Self {
-        Self {
-            preset: Preset::Circle,
-            frames: 48,
-            strength: 3.0,
-            focus: None,
-            max_size: 1024,
-        }
+options! {
+    /// A camera movement, and how many pictures of it are taken.
+    #[derive(Copy)]
+    pub struct ParallaxOptions("parallax", "parallax_") {
+        /// Dolly-zoom keeps the size of what is in focus.
+        preset: Preset = Preset::Circle;
+        /// Pictures of one loop.
+        frames: usize = 48, least(1.0), most(1000.0);
+        /// How far the nearest point moves against the farthest, in percent of the larger side.
+        strength: f32 = 3.0, least(0.0), most(20.0);
+        /// What stays in place: 0 the farthest point, 1 the nearest; default: what is in the middle.
+        focus: Option<f32> = None, least(0.0), most(1.0);
+        /// Larger pictures are animated at this size.
+        max_size as "parallax_maxsize": usize = 1024, least(16.0), most(16384.0), unit("pixels");
     }
 }
 
@@ -126,14 +71,11 @@ const TORN: f32 = 4.0;
 pub fn parallax(
     image: ArrayView3<'_, u8>,
     relief: &Relief,
-    options: &Parallax,
+    options: &ParallaxOptions,
     monitor: &Monitor<'_>,
 ) -> Result<Array4<u8>> {
+    options.check()?;
     let focus = options.focus.unwrap_or_else(|| relief.middle());
-    within("the parallax strength", options.strength.into(), 0.0, 20.0)?;
-    within("the focus", focus.into(), 0.0, 1.0)?;
-    within("the number of frames", options.frames as f64, 1.0, 1000.0)?;
-    within("the largest side", options.max_size as f64, 16.0, 16384.0)?;
     let image = checked(image, relief)?;
     let (image, nearness) = shrink(&image, relief, options.max_size)?;
     let (height, width, _) = image.dim();
@@ -183,6 +125,7 @@ fn shrink<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use ndarray::Array2;
 
     #[test]
@@ -192,10 +135,10 @@ mod tests {
         let relief = Relief::from_unit(Array2::from_shape_fn((70, 90), |(y, x)| {
             if near(y, x) { 0.9 } else { 0.1 + y as f32 / 300.0 }
         }))?;
-        let options = Parallax {
+        let options = ParallaxOptions {
             frames: 3,
             strength: 10.0,
-            ..Parallax::default()
+            ..ParallaxOptions::default()
         };
         let drawn = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

@@ -12,4 +12,4 @@ pub mod tiling;
 pub mod zoedepth;
 
 pub use device::{DeviceChoice, Precision, devices};
-pub use estimator::{Estimator, Settings};
+pub use estimator::{EstimateOptions, Estimator};

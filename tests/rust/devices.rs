@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::Array3;
-use rilievo::estimate::{DeviceChoice, Estimator, Precision, Settings};
+use rilievo::estimate::{DeviceChoice, EstimateOptions, Estimator, Precision};
 use rilievo::networks::DepthNetwork;
 use rilievo::networks::depth_anything::{self, DepthAnything};
 use rilievo::networks::leres::LeReS;
@@ -68,7 +68,7 @@ fn the_whole_way_gives_the_same_depth_as_on_the_cpu() {
     let estimate = |device, precision| {
         let estimator = Estimator::open(entry, None, device, precision, false).unwrap();
         let depth = estimator
-            .estimate(picture().view(), &Settings::default(), &Monitor::silent())
+            .estimate(picture().view(), &EstimateOptions::default(), &Monitor::silent())
             .unwrap();
         println!("{} in {}", estimator.device(), estimator.precision());
         depth.values().clone()

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array2, ArrayView3};
 
-use super::{DEFAULT_RMAX, Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
+use super::{Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
 use crate::depth::DepthMap;
 use crate::estimate::device::{self, DeviceChoice, Precision};
 use crate::estimate::estimator::Estimator;
@@ -14,24 +14,20 @@ use crate::estimate::memory;
 use crate::estimate::runner::Runner;
 use crate::networks::pix2pix::Pix2Pix;
 use crate::networks::{self, DepthKind};
+use crate::options::options;
 use crate::weights::catalog::Entry;
 use crate::{Monitor, Result};
 
-/// How a picture should be boosted.
-#[derive(Clone, Copy, Debug)]
-pub struct BoostSettings {
-    /// The largest network input for the whole picture.
-    pub rmax: usize,
-    /// At most this many patches; `None` is as many as have details.
-    pub max_patches: Option<usize>,
-}
-
-impl Default for BoostSettings {
-    fn default() -> Self {
-        Self {
-            rmax: DEFAULT_RMAX,
-            max_patches: None,
-        }
+options! {
+    /// How a picture is boosted.
+    #[derive(Copy)]
+    pub struct BoostOptions("boost", "boost_") {
+        /// Largest network input for the whole picture, in pixels.
+        ///
+        /// The default is what the reference lets it be.
+        rmax: usize = 1600, least(32.0), most(8192.0), unit("pixels");
+        /// Look at no more than this many patches, those with the most detail; default: all that have any.
+        max_patches: Option<usize> = None, least(0.0);
     }
 }
 
@@ -107,15 +103,11 @@ impl Estimator {
         &self,
         picture: ArrayView3<'_, u8>,
         merge: &Merge,
-        settings: &BoostSettings,
+        options: &BoostOptions,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
-        let plan = Plan::new(
-            picture,
-            self.receptive_field(),
-            settings.rmax,
-            settings.max_patches,
-        )?;
+        options.check()?;
+        let plan = Plan::new(picture, self.receptive_field(), options.rmax, options.max_patches)?;
         let boosted = super::boost(picture, &plan, &Both { depth: self, merge }, monitor)?;
         let mut values = boosted.values;
         if self.traits().kind == DepthKind::Metric {
