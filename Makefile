@@ -13,7 +13,7 @@ OUT ?= out
 SOURCES := $(shell find src models python -type f -not -name '*.so' -not -name '*.pyc' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-python lint bench wheel clean
+.PHONY: help run test test-rust test-python generate lint bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,12 +34,17 @@ test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel i
 	for version in 3 4; do .build/gradio-$$version/$(notdir $(BIN))/python -W ignore -m pytest -p no:cacheprovider tests/hosts || exit 1; done
 	$(PY) -m pytest tests/browser
 
-lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
+generate: $(VENV)/.installed ## write what is made from the options: types for editors, docs/options.md
+	$(PY) docs/generate.py
+
+lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy, stubs, and that `make generate` has nothing to write
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
-	$(BIN)/ruff check __init__.py python tests benches models scripts install.py example_workflows
-	$(BIN)/ruff format --check __init__.py python tests benches models scripts install.py example_workflows
+	$(BIN)/ruff check __init__.py python docs tests benches models scripts install.py example_workflows
+	$(BIN)/ruff format --check __init__.py python docs tests benches models scripts install.py example_workflows
 	$(BIN)/mypy
+	$(BIN)/stubtest rilievo._native
+	$(PY) docs/generate.py --check
 
 bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)
 	cargo bench

@@ -99,18 +99,14 @@ mod tests {
             adjusted(AdjustOptions { normalize, ..none })?,
             [0.0, 1.0, 1.0, 1.0]
         );
-        let clip = Some(Clip::Range {
-            far: 0.25,
-            near: 0.75,
-        });
-        assert_eq!(adjusted(AdjustOptions { clip, ..none })?, [0.0, 0.0, 0.5, 1.0]);
-        let clip = Some(Clip::Outliers { far: 0.0, near: 0.5 });
-        assert_eq!(
-            adjusted(AdjustOptions { clip, ..none })?,
-            [0.0, 0.25 / 0.375, 1.0, 1.0]
-        );
-        let clip = Some(Clip::Range { far: 0.5, near: 0.5 });
-        assert_eq!(adjusted(AdjustOptions { clip, ..none })?, [0.0, 0.0, 1.0, 1.0]);
+        for (mode, far, near, wanted) in [
+            (ClipMode::Range, 0.25, 0.75, [0.0, 0.0, 0.5, 1.0]),
+            (ClipMode::Outliers, 0.0, 0.5, [0.0, 0.25 / 0.375, 1.0, 1.0]),
+            (ClipMode::Range, 0.5, 0.5, [0.0, 0.0, 1.0, 1.0]),
+        ] {
+            let clip = Some(ClipOptions { mode, far, near });
+            assert_eq!(adjusted(AdjustOptions { clip, ..none })?, wanted);
+        }
         assert_eq!(
             adjusted(AdjustOptions { invert: true, ..none })?,
             [1.0, 0.75, 0.5, 0.0]

@@ -47,8 +47,8 @@ impl ClipOptions {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "{} ({far}) lies above {} ({near}): nothing would be left; swap them, or invert the depth map to turn it \
-             around",
+            "the far end of the clip, {far}, is above the near end, {near}: nothing would be left; swap them ({} and \
+             {}), or invert the depth map to turn it around",
             called("far"),
             called("near")
         )))
