@@ -15,7 +15,7 @@ SOURCES := $(shell find src python -type f -not -name '*.so' -not -name '*.pyc' 
     models/catalog.toml models/pocket/pocket.safetensors Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-python test-hosts test-slow lint bench wheel clean
+.PHONY: help run test test-rust test-python test-hosts test-slow generate lint bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,12 +46,17 @@ test-slow: $(VENV)/.installed $(VENV)/.tools ## what takes minutes or 3 GB: larg
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do mkdir -p corpus/$$target && cargo +nightly fuzz run \
 	    $$target corpus/$$target ../tests/attacks -- -max_total_time=60 -rss_limit_mb=2048 || exit 1; done
 
-lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
+generate: $(VENV)/.installed ## write what is made from the options: types for editors, docs/options.md
+	$(PY) docs/generate.py
+
+lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy, stubs, and that `make generate` has nothing to write
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
-	$(BIN)/ruff check __init__.py python tests benches docs models scripts install.py example_workflows
-	$(BIN)/ruff format --check __init__.py python tests benches docs models scripts install.py example_workflows
+	$(BIN)/ruff check __init__.py python docs tests benches models scripts install.py example_workflows
+	$(BIN)/ruff format --check __init__.py python docs tests benches models scripts install.py example_workflows
 	$(BIN)/mypy
+	$(BIN)/stubtest rilievo._native
+	$(PY) docs/generate.py --check
 
 bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)
 	cargo bench

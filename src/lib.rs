@@ -5,6 +5,7 @@
 //!
 //! | floor | rooms |
 //! |---|---|
+//! | 0 | [`env`], [`error`], [`named`], [`options`], [`monitor`], `files`, `memory`, `simd`, [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
 //! | 2 | [`depth`], [`run`] |
 //! | 3 | [`estimate`], `paint` |
@@ -24,8 +25,10 @@ mod files;
 pub mod image;
 mod memory;
 pub mod monitor;
+pub mod named;
 pub mod networks;
 pub mod nn;
+pub mod options;
 mod paint;
 pub mod run;
 mod simd;

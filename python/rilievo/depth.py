@@ -96,5 +96,10 @@ class DepthMap:
         at the fractions ``far`` and ``near`` of the range, ``"Outliers"`` at
         those fractions of the pixels. ``invert`` turns the result around.
         """
-        values = _native.depth_to_u16(self.values, self.kind, normalize, clip, far, near)
+        values = _native.depth_to_u16(self.values, self.kind, normalize, clipped(clip, far, near))
         return 65535 - values if invert else values
+
+
+def clipped(mode: str | None, far: float, near: float) -> dict[str, Any] | None:
+    """The options of a clip, or ``None`` for none."""
+    return None if mode is None else {"mode": mode, "far": far, "near": near}

@@ -14,9 +14,10 @@ from rilievo._native import RilievoError
 from rilievo._places import caches as _caches
 from rilievo._places import places_in
 from rilievo.options import Options
+from rilievo.watch import Watch
 
 if TYPE_CHECKING:
-    from rilievo.pipeline import Cancel, Progress
+    from rilievo.watch import Cancel, Progress
 
 _extra: list[str] = []
 
@@ -135,7 +136,7 @@ def download(name: str, *, progress: Progress = None, cancel: Cancel | None = No
     variables. Raises :class:`rilievo.RilievoError` naming every source that
     failed and why.
     """
-    return os.fspath(_native.download_model(name, folders(), progress, cancel))
+    return os.fspath(_native.download_model(name, folders(), Watch(progress, cancel)))
 
 
 def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str | None:
@@ -144,7 +145,7 @@ def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None
     Without a known one the file is opened and its tensors compared with the
     network's. Raises :class:`rilievo.RilievoError` when either does not fit.
     """
-    found: str | None = _native.verify_model(name, folders(), progress, cancel)
+    found: str | None = _native.verify_model(name, folders(), Watch(progress, cancel))
     return found
 
 
@@ -161,7 +162,7 @@ def adopt(
     network's id and where its file lies now.
     """
     path = os.path.expanduser(os.fspath(file))
-    id_, target = _native.import_model(name, folders(), path, progress, cancel)
+    id_, target = _native.import_model(name, folders(), path, Watch(progress, cancel))
     return id_, os.fspath(target)
 
 

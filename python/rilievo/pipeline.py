@@ -6,26 +6,20 @@ exactly one place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Optional, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rilievo import _native, loaded, pictures
 from rilievo.depth import DepthMap
-from rilievo.options import Options, parse_color
+from rilievo.options import Options
 from rilievo.outputs import Output
+from rilievo.watch import Cancel, Progress, Watch
 
 if TYPE_CHECKING:
     from rilievo.pictures import ImageLike
 
-Progress = Optional[Callable[[str, int, int], None]]
-
-
-class Cancel(Protocol):
-    """Anything that can be asked whether to stop, such as a ``threading.Event``."""
-
-    def is_set(self) -> bool: ...
 
 
 def devices() -> dict[str, str | None]:
@@ -169,40 +163,20 @@ def _outputs(
             pictures.load_rgba(image) if options.stereo_alpha else rgb,
             depth_u16,
             options.stereo_modes,
-            divergence=options.stereo_divergence,
-            separation=options.stereo_separation,
-            balance=options.stereo_balance,
-            offset_exponent=options.stereo_offset_exponent,
-            fill=options.stereo_fill_algo,
-            convergence=options.stereo_convergence,
-            progress=progress,
-            cancel=cancel,
+            options.group("stereo"),
+            Watch(progress, cancel),
         )
     if options.gen_normalmap:
-        yield (
-            "normalmap",
-            _native.normal_map(
-                depth_u16,
-                pre_blur=options.normalmap_pre_blur_kernel if options.normalmap_pre_blur else None,
-                sobel=options.normalmap_sobel_kernel if options.normalmap_sobel else None,
-                post_blur=options.normalmap_post_blur_kernel if options.normalmap_post_blur else None,
-                invert=options.normalmap_invert,
-                green=options.normalmap_green,
-            ),
-        )
+        yield "normalmap", _native.normal_map(depth_u16, options.group("normal_map"))
     if options.gen_camera_normalmap:
         yield (
             "camera_normalmap",
             _native.camera_normal_map(
-                depth.values,
-                kind=depth.kind,
-                fov=options.simple_mesh_fov,
-                intrinsics=options.intrinsics,
-                green=options.normalmap_green,
+                depth.values, depth.kind, options.group("camera"), options.normalmap_green
             ),
         )
     if options.gen_heatmap:
-        yield "heatmap", _native.heat_map(depth_u16)
+        yield "heatmap", _native.heat_map(depth_u16, options.group("heat_map"))
     if options.gen_dof or options.gen_fog or options.gen_depth_mask or options.gen_parallax:
         keeps_scale = custom is not None and not isinstance(custom, DepthMap)
         relief = _relief(depth, options, keeps_scale and options.depth_map_kind == "picture")
@@ -214,125 +188,52 @@ def _solids(
     rgb: Any, depth: DepthMap, options: Options, progress: Progress, cancel: Cancel | None
 ) -> Iterator[tuple[Any, ...]]:
     axes = {} if options.mesh_axes == "auto" else {"axes": options.mesh_axes}
+    watch = Watch(progress, cancel)
     if options.gen_simple_mesh:
-        mesh = _native.simple_mesh(
-            rgb,
-            depth.values,
-            kind=depth.kind,
-            occlude=options.simple_mesh_occlude,
-            spherical=options.simple_mesh_spherical,
-            fov=options.simple_mesh_fov,
-            intrinsics=options.intrinsics,
-            max_size=options.mesh_maxsize,
-            progress=progress,
-            cancel=cancel,
-        )
+        mesh = _native.simple_mesh(rgb, depth.values, depth.kind, options.group("simple_mesh"), watch)
         yield "simple_mesh", mesh, options.mesh_format, axes
     if options.gen_point_cloud:
-        cloud = _native.point_cloud(
-            depth.values,
-            rgb,
-            kind=depth.kind,
-            spherical=options.simple_mesh_spherical,
-            fov=options.simple_mesh_fov,
-            intrinsics=options.intrinsics,
-            edge_rtol=options.point_cloud_edges or None,
-            voxel=options.point_cloud_voxel or None,
-            progress=progress,
-            cancel=cancel,
-        )
+        cloud = _native.point_cloud(depth.values, rgb, depth.kind, options.group("point_cloud"), watch)
         yield "point_cloud", cloud, "ply", axes
 
 
 def _relief(depth: DepthMap, options: Options, keeps_scale: bool) -> _native.Relief:
     if keeps_scale:
         return _native.Relief(depth.values, normalize=False)
-    return _native.Relief(
-        depth.filled().values,
-        depth.kind,
-        clip=options.clipdepth_mode if options.clipdepth else None,
-        far=options.clipdepth_far,
-        near=options.clipdepth_near,
-    )
+    return _native.Relief(depth.filled().values, depth.kind, clip=_clip(options))
+
+
+def _clip(options: Options) -> dict[str, Any] | None:
+    return options.group("clip") if options.clipdepth else None
 
 
 def _effects(
     rgb: Any, relief: _native.Relief, options: Options, progress: Progress, cancel: Cancel | None
 ) -> Iterator[tuple[Any, ...]]:
+    watch = Watch(progress, cancel)
     if options.gen_dof:
-        yield (
-            "dof",
-            _native.depth_of_field(
-                rgb,
-                relief,
-                focus=options.dof_focus,
-                f_number=options.dof_f_number,
-                highlights=options.dof_highlights,
-                blades=options.dof_blades,
-                progress=progress,
-                cancel=cancel,
-            ),
-        )
+        yield "dof", _native.depth_of_field(rgb, relief, options.group("depth_of_field"), watch)
     if options.gen_fog:
-        yield (
-            "fog",
-            _native.fog(
-                rgb,
-                relief,
-                density=options.fog_density,
-                color=parse_color(options.fog_color),
-                progress=progress,
-                cancel=cancel,
-            ),
-        )
+        yield "fog", _native.fog(rgb, relief, options.group("fog"), watch)
     if options.gen_depth_mask:
-        mask = _native.depth_mask(
-            relief,
-            far=options.depth_mask_far,
-            near=options.depth_mask_near,
-            feather=options.depth_mask_feather,
-            invert=options.depth_mask_invert,
-        )
+        mask = _native.depth_mask(relief, options.group("depth_mask"))
         yield "depth_mask", (mask * 255.0 + 0.5).astype(np.uint8)
     if options.gen_parallax:
         yield (
             "parallax",
-            _native.parallax_frames(
-                rgb,
-                relief,
-                preset=options.parallax_preset,
-                frames=options.parallax_frames,
-                strength=options.parallax_strength,
-                focus=options.parallax_focus,
-                max_size=options.parallax_maxsize,
-                progress=progress,
-                cancel=cancel,
-            ),
+            _native.parallax_frames(rgb, relief, options.group("parallax"), watch),
             options.parallax_format,
             {"fps": options.parallax_fps},
         )
 
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
+    watch = Watch(progress, cancel)
     with loaded.networks(options) as (network, merge):
         if options.boost:
-            values, kind = network.boost(
-                rgb,
-                merge,
-                rmax=options.boost_rmax,
-                max_patches=options.boost_max_patches,
-                progress=progress,
-                cancel=cancel,
-            )
+            values, kind = network.boost(rgb, merge, options.group("boost"), watch)
         else:
-            values, kind = network.estimate(
-                rgb,
-                net_size=options.net_size,
-                match_size=options.net_size_match,
-                refine=options.refine,
-                progress=progress,
-                cancel=cancel,
-            )
+            values, kind = network.estimate(rgb, options.group("estimate"), watch)
     return DepthMap(values, kind)
 
 
@@ -353,8 +254,7 @@ def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthM
 
 
 def _stretched(depth: DepthMap, options: Options) -> Any:
-    clip = options.clipdepth_mode if options.clipdepth else None
-    return depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
+    return _native.depth_to_u16(depth.values, depth.kind, True, _clip(options))
 
 
 def _list_of(images: Any) -> list[Any]:

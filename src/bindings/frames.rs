@@ -7,66 +7,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use super::effects::PyRelief;
-use super::monitor::watched;
-use super::surface::{named, rows};
-use crate::effects::{Parallax, ParallaxClip};
+use super::monitor::{Watch, watched};
+use super::options::{Given, mapping};
+use super::surface::rows;
+use crate::Monitor;
+use crate::effects::{ParallaxClip, ParallaxOptions};
 use crate::image::{AnimationFormat, AnimationWriter, Size};
-use crate::{Error, Monitor};
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyParallaxFrames>()?;
-    module.add_class::<PyAnimationWriter>()
-}
-
-/// The options of a parallax clip, as a mapping.
-#[derive(FromPyObject, IntoPyObject)]
-struct Options {
-    #[pyo3(item)]
-    preset: String,
-    #[pyo3(item)]
-    frames: usize,
-    #[pyo3(item)]
-    strength: f32,
-    #[pyo3(item)]
-    focus: Option<f32>,
-    #[pyo3(item)]
-    max_size: usize,
-}
-
-impl TryFrom<Options> for Parallax {
-    type Error = Error;
-
-    fn try_from(options: Options) -> Result<Self, Error> {
-        Ok(Self {
-            preset: options.preset.parse()?,
-            frames: options.frames,
-            strength: options.strength,
-            focus: options.focus,
-            max_size: options.max_size,
-        })
-    }
-}
 
 /// The frames of one loop of the camera; every one is drawn when it is asked for.
 #[pyclass(frozen, sequence, name = "ParallaxFrames", module = "rilievo._native")]
-struct PyParallaxFrames(ParallaxClip);
+pub(super) struct PyParallaxFrames(ParallaxClip);
 
 #[pymethods]
 impl PyParallaxFrames {
     #[new]
-    #[pyo3(signature = (image, relief, options, *, progress = None, cancel = None))]
+    #[pyo3(signature = (image, relief, options = None, watch = None))]
     fn new(
         py: Python<'_>,
         image: PyReadonlyArray3<'_, u8>,
         relief: &PyRelief,
-        options: Options,
-        progress: Option<Py<PyAny>>,
-        cancel: Option<Py<PyAny>>,
+        options: Option<Given<ParallaxOptions>>,
+        watch: Option<Watch>,
     ) -> PyResult<Self> {
-        let (image, options) = (image.as_array(), options.try_into()?);
-        watched(py, progress, cancel, |monitor| {
+        let (image, options) = (image.as_array(), options.unwrap_or_default());
+        watched(py, watch, |monitor| {
             ParallaxClip::new(image, &relief.0, &options, monitor)
         })
         .map(Self)
@@ -78,9 +45,9 @@ impl PyParallaxFrames {
         py: Python<'_>,
         image: PyReadonlyArray3<'_, u8>,
         nearness: PyReadonlyArray2<'_, f32>,
-        options: Options,
+        options: Given<ParallaxOptions>,
     ) -> PyResult<Self> {
-        let (image, nearness, options) = (image.as_array(), nearness.as_array(), options.try_into()?);
+        let (image, nearness) = (image.as_array(), nearness.as_array());
         let clip = py.detach(|| ParallaxClip::from_inputs(image, nearness, &options, &Monitor::silent()));
         Ok(Self(clip?))
     }
@@ -89,18 +56,19 @@ impl PyParallaxFrames {
         this: &Bound<'py, Self>,
     ) -> PyResult<(
         Bound<'py, PyAny>,
-        (Bound<'py, PyArray3<u8>>, Bound<'py, PyArray2<f32>>, Options),
+        (
+            Bound<'py, PyArray3<u8>>,
+            Bound<'py, PyArray2<f32>>,
+            Bound<'py, PyDict>,
+        ),
     )> {
         let py = this.py();
         let (image, nearness, options) = this.get().0.inputs();
-        let options = Options {
-            preset: options.preset.name().to_owned(),
-            frames: options.frames,
-            strength: options.strength,
-            focus: options.focus,
-            max_size: options.max_size,
-        };
-        let inputs = (image.into_pyarray(py), nearness.into_pyarray(py), options);
+        let inputs = (
+            image.into_pyarray(py),
+            nearness.into_pyarray(py),
+            mapping(py, &options)?,
+        );
         Ok((this.getattr("_from_inputs")?, inputs))
     }
 
@@ -115,15 +83,14 @@ impl PyParallaxFrames {
     }
 
     /// Draws a frame, uint8 `[H, W, 3]`; progress is reported as frames done of frames in all.
-    #[pyo3(signature = (index, *, progress = None, cancel = None))]
+    #[pyo3(signature = (index, watch = None))]
     fn frame<'py>(
         &self,
         py: Python<'py>,
         index: usize,
-        progress: Option<Py<PyAny>>,
-        cancel: Option<Py<PyAny>>,
+        watch: Option<Watch>,
     ) -> PyResult<Bound<'py, PyArray3<u8>>> {
-        let frame = watched(py, progress, cancel, |monitor| self.0.frame(index, monitor))?;
+        let frame = watched(py, watch, |monitor| self.0.frame(index, monitor))?;
         Ok(frame.into_pyarray(py))
     }
 
@@ -134,7 +101,7 @@ impl PyParallaxFrames {
                 self.0.count()
             )));
         }
-        self.frame(py, index, None, None)
+        self.frame(py, index, None)
     }
 
     fn __iter__(this: Py<Self>) -> PyFrameIterator {
@@ -161,14 +128,14 @@ impl PyFrameIterator {
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray3<u8>>>> {
         let frames = self.frames.get();
         let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let drawn = (index < frames.0.count()).then(|| frames.frame(py, index, None, None));
+        let drawn = (index < frames.0.count()).then(|| frames.frame(py, index, None));
         drawn.transpose()
     }
 }
 
 /// An animation that is written frame by frame; see `_native.pyi`.
 #[pyclass(name = "AnimationWriter", module = "rilievo._native")]
-struct PyAnimationWriter(Option<AnimationWriter>);
+pub(super) struct PyAnimationWriter(Option<AnimationWriter>);
 
 #[pymethods]
 impl PyAnimationWriter {
@@ -181,7 +148,7 @@ impl PyAnimationWriter {
         frames: usize,
         fps: f64,
     ) -> PyResult<Self> {
-        let format = named("format", format, &AnimationFormat::NAMED)?;
+        let format = AnimationFormat::named(format)?;
         let size = Size { width, height };
         let writer = AnimationWriter::create(&path, format, size, frames, fps)?;
         Ok(Self(Some(writer)))

@@ -93,7 +93,11 @@ impl Camera {
 }
 
 impl Intrinsics {
-    fn check(self) -> Result<Self> {
+    /// The same, if it can be a camera.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a focal length below 1e-6, and what is not finite.
+    pub fn check(self) -> Result<Self> {
         let Self { fx, fy, cx, cy } = self;
         // Below this, points at the far end of f32 would leave f64.
         let usable = |focal: f64| focal.is_finite() && focal >= 1e-6;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, Zip};
 
-use super::clip::Clip;
+use super::clip::ClipOptions;
 use super::stretch::{nearness, to_u16};
 use crate::Result;
 use crate::networks::DepthKind;
@@ -110,7 +110,7 @@ impl DepthMap {
     ///
     /// # Errors
     /// As [`to_u16`].
-    pub fn to_u16(&self, clip: Option<Clip>) -> Result<Array2<u16>> {
+    pub fn to_u16(&self, clip: Option<ClipOptions>) -> Result<Array2<u16>> {
         to_u16(self.filled().view(), self.kind, clip)
     }
 }

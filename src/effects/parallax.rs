@@ -1,110 +1,54 @@
-//! Parallax frames: a picture seen by a camera that moves a little, in a loop.
+//! ParallaxOptions frames: a picture seen by a camera that moves a little, in a loop.
 
 mod camera_path;
 mod raymarch;
-
-use std::fmt;
-use std::str::FromStr;
 
 use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3};
 
 use self::camera_path::CameraPath;
 use self::raymarch::Layers;
-use super::{Relief, checked, within};
+use super::{Relief, checked};
 use crate::image::Size;
 use crate::image::resize::opencv_area;
 use crate::monitor::Stage;
+use crate::named::named;
+use crate::options::options;
 use crate::paint::LayeredDepth;
 use crate::{Error, Monitor, Result};
 
-/// How the camera moves. Every path ends where it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Preset {
-    /// Around in a circle, looking at the plane in focus.
-    #[default]
-    Circle,
-    /// From side to side.
-    Horizontal,
-    /// Up and down.
-    Vertical,
-    /// Into the picture and back.
-    Dolly,
-    /// Into the picture and back while the lens zooms out, so that the plane in
-    /// focus keeps its size.
-    DollyZoom,
-}
-
-impl Preset {
-    /// All presets, in the order a menu should show them.
-    pub const ALL: [Self; 5] = [
-        Self::Circle,
-        Self::Horizontal,
-        Self::Vertical,
-        Self::Dolly,
-        Self::DollyZoom,
-    ];
-
-    /// The name used in options and menus.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Circle => "circle",
-            Self::Horizontal => "horizontal",
-            Self::Vertical => "vertical",
-            Self::Dolly => "dolly",
-            Self::DollyZoom => "dolly-zoom",
-        }
+named! {
+    /// How the camera moves. Every path ends where it began.
+    #[derive(Default)]
+    pub enum Preset as "parallax preset" {
+        /// Around in a circle, looking at the plane in focus.
+        #[default]
+        Circle = "circle",
+        /// From side to side.
+        Horizontal = "horizontal",
+        /// Up and down.
+        Vertical = "vertical",
+        /// Into the picture and back.
+        Dolly = "dolly",
+        /// Into the picture and back while the lens zooms out, so that the plane in
+        /// focus keeps its size.
+        DollyZoom = "dolly-zoom",
     }
 }
 
-impl fmt::Display for Preset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Preset {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|preset| preset.name() == name)
-            .ok_or_else(|| {
-                let known = Self::ALL.map(Self::name).join(", ");
-                Error::invalid(format!(
-                    "there is no parallax preset {name:?}; use one of: {known}"
-                ))
-            })
-    }
-}
-
-/// A camera movement, and how many pictures of it are taken.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parallax {
-    /// The movement.
-    pub preset: Preset,
-    /// Pictures of one loop, 1 to 1000.
-    pub frames: usize,
-    /// How far the nearest point moves against the farthest one at most, in
-    /// percent of the picture's larger side, 0 to 20.
-    pub strength: f32,
-    /// The nearness that stays in its place: 0 the farthest point, 1 the
-    /// nearest. `None`: what is in the middle of the picture.
-    pub focus: Option<f32>,
-    /// Larger pictures are made this many pixels long first.
-    pub max_size: usize,
-}
-
-impl Default for Parallax {
-    /// A circle in 48 frames, 3 percent wide, of at most 1024 pixels.
-    fn default() -> Self {
-        Self {
-            preset: Preset::Circle,
-            frames: 48,
-            strength: 3.0,
-            focus: None,
-            max_size: 1024,
-        }
+options! {
+    /// A camera movement, and how many pictures of it are taken.
+    #[derive(Copy)]
+    pub struct ParallaxOptions("parallax", "parallax_") {
+        /// Dolly-zoom keeps the size of what is in focus.
+        preset: Preset = Preset::Circle;
+        /// Pictures of one loop.
+        frames: usize = 48, least(1.0), most(1000.0);
+        /// How far the nearest point moves against the farthest, in percent of the larger side.
+        strength: f32 = 3.0, least(0.0), most(20.0);
+        /// What stays in place: 0 the farthest point, 1 the nearest; default: what is in the middle.
+        focus: Option<f32> = None, least(0.0), most(1.0);
+        /// Larger pictures are animated at this size.
+        max_size as "parallax_maxsize": usize = 1024, least(16.0), most(16384.0), unit("pixels");
     }
 }
 
@@ -121,7 +65,7 @@ const TORN: f32 = 4.0;
 /// for its borders to stay out of sight. The same bytes come out for any
 /// number of threads, and whatever was drawn before.
 pub struct ParallaxClip {
-    options: Parallax,
+    options: ParallaxOptions,
     size: Size,
     nearness: Array2<f32>,
     layers: Layers,
@@ -137,14 +81,14 @@ impl ParallaxClip {
     pub fn new(
         image: ArrayView3<'_, u8>,
         relief: &Relief,
-        options: &Parallax,
+        options: &ParallaxOptions,
         monitor: &Monitor<'_>,
     ) -> Result<Self> {
-        let options = Parallax {
+        let options = ParallaxOptions {
             focus: Some(options.focus.unwrap_or_else(|| relief.middle())),
             ..*options
         };
-        check(&options)?;
+        options.check()?;
         let image = checked(image, relief)?;
         let nearness = relief.nearness().view();
         let (height, width, _) = image.dim();
@@ -175,10 +119,10 @@ impl ParallaxClip {
     pub fn from_inputs(
         image: ArrayView3<'_, u8>,
         nearness: ArrayView2<'_, f32>,
-        options: &Parallax,
+        options: &ParallaxOptions,
         monitor: &Monitor<'_>,
     ) -> Result<Self> {
-        check(options)?;
+        options.check()?;
         let (height, width, channels) = image.dim();
         if image.is_empty() || channels != 3 || nearness.dim() != (height, width) {
             return Err(Error::invalid(format!(
@@ -213,7 +157,7 @@ impl ParallaxClip {
     /// The picture and its nearness at the size of the frames, and the options
     /// with their focus: with [`from_inputs`](Self::from_inputs) the same clip
     /// is made of them, in this process or another.
-    pub fn inputs(&self) -> (Array3<u8>, Array2<f32>, Parallax) {
+    pub fn inputs(&self) -> (Array3<u8>, Array2<f32>, ParallaxOptions) {
         (self.layers.picture(), self.nearness.clone(), self.options)
     }
 
@@ -223,7 +167,7 @@ impl ParallaxClip {
     }
 
     /// The size of a frame: that of the picture, unless it is larger than
-    /// [`Parallax::max_size`].
+    /// [`ParallaxOptions::max_size`].
     pub fn size(&self) -> Size {
         self.size
     }
@@ -257,7 +201,7 @@ impl ParallaxClip {
 pub fn parallax(
     image: ArrayView3<'_, u8>,
     relief: &Relief,
-    options: &Parallax,
+    options: &ParallaxOptions,
     monitor: &Monitor<'_>,
 ) -> Result<Array4<u8>> {
     let clip = ParallaxClip::new(image, relief, options, monitor)?;
@@ -267,13 +211,6 @@ pub fn parallax(
         frame.assign(&clip.frame(index, monitor)?);
     }
     Ok(frames)
-}
-
-fn check(options: &Parallax) -> Result<()> {
-    within("the parallax strength", options.strength.into(), 0.0, 20.0)?;
-    within("the focus", options.focus.unwrap_or_default().into(), 0.0, 1.0)?;
-    within("the number of frames", options.frames as f64, 1.0, 1000.0)?;
-    within("the largest side", options.max_size as f64, 16.0, 16384.0)
 }
 
 #[cfg(test)]
@@ -289,7 +226,7 @@ mod tests {
         Ok((image, relief))
     }
 
-    const OPTIONS: Parallax = Parallax {
+    const OPTIONS: ParallaxOptions = ParallaxOptions {
         preset: Preset::Circle,
         frames: 3,
         strength: 10.0,
@@ -310,7 +247,7 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             pool.map_err(|error| Error::invalid(error.to_string()))?
                 .install(|| {
-                    let options = Parallax {
+                    let options = ParallaxOptions {
                         max_size: 1024,
                         ..OPTIONS
                     };

@@ -12,19 +12,33 @@ use crate::depth::DepthMap;
 use crate::image::Size;
 use crate::monitor::Stage;
 use crate::networks::{Prediction, Preprocessing, Spec};
+use crate::options::options;
 use crate::run::{DeviceChoice, Precision, Runner};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
 
-/// How one picture should go through a network.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Settings {
+options! {
+    /// How one picture goes through a network.
+    #[derive(Copy)]
+    pub struct EstimateOptions("estimate", "") {
+        /// Run the network at the picture's own size: slow, finer.
+        match_size as "net_size_match": bool = false;
+        /// Network input width in pixels; default: the model's own.
+        net_width: Option<usize> = None, least(32.0), most(8192.0), unit("pixels");
+        /// Network input height in pixels; default: the model's own.
+        net_height: Option<usize> = None, least(32.0), most(8192.0), unit("pixels");
+        /// Edge-aware upsampling guided by the picture; default: on for pocket, off for the others.
+        refine: Option<bool> = None;
+    }
+}
+
+impl EstimateOptions {
     /// Width and height of the network's input; `None` takes the network's own.
-    pub net_size: Option<(usize, usize)>,
-    /// Take the picture's own size as the network size.
-    pub match_size: bool,
-    /// Guide the upsampling by the picture; `None` takes the network's habit.
-    pub refine: Option<bool>,
+    /// One side alone stands for both.
+    pub fn net_size(&self) -> Option<(usize, usize)> {
+        let side = self.net_width.or(self.net_height)?;
+        Some((self.net_width.unwrap_or(side), self.net_height.unwrap_or(side)))
+    }
 }
 
 /// A network on a device, with what its catalog entry says about it.
@@ -109,18 +123,17 @@ impl Estimator {
     pub fn estimate(
         &self,
         picture: ArrayView3<'_, u8>,
-        settings: &Settings,
+        options: &EstimateOptions,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
+        options.check()?;
         let (height, width, _) = picture.dim();
-        let size = match settings {
-            Settings { match_size: true, .. } => preprocess::matching_size(Size { width, height }),
-            Settings {
-                net_size: Some(size), ..
-            } => *size,
-            _ => self.preprocessing().net_size,
+        let size = if options.match_size {
+            preprocess::matching_size(Size { width, height })
+        } else {
+            options.net_size().unwrap_or(self.preprocessing().net_size)
         };
-        let refine = settings.refine.unwrap_or(self.entry.refine);
+        let refine = options.refine.unwrap_or(self.entry.refine);
         let kind = self.spec().kind;
         if !self.tiling {
             return Ok(self.plain(picture, size, refine, monitor)?.into_map(kind));

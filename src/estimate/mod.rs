@@ -10,4 +10,4 @@ pub mod preprocess;
 mod stub;
 pub mod tiling;
 
-pub use estimator::{Estimator, Settings};
+pub use estimator::{EstimateOptions, Estimator};

@@ -4,7 +4,6 @@
 //! grow with the length of a clip. Both loop forever.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -14,28 +13,16 @@ use ndarray::{ArrayView2, ArrayView3};
 use super::encode::COMPRESSION;
 use super::size::Size;
 use crate::files::AtomicFile;
+use crate::named::named;
 use crate::{Error, Result};
 
-/// The formats of an animation that is written frame by frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AnimationFormat {
-    /// APNG: RGB, lossless.
-    Png,
-    /// GIF: a palette of up to 256 colours a frame.
-    Gif,
-}
-
-impl AnimationFormat {
-    /// Every format with its name, which is the extension of its files.
-    pub const NAMED: [(&'static str, Self); 2] = [("png", Self::Png), ("gif", Self::Gif)];
-}
-
-impl fmt::Display for AnimationFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Png => "APNG",
-            Self::Gif => "GIF",
-        })
+named! {
+    /// The formats of an animation that is written frame by frame, by the extension of its files.
+    pub enum AnimationFormat as "animation format" {
+        /// APNG: RGB, lossless.
+        Png = "png",
+        /// GIF: a palette of up to 256 colours a frame.
+        Gif = "gif",
     }
 }
 
@@ -81,7 +68,7 @@ impl AnimationWriter {
         }
         let too_large = || {
             Error::invalid(format!(
-                "an {format} file cannot hold frames of {size} pixels; choose another size or format"
+                "a {format} file cannot hold frames of {size} pixels; choose another size or format"
             ))
         };
         if size.pixels() == 0 {

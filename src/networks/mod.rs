@@ -31,39 +31,16 @@ pub use self::network::{
 };
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
 pub use self::registry::{FAMILIES, Family, Load, Loader, OfRole};
-use crate::Result;
+use crate::named::named;
 
-/// What the numbers of a prediction mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DepthKind {
-    /// Relative inverse depth: near is large, scale and shift are arbitrary.
-    Inverse,
-    /// Relative depth: near is small, scale and shift are arbitrary.
-    Depth,
-    /// Metres along the optical axis: near is small.
-    Metric,
-}
-
-impl DepthKind {
-    /// What it is called outside: `inverse`, `depth` or `metric`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Inverse => "inverse",
-            Self::Depth => "depth",
-            Self::Metric => "metric",
-        }
-    }
-
-    /// The kind of this name.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for any other name.
-    pub fn named(name: &str) -> Result<Self> {
-        let kinds = [Self::Inverse, Self::Depth, Self::Metric];
-        kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            crate::Error::invalid(format!(
-                "the kind of depth {name:?} is unknown; it can be \"inverse\", \"depth\" or \"metric\""
-            ))
-        })
+named! {
+    /// What the numbers of a prediction mean.
+    pub enum DepthKind as "kind of depth" {
+        /// Relative inverse depth: near is large, scale and shift are arbitrary.
+        Inverse = "inverse",
+        /// Relative depth: near is small, scale and shift are arbitrary.
+        Depth = "depth",
+        /// Metres along the optical axis: near is small.
+        Metric = "metric",
     }
 }

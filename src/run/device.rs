@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use candle_core::{DType, Device, DeviceLocation, Tensor};
 
+use crate::named::named;
 use crate::{Error, Result};
 
 /// Where a network should run.
@@ -153,33 +154,19 @@ fn reason(error: &candle_core::Error) -> String {
     }
 }
 
-/// The number format a network computes in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// Half precision on a GPU that has it, single precision otherwise.
-    #[default]
-    Auto,
-    /// 32-bit floats.
-    F32,
-    /// 16-bit IEEE floats.
-    F16,
-    /// 16-bit brain floats.
-    Bf16,
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "auto" => Ok(Self::Auto),
-            "f32" | "fp32" => Ok(Self::F32),
-            "f16" | "fp16" => Ok(Self::F16),
-            "bf16" => Ok(Self::Bf16),
-            _ => Err(Error::invalid(format!(
-                "precision {text:?} is unknown; use auto, f32, f16 or bf16"
-            ))),
-        }
+named! {
+    /// The number format a network computes in.
+    #[derive(Default)]
+    pub enum Precision as "precision" {
+        /// Half precision on a GPU that has it, single precision otherwise.
+        #[default]
+        Auto = "auto",
+        /// 32-bit floats.
+        F32 = "f32",
+        /// 16-bit IEEE floats.
+        F16 = "f16",
+        /// 16-bit brain floats.
+        Bf16 = "bf16",
     }
 }
 

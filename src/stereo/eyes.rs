@@ -128,7 +128,7 @@ fn check<D: DepthSample>(
     depth: ArrayView2<D>,
     options: &StereoOptions,
 ) -> Result<(usize, usize)> {
-    options.validate()?;
+    options.check()?;
     let (height, width, channels) = image.dim();
     if height == 0 || width == 0 {
         return Err(Error::invalid(

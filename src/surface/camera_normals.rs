@@ -7,23 +7,20 @@ use rayon::prelude::*;
 use crate::depth::{Camera, Intrinsics};
 use crate::image::size::{Raster, array, checked_len};
 use crate::memory::zeroed;
+use crate::named::named;
 use crate::{Error, Result};
 
 /// One neighbour is left out if the depth changes this many times less towards the other one.
 const EDGE_RATIO: f64 = 4.0;
 
-/// What green stands for in a normal map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Green {
-    /// Up: OpenGL, Vulkan, Blender, Unity.
-    Up,
-    /// Down: DirectX, Unreal.
-    Down,
-}
-
-impl Green {
-    /// Both with their names in the Python API.
-    pub const NAMED: [(&'static str, Self); 2] = [("opengl", Self::Up), ("directx", Self::Down)];
+named! {
+    /// What green stands for in a normal map.
+    pub enum Green as "green of a normal map" {
+        /// Up: OpenGL, Vulkan, Blender, Unity.
+        Up = "opengl",
+        /// Down: DirectX, Unreal.
+        Down = "directx",
+    }
 }
 
 /// The camera-space normals of the surface that `distance` (`[H, W]`, along

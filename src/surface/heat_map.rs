@@ -7,10 +7,20 @@ use super::inferno::INFERNO;
 use crate::depth::percentiles_u16;
 use crate::image::size::{Raster, array, checked_len};
 use crate::memory::zeroed;
+use crate::options::options;
 use crate::{Error, Result};
 
-/// The percentiles of the depth map that get the first and the last colour.
-const ENDS: [f64; 2] = [2.0, 85.0];
+options! {
+    /// How a [`heat_map`] is made.
+    #[derive(Copy)]
+    pub struct HeatMapOptions("heat_map", "heatmap_") {
+        /// Percentile of the depth map that gets the first colour.
+        far_percentile as _: f64 = 2.0, least(0.0), below(85.0);
+    }
+}
+
+/// The percentile of the depth map that gets the last colour.
+const NEAR_PERCENTILE: f64 = 85.0;
 /// Pixels a thread takes at a time.
 const CHUNK: usize = 1 << 16;
 
@@ -22,11 +32,13 @@ const CHUNK: usize = 1 << 16;
 ///
 /// # Errors
 /// [`Error::Invalid`] if there are no pixels.
-pub fn heat_map(depth: ArrayView2<'_, u16>) -> Result<Array3<u8>> {
+pub fn heat_map(depth: ArrayView2<'_, u16>, options: &HeatMapOptions) -> Result<Array3<u8>> {
+    options.check()?;
     let shape = depth.raw_dim();
     let length = checked_len(shape.picture_size(), 4)?;
+    let ends = [options.far_percentile, NEAR_PERCENTILE];
     let [low, high] =
-        percentiles_u16(depth, ENDS).ok_or_else(|| Error::invalid("the depth map has no pixels"))?;
+        percentiles_u16(depth, ends).ok_or_else(|| Error::invalid("the depth map has no pixels"))?;
     let colors: Vec<[u8; 4]> = (0..=u16::MAX).map(|depth| color(depth, low, high)).collect();
 
     let depth = depth.as_standard_layout();

@@ -2,6 +2,7 @@
 
 mod axes;
 mod camera_normals;
+mod camera_options;
 mod depth_edges;
 mod files;
 mod grid;
@@ -17,11 +18,12 @@ mod weld;
 
 pub use axes::Axes;
 pub use camera_normals::{Green, camera_normal_map};
+pub use camera_options::CameraOptions;
 pub use depth_edges::depth_edges;
 pub use files::{MeshFormat, SaveMesh, TextureFormat, read_mesh};
-pub use heat_map::heat_map;
+pub use heat_map::{HeatMapOptions, heat_map};
 pub use mesh::Mesh;
 pub use mesh_depth::mesh_depth;
 pub use normals::{NormalMapOptions, normal_map};
-pub use point_cloud::{PointCloud, point_cloud};
-pub use simple_mesh::{SimpleMesh, simple_mesh};
+pub use point_cloud::{PointCloudOptions, point_cloud};
+pub use simple_mesh::{SimpleMeshOptions, simple_mesh};

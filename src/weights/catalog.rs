@@ -4,32 +4,23 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::{Error, Result};
 
-/// What a network is for.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Estimates depth. All others are helpers.
-    #[default]
-    Depth,
-    /// Merges two depth maps (boost).
-    Merge,
-    /// Continues a picture behind what hides it (3D photo).
-    Inpaint,
-    /// Tells a foreground from its background.
-    Background,
-}
-
-impl Role {
-    /// What it is called outside.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Depth => "depth",
-            Self::Merge => "merge",
-            Self::Inpaint => "inpaint",
-            Self::Background => "background",
-        }
+named! {
+    /// What a network is for.
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Role as "role" {
+        /// Estimates depth. All others are helpers.
+        #[default]
+        Depth = "depth",
+        /// Merges two depth maps (boost).
+        Merge = "merge",
+        /// Continues a picture behind what hides it (3D photo).
+        Inpaint = "inpaint",
+        /// Tells a foreground from its background.
+        Background = "background",
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::Array3;
-use rilievo::estimate::{Estimator, Settings};
+use rilievo::estimate::{EstimateOptions, Estimator};
 use rilievo::networks::depth_anything::{self, DepthAnything};
 use rilievo::networks::leres::LeReS;
 use rilievo::networks::midas_v21::{self, MidasV21};
@@ -69,7 +69,7 @@ fn the_whole_way_gives_the_same_depth_as_on_the_cpu() {
     let estimate = |device, precision| {
         let estimator = Estimator::open(entry, None, device, precision, false).unwrap();
         let depth = estimator
-            .estimate(picture().view(), &Settings::default(), &Monitor::silent())
+            .estimate(picture().view(), &EstimateOptions::default(), &Monitor::silent())
             .unwrap();
         println!("{} in {}", estimator.device(), estimator.precision());
         depth.values().clone()

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array2, Array3, Axis, concatenate, s};
-use rilievo::estimate::{Estimator, Settings, preprocess, tiling};
+use rilievo::estimate::{EstimateOptions, Estimator, preprocess, tiling};
 use rilievo::image::Size;
 use rilievo::networks::dpt::{Backbone, Dpt};
 use rilievo::networks::leres::LeReS;
@@ -122,9 +122,9 @@ fn four_tiles_of_depth_have_no_seam() {
     let picture = picture(120, 168);
     let entry = catalog::find("pocket").unwrap();
     for refine in [false, true] {
-        let settings = Settings {
+        let settings = EstimateOptions {
             refine: Some(refine),
-            ..Settings::default()
+            ..EstimateOptions::default()
         };
         let depth = |tiling| {
             let estimator = Estimator::open(entry, None, DeviceChoice::Cpu, Precision::F32, tiling).unwrap();

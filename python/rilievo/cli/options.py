@@ -36,9 +36,11 @@ def _metavar(row: Row) -> str:
 
 
 def _help(row: Row, default: Any) -> str:
-    text = row.help or row.label
+    text = row.help
     if row.choices:
         text += f" ({', '.join(row.choices)})"
+    if row.limit:
+        text += f"; {row.limit.wanted}"
     if default not in (None, False, "") and row.type != "flag":
         text += f" (default: {', '.join(default) if isinstance(default, list) else default})"
     return text.replace("%", "%%")

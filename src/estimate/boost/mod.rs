@@ -26,7 +26,7 @@ use ndarray::{Array2, Array3, ArrayView3, Ix2, SliceInfo, SliceInfoElem, s};
 pub use guided_merge::guided_merge;
 pub use line::Line;
 pub use mask::{profile, weights};
-pub use network::{BoostSettings, Merge, Merger};
+pub use network::{BoostOptions, Merge, Merger};
 pub use patches::Patch;
 pub use plan::Plan;
 
@@ -37,8 +37,6 @@ use crate::{Error, Monitor, Result};
 
 /// Sides of the maps that are merged.
 pub const MERGE_SIDE: usize = 1024;
-/// What the reference lets a whole picture be estimated at, at most.
-pub const DEFAULT_RMAX: usize = 1600;
 
 /// Two depth maps to be merged, squares of [`MERGE_SIDE`] with values from -1 to 1.
 #[derive(Clone, Debug, PartialEq)]

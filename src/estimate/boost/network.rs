@@ -6,30 +6,26 @@ use std::sync::OnceLock;
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, ArrayView3};
 
-use super::{DEFAULT_RMAX, Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
+use super::{Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
 use crate::depth::DepthMap;
 use crate::estimate::estimator::Estimator;
 use crate::estimate::input::{Input, planes};
 use crate::networks::{DepthKind, MergeNetwork};
+use crate::options::options;
 use crate::run::{DeviceChoice, Precision, Runner};
 use crate::weights::catalog::Entry;
 use crate::{Monitor, Result};
 
-/// How a picture should be boosted.
-#[derive(Clone, Copy, Debug)]
-pub struct BoostSettings {
-    /// The largest network input for the whole picture.
-    pub rmax: usize,
-    /// At most this many patches; `None` is as many as have details.
-    pub max_patches: Option<usize>,
-}
-
-impl Default for BoostSettings {
-    fn default() -> Self {
-        Self {
-            rmax: DEFAULT_RMAX,
-            max_patches: None,
-        }
+options! {
+    /// How a picture is boosted.
+    #[derive(Copy)]
+    pub struct BoostOptions("boost", "boost_") {
+        /// Largest network input for the whole picture, in pixels.
+        ///
+        /// The default is what the reference lets it be.
+        rmax: usize = 1600, least(32.0), most(8192.0), unit("pixels");
+        /// Look at no more than this many patches, those with the most detail; default: all that have any.
+        max_patches: Option<usize> = None, least(0.0);
     }
 }
 
@@ -103,15 +99,11 @@ impl Estimator {
         &self,
         picture: ArrayView3<'_, u8>,
         merge: &Merge,
-        settings: &BoostSettings,
+        options: &BoostOptions,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
-        let plan = Plan::new(
-            picture,
-            self.receptive_field(),
-            settings.rmax,
-            settings.max_patches,
-        )?;
+        options.check()?;
+        let plan = Plan::new(picture, self.receptive_field(), options.rmax, options.max_patches)?;
         let networks = Both {
             depth: self,
             merge,
