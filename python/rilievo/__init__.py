@@ -32,16 +32,10 @@ from rilievo.functions import (
     stereo_eyes,
     stereo_images,
 )
+from rilievo.loaded import keep_models_loaded, unload, unload_models
 from rilievo.options import Options
 from rilievo.outputs import Output
-from rilievo.pipeline import (
-    devices,
-    estimate_depth,
-    generate,
-    keep_models_loaded,
-    unload,
-    unload_models,
-)
+from rilievo.pipeline import devices, estimate_depth, generate
 from rilievo.saving import Saver
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 import numpy as np
 
-from rilievo import _native, models, pictures
+from rilievo import _native, loaded, pictures
 from rilievo.depth import DepthMap
 from rilievo.options import Options, parse_color
 from rilievo.outputs import Output
@@ -26,31 +26,6 @@ class Cancel(Protocol):
     """Anything that can be asked whether to stop, such as a ``threading.Event``."""
 
     def is_set(self) -> bool: ...
-
-
-# The network of the last call stays loaded, so that a batch loads it once; all of them if asked for.
-_loaded: dict[tuple[Any, ...], Any] = {}
-_habits = {"keep": False}
-
-
-def unload_models() -> None:
-    """Frees every network that stayed loaded."""
-    _loaded.clear()
-
-
-unload = unload_models
-
-
-def keep_models_loaded(keep: bool = True) -> None:
-    """Whether networks stay in memory when another one is loaded.
-
-    Off at first: only the last one stays, and it goes before the next is read. Turning it off frees all
-    but the last.
-    """
-    _habits["keep"] = keep
-    if not keep:
-        for key in list(_loaded)[:-1]:
-            del _loaded[key]
 
 
 def devices() -> dict[str, str | None]:
@@ -339,44 +314,26 @@ def _effects(
 
 
 def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
-    network, merge = _networks(options)
-    if options.boost:
-        values, kind = network.boost(
-            rgb,
-            merge,
-            rmax=options.boost_rmax,
-            max_patches=options.boost_max_patches,
-            progress=progress,
-            cancel=cancel,
-        )
-    else:
-        values, kind = network.estimate(
-            rgb,
-            net_size=options.net_size,
-            match_size=options.net_size_match,
-            refine=options.refine,
-            progress=progress,
-            cancel=cancel,
-        )
+    with loaded.networks(options) as (network, merge):
+        if options.boost:
+            values, kind = network.boost(
+                rgb,
+                merge,
+                rmax=options.boost_rmax,
+                max_patches=options.boost_max_patches,
+                progress=progress,
+                cancel=cancel,
+            )
+        else:
+            values, kind = network.estimate(
+                rgb,
+                net_size=options.net_size,
+                match_size=options.net_size_match,
+                refine=options.refine,
+                progress=progress,
+                cancel=cancel,
+            )
     return DepthMap(values, kind)
-
-
-def _networks(options: Options) -> tuple[_native.Estimator, _native.MergeNetwork | None]:
-    """The network for depth and the one that merges, if there is one."""
-    choice = models.choice(options)
-    device, precision, tiling = options.compute_device, options.precision, options.tiling_mode
-    depth_key = (choice.id, choice.path, device, precision, tiling)
-    merge_key = (models.MERGE, choice.merge, device, precision)
-    wanted = {depth_key, merge_key} if choice.merge else {depth_key}
-    if not _habits["keep"]:
-        # What is not wanted goes first: two networks at once may not fit.
-        for key in _loaded.keys() - wanted:
-            del _loaded[key]
-    if depth_key not in _loaded:
-        _loaded[depth_key] = _native.Estimator(choice.id, choice.path, device, precision, tiling)
-    if choice.merge and merge_key not in _loaded:
-        _loaded[merge_key] = _native.MergeNetwork(choice.merge, device, precision)
-    return _loaded[depth_key], _loaded.get(merge_key) if choice.merge else None
 
 
 def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
