@@ -14,7 +14,7 @@ from rilievo.options import parse_color
 
 if TYPE_CHECKING:
     from rilievo.pictures import ImageLike
-    from rilievo.pipeline import Cancel, Progress
+    from rilievo.watch import Cancel, Progress
 
 
 def normal_map(

@@ -16,7 +16,7 @@ from rilievo._places import places_in
 from rilievo.options import Options
 
 if TYPE_CHECKING:
-    from rilievo.pipeline import Cancel, Progress
+    from rilievo.watch import Cancel, Progress
 
 _extra: list[str] = []
 

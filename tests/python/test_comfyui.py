@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import rilievo
 from PIL import Image
+from rilievo.depth import stretched_together
 from rilievo.hosts import comfyui
 from rilievo.hosts.comfyui import host, models, sockets, widgets
 from rilievo.options import rows
@@ -391,7 +392,7 @@ def test_effects(comfy, batch, ramp, name):
 def test_metres_of_a_whole_batch_are_turned_over_for_effects(comfy):
     metres = [np.full((4, 5), z, np.float32) for z in (1.0, 2.0, 100.0)]
     maps = tuple(rilievo.DepthMap(plane, "metric") for plane in metres)
-    together = sockets.Depths(maps, sockets.stretched_together(maps))
+    together = sockets.Depths(maps, stretched_together(maps))
     masks = [run("RilievoDepthMask", depth=together, far=far, feather=0.0)["mask"] for far in (0.51, 0.49)]
     # 2 m is half way between 1 m and (nearly) infinity.
     assert [mask[:, 0, 0].tolist() for mask in masks] == [[1, 0, 0], [1, 1, 0]]

@@ -1,0 +1,323 @@
+"""Every output: what asks for it, how it is made, what it can be saved in.
+
+``RECIPES`` is the one table of outputs, by name: their order, file names, formats and
+media types, the switches of the command line, the schema of the HTTP API and
+the nodes of ComfyUI come from it. See CONTRIBUTING.md, "Add an output".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rilievo import _native
+from rilievo.depth import DepthMap
+from rilievo.options import STEREO_MODES, Options, parse_color
+from rilievo.outputs import FrameArray, Frames, Numbers, Payload, Picture, Solid
+from rilievo.scene import Scene
+from rilievo.watch import Watch
+
+Made = Iterator[tuple[str, Payload]]
+_PICTURE = ("png", "jpg", "webp")
+_DEPTH = ("png", "npy", "exr", "tiff")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one output is made.
+
+    ``switch`` is the option that asks for it, with those of ``further``;
+    ``group`` the group of the options it is made by. ``kinds`` are what its
+    outputs can be called: its name, unless it makes several. ``formats`` is
+    what it can be saved in, the usual one first; ``suffix`` the end of a file's
+    name. ``unless`` is when it is left out though its switch is on. ``title``
+    and ``titles`` are what a person calls one and several.
+    """
+
+    name: str
+    switch: str
+    group: str
+    formats: tuple[str, ...]
+    make: Callable[[Scene, Watch], Made]
+    kinds: tuple[str, ...]
+    suffix: str | None = None
+    title: str = ""
+    titles: str = ""
+    further: Mapping[str, Any] = field(default_factory=dict)
+    unless: Callable[[Options], bool] = lambda options: False
+
+    def asked(self, options: Options) -> bool:
+        """Whether a run with these options makes it."""
+        wanted = {self.switch: True, **self.further}
+        return all(getattr(options, name) == value for name, value in wanted.items()) and not self.unless(
+            options
+        )
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is saved as what any browser shows."""
+        return self.formats[0] in _PICTURE
+
+    def file_suffix(self, kind: str) -> str:
+        """The end of the name of a file with an output of this kind."""
+        return f"-{kind}" if self.suffix is None else self.suffix
+
+
+RECIPES: dict[str, Recipe] = {}
+
+
+def _recipe(
+    name: str, switch: str, group: str, formats: tuple[str, ...], **more: Any
+) -> Callable[[Callable[[Scene, Watch], Payload | Made]], None]:
+    """Adds what it decorates to :data:`RECIPES`: a function that makes the payload, or kinds and payloads."""
+
+    def add(function: Callable[[Scene, Watch], Any]) -> None:
+        kinds = more.pop("kinds", (name,))
+
+        def make(scene: Scene, watch: Watch) -> Made:
+            made = function(scene, watch)
+            return iter([(name, made)]) if isinstance(made, Payload) else iter(made)
+
+        RECIPES[name] = Recipe(name, switch, group, formats, make, kinds, **more)
+
+    return add
+
+
+@_recipe(
+    "depth_prediction",
+    "do_output_depth_prediction",
+    "depth",
+    ("npy", "exr", "tiff"),
+    title="raw prediction",
+    titles="raw predictions",
+)
+def _depth_prediction(scene: Scene, watch: Watch) -> Payload:
+    depth = scene.depth
+    return Numbers(depth if depth.kind == "inverse" else DepthMap(-depth.values))
+
+
+@_recipe(
+    "depth_values",
+    "output_depth_values",
+    "depth",
+    ("exr", "npy", "tiff", "png"),
+    suffix="-values",
+    title="depth values",
+    titles="depth values",
+)
+def _depth_values(scene: Scene, watch: Watch) -> Payload:
+    # Metres in a PNG become millimetres, as depth cameras store them.
+    scale = 1000.0 if scene.depth.kind == "metric" else None
+    return Numbers(scene.depth, scene.options.depth_values_format, scale)
+
+
+def _combined_only(options: Options) -> bool:
+    return options.output_depth_combine and not options.output_depth_both
+
+
+@_recipe("depth", "do_output_depth", "depth", _DEPTH, suffix="", unless=_combined_only)
+def _depth(scene: Scene, watch: Watch) -> Payload:
+    return Picture(scene.written_u16)
+
+
+@_recipe("concat_depth", "do_output_depth", "depth", _PICTURE, further={"output_depth_combine": True})
+def _concat_depth(scene: Scene, watch: Watch) -> Payload:
+    vertical = scene.options.output_depth_combine_axis == "Vertical"
+    return Picture(_native.combine(scene.rgb, scene.written_u16, vertical))
+
+
+@_recipe("stereo", "gen_stereo", "stereo", _PICTURE, kinds=STEREO_MODES)
+def _stereo(scene: Scene, watch: Watch) -> Made:
+    options = scene.options
+    made = _native.stereo_images(
+        scene.rgba if options.stereo_alpha else scene.rgb,
+        scene.depth_u16,
+        options.stereo_modes,
+        divergence=options.stereo_divergence,
+        separation=options.stereo_separation,
+        balance=options.stereo_balance,
+        offset_exponent=options.stereo_offset_exponent,
+        fill=options.stereo_fill_algo,
+        convergence=options.stereo_convergence,
+        progress=watch.progress,
+        cancel=watch.cancel,
+    )
+    return ((mode, Picture(pixels)) for mode, pixels in made)
+
+
+@_recipe("normalmap", "gen_normalmap", "normal", _PICTURE)
+def _normalmap(scene: Scene, watch: Watch) -> Payload:
+    options = scene.options
+    normals = _native.normal_map(
+        scene.depth_u16,
+        pre_blur=options.normalmap_pre_blur_kernel if options.normalmap_pre_blur else None,
+        sobel=options.normalmap_sobel_kernel if options.normalmap_sobel else None,
+        post_blur=options.normalmap_post_blur_kernel if options.normalmap_post_blur else None,
+        invert=options.normalmap_invert,
+        green=options.normalmap_green,
+    )
+    return Picture(normals)
+
+
+@_recipe("camera_normalmap", "gen_camera_normalmap", "normal", _PICTURE)
+def _camera_normalmap(scene: Scene, watch: Watch) -> Payload:
+    surface = scene.surface
+    normals = _native.camera_normal_map(
+        surface.values, kind=surface.kind, green=scene.options.normalmap_green, **scene.camera
+    )
+    return Picture(normals)
+
+
+@_recipe("heatmap", "gen_heatmap", "heatmap", ("png", "webp"))
+def _heatmap(scene: Scene, watch: Watch) -> Payload:
+    return Picture(_native.heat_map(scene.depth_u16))
+
+
+@_recipe("dof", "gen_dof", "dof", _PICTURE)
+def _dof(scene: Scene, watch: Watch) -> Payload:
+    options = scene.options
+    blurred = _native.depth_of_field(
+        scene.rgb,
+        scene.relief,
+        focus=options.dof_focus,
+        f_number=options.dof_f_number,
+        highlights=options.dof_highlights,
+        blades=options.dof_blades,
+        progress=watch.progress,
+        cancel=watch.cancel,
+    )
+    return Picture(blurred)
+
+
+@_recipe("fog", "gen_fog", "fog", _PICTURE)
+def _fog(scene: Scene, watch: Watch) -> Payload:
+    options = scene.options
+    fogged = _native.fog(
+        scene.rgb,
+        scene.relief,
+        density=options.fog_density,
+        color=parse_color(options.fog_color),
+        progress=watch.progress,
+        cancel=watch.cancel,
+    )
+    return Picture(fogged)
+
+
+@_recipe("depth_mask", "gen_depth_mask", "mask", _PICTURE)
+def _depth_mask(scene: Scene, watch: Watch) -> Payload:
+    options = scene.options
+    mask = _native.depth_mask(
+        scene.relief,
+        far=options.depth_mask_far,
+        near=options.depth_mask_near,
+        feather=options.depth_mask_feather,
+        invert=options.depth_mask_invert,
+    )
+    return Picture(mask)
+
+
+@_recipe("parallax", "gen_parallax", "parallax", ("webp", "gif", "png"))
+def _parallax(scene: Scene, watch: Watch) -> Payload:
+    options = scene.options
+    frames = _native.parallax_frames(
+        scene.rgb,
+        scene.relief,
+        preset=options.parallax_preset,
+        frames=options.parallax_frames,
+        strength=options.parallax_strength,
+        focus=options.parallax_focus,
+        max_size=options.parallax_maxsize,
+        progress=watch.progress,
+        cancel=watch.cancel,
+    )
+    return Frames(FrameArray(frames), options.parallax_fps, options.parallax_format)
+
+
+@_recipe(
+    "simple_mesh",
+    "gen_simple_mesh",
+    "mesh",
+    ("glb", "obj", "ply"),
+    suffix="-simple",
+    title="mesh",
+    titles="meshes",
+)
+def _simple_mesh(scene: Scene, watch: Watch) -> Payload:
+    options, surface = scene.options, scene.surface
+    mesh = _native.simple_mesh(
+        scene.rgb,
+        surface.values,
+        kind=surface.kind,
+        occlude=options.simple_mesh_occlude,
+        spherical=options.simple_mesh_spherical,
+        max_size=options.mesh_maxsize,
+        progress=watch.progress,
+        cancel=watch.cancel,
+        **scene.camera,
+    )
+    return Solid(mesh, options.mesh_format, _axes(options))
+
+
+@_recipe(
+    "point_cloud",
+    "gen_point_cloud",
+    "mesh",
+    ("ply", "glb", "obj"),
+    suffix="-points",
+    title="point cloud",
+    titles="point clouds",
+)
+def _point_cloud(scene: Scene, watch: Watch) -> Payload:
+    options, surface = scene.options, scene.surface
+    cloud = _native.point_cloud(
+        surface.values,
+        scene.rgb,
+        kind=surface.kind,
+        spherical=options.simple_mesh_spherical,
+        edge_rtol=options.point_cloud_edges or None,
+        voxel=options.point_cloud_voxel or None,
+        progress=watch.progress,
+        cancel=watch.cancel,
+        **scene.camera,
+    )
+    return Solid(cloud, "ply", _axes(options))
+
+
+def _axes(options: Options) -> str | None:
+    return None if options.mesh_axes == "auto" else options.mesh_axes
+
+
+# The recipe that makes each kind of output.
+KINDS: dict[str, Recipe] = {kind: recipe for recipe in RECIPES.values() for kind in recipe.kinds}
+
+
+def made(scene: Scene, watch: Watch) -> Made:
+    """Kind and payload of everything that the options of a scene ask for, one after the other."""
+    for recipe in RECIPES.values():
+        if recipe.asked(scene.options):
+            yield from recipe.make(scene, watch)
+
+
+def switches() -> set[str]:
+    """The options that decide which outputs there are, and nothing else."""
+    asking = {name for recipe in RECIPES.values() for name in (recipe.switch, *recipe.further)}
+    return asking | {"stereo_modes", "output_depth_both"}
+
+
+def asking_for(kinds: Iterable[str]) -> dict[str, Any]:
+    """The values of all :func:`switches` with which a run gives these outputs and no others.
+
+    Raises :class:`ValueError` for a kind that nobody makes.
+    """
+    wanted = list(dict.fromkeys(kinds))
+    for kind in wanted:
+        if kind not in KINDS:
+            raise ValueError(f"there is no output {kind!r}; there are {', '.join(KINDS)}")
+    values: dict[str, Any] = {name: False for name in switches()}
+    for kind in wanted:
+        values.update({KINDS[kind].switch: True, **KINDS[kind].further})
+    values["output_depth_both"] = {"depth", "concat_depth"} <= set(wanted)
+    modes = [kind for kind in wanted if kind in STEREO_MODES]
+    values.pop("stereo_modes")
+    return {**values, "stereo_modes": modes} if modes else values
