@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Protocol, Union, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Union, cast
 
 import numpy as np
 
@@ -50,6 +50,14 @@ Target = Union[str, "os.PathLike[str]", IO[bytes]]
 def extension(format: str) -> str:
     """What the name of a file in this format ends in."""
     return "obj" if format == "obj-textured" else format
+
+
+class _How(NamedTuple):
+    """What :meth:`Payload.save` was told beside the format."""
+
+    text: Mapping[str, str] | None
+    quality: int
+    watch: Watch
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,38 +131,36 @@ class Payload(ABC):
         :class:`FileExistsError` if the file is there and ``overwrite`` is off,
         :class:`OSError` if it cannot be written.
         """
-        if not isinstance(target, (str, os.PathLike)):
-            self._into(target, format or self.usual_format(), text, quality, watch)
-            return
-        path = Path(target)
-        if format is None:
-            format = path.suffix[1:].lower()
-            format = _SPELLINGS.get(format, format)
-            if self.format is not None and extension(self.format) == format:
-                format = self.format
+        how = _How(text, quality, watch)
+        path = Path(target) if isinstance(target, (str, os.PathLike)) else None
+        format = format or (self.usual_format() if path is None else self._format_of(path))
         if format not in self.formats:
             raise ValueError(
-                f"{path.name}: this cannot be saved as {format!r}; it can be {', '.join(self.formats)}"
+                f"{path or target}: this cannot be saved as {format!r}; it can be {', '.join(self.formats)}"
             )
+        if path is None:
+            self._into(cast("IO[bytes]", target), format, how)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         with _whole_file(path, overwrite) as temporary:
-            self._write(temporary, format, text, quality, watch)
+            self._write(temporary, format, how)
 
-    def _into(
-        self, file: IO[bytes], format: str, text: Mapping[str, str] | None, quality: int, watch: Watch
-    ) -> None:
+    def _format_of(self, path: Path) -> str:
+        named = path.suffix[1:].lower()
+        named = _SPELLINGS.get(named, named)
+        return self.format if self.format is not None and extension(self.format) == named else named
+
+    def _into(self, file: IO[bytes], format: str, how: _How) -> None:
         with tempfile.TemporaryDirectory(prefix="rilievo-") as folder:
             path = Path(folder, f"output.{extension(format)}")
-            self.save(path, format, text=text, quality=quality, watch=watch)
+            self._write(path, format, how)
             if len(os.listdir(folder)) > 1:
                 raise ValueError(f"{format} is more than one file; give a path, or save it as glb")
             with path.open("rb") as source:
                 shutil.copyfileobj(source, file)
 
     @abstractmethod
-    def _write(
-        self, path: Path, format: str, text: Mapping[str, str] | None, quality: int, watch: Watch
-    ) -> None:
+    def _write(self, path: Path, format: str, how: _How) -> None:
         """Writes a new file."""
 
 
@@ -204,15 +210,13 @@ class Picture(Payload):
     def describe(self) -> dict[str, int]:
         return _size(self.values)
 
-    def _write(
-        self, path: Path, format: str, text: Mapping[str, str] | None, quality: int, watch: Watch
-    ) -> None:
+    def _write(self, path: Path, format: str, how: _How) -> None:
         if format == "png":
-            _native.write_png(path, self.pixels, None if text is None else dict(text))
+            _native.write_png(path, self.pixels, dict(how.text or {}))
         elif format in ("jpg", "webp"):
             from PIL import Image
 
-            Image.fromarray(self.pixels).save(path, quality=quality)
+            Image.fromarray(self.pixels).save(path, quality=how.quality)
         else:
             _native.save_depth(path, self.pixels)
 
@@ -250,9 +254,7 @@ class Numbers(Payload):
     def describe(self) -> dict[str, int]:
         return _size(self.depth.values)
 
-    def _write(
-        self, path: Path, format: str, text: Mapping[str, str] | None, quality: int, watch: Watch
-    ) -> None:
+    def _write(self, path: Path, format: str, how: _How) -> None:
         _native.save_depth(path, self.depth.values, png_scale=self.png_scale if format == "png" else None)
 
 
@@ -288,12 +290,12 @@ class Solid(Payload):
     def describe(self) -> dict[str, int]:
         return {"vertices": len(self.mesh.vertices), "faces": len(self.mesh.faces)}
 
-    def _write(
-        self, path: Path, format: str, text: Mapping[str, str] | None, quality: int, watch: Watch
-    ) -> None:
+    def _write(self, path: Path, format: str, how: _How) -> None:
         # glTF has axes of its own, OBJ the reference's; readers of PLY expect those of glTF.
         axes: Any = {"glb": None, "ply": self.axes or "gltf"}.get(format, self.axes)
-        self.mesh.save(path, cast("Any", format), axes=axes, progress=watch.progress, cancel=watch.cancel)
+        self.mesh.save(
+            path, cast("Any", format), axes=axes, progress=how.watch.progress, cancel=how.watch.cancel
+        )
 
     def __reduce__(self) -> Any:
         mesh = self.mesh
@@ -364,9 +366,7 @@ class Frames(Payload):
         width, height = self.size
         return {"width": width, "height": height, "frames": len(self)}
 
-    def _write(
-        self, path: Path, format: str, text: Mapping[str, str] | None, quality: int, watch: Watch
-    ) -> None:
+    def _write(self, path: Path, format: str, how: _How) -> None:
         if format == "webp":
             from PIL import features
 
@@ -375,7 +375,7 @@ class Frames(Payload):
                     "this Pillow was built without WebP; choose gif or png with parallax_format, or update Pillow"
                 )
         # Fast enough for long loops; the picture is the same.
-        more: dict[str, Any] = {"quality": quality, "method": 2} if format == "webp" else {}
+        more: dict[str, Any] = {"quality": how.quality, "method": 2} if format == "webp" else {}
         duration = round(1000 / self.rate)
         _film(self.source).save(path, save_all=True, duration=duration, loop=0, **more)
 

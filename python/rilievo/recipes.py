@@ -59,18 +59,16 @@ class Recipe:
         """Whether it is saved as what any browser shows."""
         return self.formats[0] in _PICTURE
 
-    def file_suffix(self, kind: str) -> str:
-        """The end of the name of a file with an output of this kind."""
-        return f"-{kind}" if self.suffix is None else self.suffix
-
 
 RECIPES: dict[str, Recipe] = {}
+# The recipe that makes each kind of output.
+KINDS: dict[str, Recipe] = {}
 
 
 def _recipe(
     name: str, switch: str, group: str, formats: tuple[str, ...], **more: Any
 ) -> Callable[[Callable[[Scene, Watch], Payload | Made]], None]:
-    """Adds what it decorates to :data:`RECIPES`: a function that makes the payload, or kinds and payloads."""
+    """Adds what it decorates to :data:`RECIPES` and :data:`KINDS`: a function that makes the payload, or kinds and payloads."""
 
     def add(function: Callable[[Scene, Watch], Any]) -> None:
         kinds = more.pop("kinds", (name,))
@@ -79,7 +77,8 @@ def _recipe(
             made = function(scene, watch)
             return iter([(name, made)]) if isinstance(made, Payload) else iter(made)
 
-        RECIPES[name] = Recipe(name, switch, group, formats, make, kinds, **more)
+        recipe = RECIPES[name] = Recipe(name, switch, group, formats, make, kinds, **more)
+        KINDS.update(dict.fromkeys(kinds, recipe))
 
     return add
 
@@ -288,15 +287,17 @@ def _axes(options: Options) -> str | None:
     return None if options.mesh_axes == "auto" else options.mesh_axes
 
 
-# The recipe that makes each kind of output.
-KINDS: dict[str, Recipe] = {kind: recipe for recipe in RECIPES.values() for kind in recipe.kinds}
-
-
 def made(scene: Scene, watch: Watch) -> Made:
     """Kind and payload of everything that the options of a scene ask for, one after the other."""
     for recipe in RECIPES.values():
         if recipe.asked(scene.options):
             yield from recipe.make(scene, watch)
+
+
+def file_suffix(kind: str) -> str:
+    """The end of the name of a file with an output of this kind."""
+    suffix = KINDS[kind].suffix if kind in KINDS else None
+    return f"-{kind}" if suffix is None else suffix
 
 
 def switches() -> set[str]:

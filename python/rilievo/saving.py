@@ -16,7 +16,7 @@ from typing import Any
 
 from rilievo import _native
 from rilievo.outputs import PICTURE_QUALITY, Output, extension
-from rilievo.recipes import KINDS
+from rilievo.recipes import file_suffix
 
 PICTURE_FORMATS = ("png", "jpg", "webp")
 
@@ -55,7 +55,7 @@ class Saver:
         """
         self._make_folder()
         format = output.content.usual_format(self.picture_format)
-        suffix = KINDS[output.kind].file_suffix(output.kind)
+        suffix = file_suffix(output.kind)
         path = self.folder / f"{stem}{suffix}.{extension(format)}"
         text = {"Software": f"rilievo {_native.__version__}"}
         if info:

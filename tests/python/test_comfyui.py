@@ -175,6 +175,30 @@ def test_the_table_of_nodes_that_people_expect():
     ]
 
 
+def test_saved_workflows_find_the_sockets_and_widgets_they_know(monkeypatch):
+    """Workflows keep the values of widgets by position, and links by the names and types of sockets."""
+    monkeypatch.setattr(models, "labels", lambda: ["auto", "pocket"])
+    expected = json.loads((ROOT / "tests/golden/comfyui_nodes.json").read_text())
+    found = {}
+    for name, node in NODES.items():
+        inputs = {
+            section: [
+                [key, kind, more[0].get("default") if more else None]
+                for key, (kind, *more) in (
+                    (key, [put] if isinstance(put, str) else put) for key, put in declared.items()
+                )
+            ]
+            for section, declared in node.INPUT_TYPES().items()
+        }
+        found[name] = {
+            "title": node.TITLE,
+            "category": node.CATEGORY,
+            "returns": [list(pair) for pair in zip(node.RETURN_TYPES, node.RETURN_NAMES)],
+            "inputs": inputs,
+        }
+    assert found == expected
+
+
 def test_widgets_go_there_and_back():
     for group in ("network", "stereo", "normal", "mesh", "dof", "fog", "mask", "parallax"):
         names = [name for name in widgets.group(group) if rows()[name].type != "several"]

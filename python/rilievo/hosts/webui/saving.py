@@ -13,7 +13,7 @@ from typing import Any
 
 import rilievo
 from rilievo.outputs import Output, extension
-from rilievo.recipes import KINDS
+from rilievo.recipes import file_suffix
 
 
 class HostSaver(rilievo.Saver):
@@ -39,7 +39,7 @@ class HostSaver(rilievo.Saver):
         return host_picture(
             output,
             self.folder,
-            stem + KINDS[output.kind].file_suffix(output.kind),
+            stem + file_suffix(output.kind),
             text=text if opts.enable_pnginfo else None,
             section="extras",
             existing=dict(self._existing) if opts.enable_pnginfo else None,
@@ -127,7 +127,7 @@ class GenerationSaver:
                 output, self.folder, name, text=self.text, processing=self.processing, existing=None
             )
         if output.format is not None:
-            name = self.stem + KINDS[output.kind].file_suffix(output.kind)
+            name = self.stem + file_suffix(output.kind)
         path = self.folder / f"{name}.{extension(output.content.usual_format())}"
         output.save(path, output.format, text={"parameters": self.text} if self.text else None)
         return path
