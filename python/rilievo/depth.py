@@ -118,12 +118,9 @@ class DepthMap:
         at the fractions ``far`` and ``near`` of the range, ``"Outliers"`` at
         those fractions of the pixels. ``invert`` turns the result around.
         """
-        if normalize:
-            values = self._stretched(
-                lambda values: _native.depth_to_u16(values, self.kind, clip=clip, far=far, near=near)
-            )
-        else:
-            values = _native.depth_to_u16(self.values, self.kind, False, clip, far, near)
+        alone = self if normalize else replace(self, span=None)
+        cut: Any = {"clip": clip, "far": far, "near": near}
+        values = alone._stretched(lambda values: _native.depth_to_u16(values, self.kind, normalize, **cut))
         return 65535 - values if invert else values
 
     def relief(self, *, clip: str | None = None, far: float = 0.0, near: float = 1.0) -> _native.Relief:
@@ -132,11 +129,10 @@ class DepthMap:
         With a ``span`` the farthest point is taken to be as many times as far as the nearest as in depth
         pictures, whatever was measured.
         """
+        cut: Any = {"clip": clip, "far": far, "near": near}
         if self.span is None:
-            return _native.Relief(self.values, self.kind, clip=clip, far=far, near=near)
-        nearness = self._stretched(
-            lambda values: _native.Relief(values, self.kind, clip=clip, far=far, near=near).nearness
-        )
+            return _native.Relief(self.values, self.kind, **cut)
+        nearness = self._stretched(lambda values: _native.Relief(values, self.kind, **cut).nearness)
         return _native.Relief(nearness, normalize=False)
 
     def for_surface(self) -> DepthMap:

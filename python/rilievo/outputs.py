@@ -27,6 +27,8 @@ from rilievo.watch import Watch
 if TYPE_CHECKING:
     from PIL import Image
 
+# Of pictures with 8 bits, the usual one first.
+PICTURE_FORMATS = ("png", "jpg", "webp")
 PICTURE_QUALITY = 92
 MEDIA_TYPES = {
     "png": "image/png",
@@ -195,7 +197,7 @@ class Picture(Payload):
     def formats(self) -> tuple[str, ...]:
         if self.pixels.dtype == np.uint16:
             return ("png", "npy", "exr", "tiff")
-        return ("png", "webp") if self.pixels.shape[2:] == (4,) else ("png", "jpg", "webp")
+        return ("png", "webp") if self.pixels.shape[2:] == (4,) else PICTURE_FORMATS
 
     def usual_format(self, picture_format: str = "png") -> str:
         return picture_format if picture_format in self.formats and "jpg" in self.formats else "png"
@@ -213,7 +215,7 @@ class Picture(Payload):
     def _write(self, path: Path, format: str, how: _How) -> None:
         if format == "png":
             _native.write_png(path, self.pixels, dict(how.text or {}))
-        elif format in ("jpg", "webp"):
+        elif format in PICTURE_FORMATS:
             from PIL import Image
 
             Image.fromarray(self.pixels).save(path, quality=how.quality)
@@ -316,27 +318,31 @@ class FrameSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Array]: ...
-
-    def frame(self, index: int) -> Array: ...
+    def frame(self, index: int, watch: Watch, /) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Frames(Payload):
     """A clip, frame by frame: never the whole of it in memory unless its ``source`` has it there.
 
-    ``rate`` is in frames a second. Iterating gives the frames, uint8 ``[H, W, 3]``.
+    ``rate`` is in frames a second. Iterating gives the frames, uint8 ``[H, W, 3]``. Where they are made when they
+    are asked for, ``watch`` watches that.
     """
 
     source: FrameSource
     rate: float = 24.0
     format: str = "webp"
+    watch: Watch = _WATCHED_BY_NOBODY
 
     def __len__(self) -> int:
         return len(self.source)
 
     def __iter__(self) -> Iterator[Array]:
-        return iter(self.source)
+        return map(self.frame, range(len(self)))
+
+    def frame(self, index: int) -> Array:
+        """One of them."""
+        return self.source.frame(index, self.watch)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -346,7 +352,7 @@ class Frames(Payload):
     @cached_property
     def plain(self) -> Array:
         """All frames at once, ``[N, H, W, 3]``."""
-        return self.source.array if isinstance(self.source, FrameArray) else np.stack(list(self.source))
+        return self.source.array if isinstance(self.source, FrameArray) else np.stack(list(self))
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -357,10 +363,10 @@ class Frames(Payload):
         return {"fps": self.rate}
 
     def frames(self) -> Iterator[Array]:
-        return iter(self.source)
+        return iter(self)
 
     def preview(self) -> Array:
-        return self.source.frame(0)
+        return self.frame(0)
 
     def describe(self) -> dict[str, int]:
         width, height = self.size
@@ -377,10 +383,10 @@ class Frames(Payload):
         # Fast enough for long loops; the picture is the same.
         more: dict[str, Any] = {"quality": how.quality, "method": 2} if format == "webp" else {}
         duration = round(1000 / self.rate)
-        _film(self.source).save(path, save_all=True, duration=duration, loop=0, **more)
+        _film(self).save(path, save_all=True, duration=duration, loop=0, **more)
 
     def __reduce__(self) -> Any:
-        return Frames, (FrameArray(self.plain), self.rate, self.format)
+        return Frames, (self.source, self.rate, self.format)
 
 
 @dataclass(frozen=True, eq=False)
@@ -392,15 +398,12 @@ class FrameArray:
     def __len__(self) -> int:
         return len(self.array)
 
-    def __iter__(self) -> Iterator[Array]:
-        return iter(self.array)
-
     @property
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return (int(self.array.shape[2]), int(self.array.shape[1]))
 
-    def frame(self, index: int) -> Array:
+    def frame(self, index: int, watch: Watch) -> Array:
         """One of them."""
         return self.array[index]
 
@@ -490,7 +493,7 @@ def _size(values: Array) -> dict[str, int]:
     return {"width": values.shape[1], "height": values.shape[0]}
 
 
-def _film(frames: FrameSource) -> Image.Image:
+def _film(frames: Frames) -> Image.Image:
     """The frames as a PIL image that has them one at a time; a list for ``append_images`` would have all."""
     from PIL import Image
 

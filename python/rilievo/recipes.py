@@ -14,12 +14,11 @@ from typing import Any
 from rilievo import _native
 from rilievo.depth import DepthMap
 from rilievo.options import STEREO_MODES, Options, parse_color
-from rilievo.outputs import FrameArray, Frames, Numbers, Payload, Picture, Solid
+from rilievo.outputs import PICTURE_FORMATS, FrameArray, Frames, Numbers, Payload, Picture, Solid
 from rilievo.scene import Scene
 from rilievo.watch import Watch
 
 Made = Iterator[tuple[str, Payload]]
-_PICTURE = ("png", "jpg", "webp")
 _DEPTH = ("png", "npy", "exr", "tiff")
 
 
@@ -57,7 +56,7 @@ class Recipe:
     @property
     def is_picture(self) -> bool:
         """Whether it is saved as what any browser shows."""
-        return self.formats[0] in _PICTURE
+        return self.formats[0] in PICTURE_FORMATS
 
 
 RECIPES: dict[str, Recipe] = {}
@@ -120,13 +119,13 @@ def _depth(scene: Scene, watch: Watch) -> Payload:
     return Picture(scene.written_u16)
 
 
-@_recipe("concat_depth", "do_output_depth", "depth", _PICTURE, further={"output_depth_combine": True})
+@_recipe("concat_depth", "do_output_depth", "depth", PICTURE_FORMATS, further={"output_depth_combine": True})
 def _concat_depth(scene: Scene, watch: Watch) -> Payload:
     vertical = scene.options.output_depth_combine_axis == "Vertical"
     return Picture(_native.combine(scene.rgb, scene.written_u16, vertical))
 
 
-@_recipe("stereo", "gen_stereo", "stereo", _PICTURE, kinds=STEREO_MODES)
+@_recipe("stereo", "gen_stereo", "stereo", PICTURE_FORMATS, kinds=STEREO_MODES)
 def _stereo(scene: Scene, watch: Watch) -> Made:
     options = scene.options
     made = _native.stereo_images(
@@ -145,7 +144,7 @@ def _stereo(scene: Scene, watch: Watch) -> Made:
     return ((mode, Picture(pixels)) for mode, pixels in made)
 
 
-@_recipe("normalmap", "gen_normalmap", "normal", _PICTURE)
+@_recipe("normalmap", "gen_normalmap", "normal", PICTURE_FORMATS)
 def _normalmap(scene: Scene, watch: Watch) -> Payload:
     options = scene.options
     normals = _native.normal_map(
@@ -159,7 +158,7 @@ def _normalmap(scene: Scene, watch: Watch) -> Payload:
     return Picture(normals)
 
 
-@_recipe("camera_normalmap", "gen_camera_normalmap", "normal", _PICTURE)
+@_recipe("camera_normalmap", "gen_camera_normalmap", "normal", PICTURE_FORMATS)
 def _camera_normalmap(scene: Scene, watch: Watch) -> Payload:
     surface = scene.surface
     normals = _native.camera_normal_map(
@@ -173,7 +172,7 @@ def _heatmap(scene: Scene, watch: Watch) -> Payload:
     return Picture(_native.heat_map(scene.depth_u16))
 
 
-@_recipe("dof", "gen_dof", "dof", _PICTURE)
+@_recipe("dof", "gen_dof", "dof", PICTURE_FORMATS)
 def _dof(scene: Scene, watch: Watch) -> Payload:
     options = scene.options
     blurred = _native.depth_of_field(
@@ -189,7 +188,7 @@ def _dof(scene: Scene, watch: Watch) -> Payload:
     return Picture(blurred)
 
 
-@_recipe("fog", "gen_fog", "fog", _PICTURE)
+@_recipe("fog", "gen_fog", "fog", PICTURE_FORMATS)
 def _fog(scene: Scene, watch: Watch) -> Payload:
     options = scene.options
     fogged = _native.fog(
@@ -203,7 +202,7 @@ def _fog(scene: Scene, watch: Watch) -> Payload:
     return Picture(fogged)
 
 
-@_recipe("depth_mask", "gen_depth_mask", "mask", _PICTURE)
+@_recipe("depth_mask", "gen_depth_mask", "mask", PICTURE_FORMATS)
 def _depth_mask(scene: Scene, watch: Watch) -> Payload:
     options = scene.options
     mask = _native.depth_mask(
@@ -230,7 +229,7 @@ def _parallax(scene: Scene, watch: Watch) -> Payload:
         progress=watch.progress,
         cancel=watch.cancel,
     )
-    return Frames(FrameArray(frames), options.parallax_fps, options.parallax_format)
+    return Frames(FrameArray(frames), options.parallax_fps, options.parallax_format, watch)
 
 
 @_recipe(

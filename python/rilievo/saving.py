@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from rilievo import _native
-from rilievo.outputs import PICTURE_QUALITY, Output, extension
+from rilievo.outputs import PICTURE_FORMATS, PICTURE_QUALITY, Output, extension
 from rilievo.recipes import file_suffix
-
-PICTURE_FORMATS = ("png", "jpg", "webp")
 
 
 class Saver:

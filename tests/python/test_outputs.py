@@ -17,6 +17,7 @@ from rilievo import Frames, Numbers, Picture, Solid, recipes
 from rilievo.options import Options
 from rilievo.outputs import MEDIA_TYPES, Output, extension
 from rilievo.recipes import KINDS, RECIPES, asking_for
+from rilievo.watch import Watch
 
 HEIGHT, WIDTH = 24, 32
 
@@ -138,7 +139,7 @@ class Counted:
     def __len__(self) -> int:
         return self.count
 
-    def frame(self, index: int) -> np.ndarray:
+    def frame(self, index: int, watch: Watch) -> np.ndarray:
         made = np.roll(picture(), index, axis=1)
         self.alive += 1
         self.most = max(self.most, self.alive)
@@ -147,9 +148,6 @@ class Counted:
 
     def _gone(self) -> None:
         self.alive -= 1
-
-    def __iter__(self):
-        return (self.frame(index) for index in range(self.count))
 
 
 @pytest.mark.parametrize("count", [1, 5, 40])
@@ -168,7 +166,7 @@ def test_a_clip_is_saved_frame_by_frame(count, tmp_path):
 def test_a_clip_is_the_same_from_an_array_and_frame_by_frame(outputs, format):
     frames = outputs["parallax"].content
     lazy = Counted(len(frames))
-    lazy.frame = lambda index: frames.plain[index]
+    lazy.frame = lambda index, watch: frames.plain[index]
     files = []
     for clip in (frames, Frames(lazy, frames.rate)):
         files.append(io.BytesIO())
