@@ -19,7 +19,6 @@ from rilievo.watch import Watch
 
 # The widget that says which of a recipe's kinds is wanted.
 MODE = "mode"
-PREFIX = {"tooltip": "Folder and beginning of the file's name in ComfyUI's output folder."}
 
 
 class Socket(NamedTuple):
@@ -105,7 +104,7 @@ class RecipeNode(Node):
         options = {
             name: entry if isinstance(entry, str) else entry[0] for name, entry in self.WIDGETS.items()
         }
-        named = {options[name]: value for name, value in given.items() if options[name]}
+        named = {options[name]: value for name, value in given.items() if options.get(name)}
         return widgets.values(named, named)
 
 
@@ -113,11 +112,17 @@ class FileNode(RecipeNode):
     """A node that writes a file for every image and its depth."""
 
     OUTPUT_NODE = True
+    PREFIX: str
 
-    def run(
-        self, *, depth: Any, image: Any = None, filename_prefix: str = "mesh/rilievo", **given: Any
-    ) -> dict[str, Any]:
-        folder = host.OutputFolder(filename_prefix)
+    @classmethod
+    def INPUT_TYPES(cls) -> Inputs:
+        inputs = super().INPUT_TYPES()
+        tooltip = "Folder and beginning of the file's name in ComfyUI's output folder."
+        inputs["optional"]["filename_prefix"] = ("STRING", {"default": cls.PREFIX, "tooltip": tooltip})
+        return inputs
+
+    def run(self, *, depth: Any, image: Any = None, **given: Any) -> dict[str, Any]:
+        folder = host.OutputFolder(given.get("filename_prefix", self.PREFIX))
         meshes: list[Any] = []
         paths: list[str] = []
 
@@ -159,6 +164,7 @@ def _node(
     depth: Callable[[sockets.Depths], Sequence[Any]] = sockets.Depths.pictures,
     of_image: bool = True,
     fixed: Mapping[str, Any] | None = None,
+    prefix: str = "",
 ) -> type[RecipeNode]:
     """The class of a node."""
     members: dict[str, Any] = {
@@ -176,7 +182,7 @@ def _node(
         "OF_IMAGE": of_image,
     }
     if issubclass(base, FileNode):
-        members["OUTPUT_IS_LIST"] = (True,) * len(outputs)
+        members.update(OUTPUT_IS_LIST=(True,) * len(outputs), PREFIX=prefix)
     return type(name, (base,), members)
 
 
@@ -191,10 +197,23 @@ def _options(group: str, *prefixes: str, without: Sequence[str] = ()) -> dict[st
     return named
 
 
-def _number(default: float, most: float, step: float, round_to: float, tooltip: str) -> widgets.Widget:
-    return "FLOAT", {
-        "default": default, "min": 0.0, "max": most, "step": step, "round": round_to, "tooltip": tooltip
-    }  # fmt: skip
+def _number(
+    option: str, default: float, most: float, step: float, tooltip: str
+) -> tuple[str, widgets.Widget]:
+    about = {
+        "default": default,
+        "min": 0.0,
+        "max": most,
+        "step": step,
+        "round": step / 10,
+        "tooltip": tooltip,
+    }
+    return option, ("FLOAT", about)
+
+
+def _choice(choices: Sequence[str], tooltip: str) -> tuple[str, widgets.Widget]:
+    """A choice of the node's own, the first one unless told otherwise."""
+    return "", (list(choices), {"default": choices[0], "tooltip": tooltip})
 
 
 normal_map = _node(
@@ -233,13 +252,7 @@ stereo_image = _node(
         ),
     ],
     inputs={
-        MODE: (
-            "",
-            (
-                list(STEREO_MODES),
-                {"default": "left-right", "tooltip": "How both eyes are put together in stereoscope."},
-            ),
-        ),
+        MODE: _choice(STEREO_MODES, "How both eyes are put together in stereoscope."),
         **{
             {"fill_algo": "fill_technique"}.get(name, name): option
             for name, option in _options(
@@ -301,11 +314,9 @@ depth_to_mesh = _node(
         Socket("MESH", "mesh", "The mesh without colours, for nodes that take MESH (Save GLB)."),
         Socket("STRING", "mesh_path", "The file, relative to the output folder, for Preview 3D."),
     ],
-    inputs={
-        **_options("mesh", "simple_", "mesh_", without=("point_cloud_edges", "point_cloud_voxel")),
-        "filename_prefix": ("", ("STRING", {"default": "mesh/rilievo", **PREFIX})),
-    },
+    inputs=_options("mesh", "simple_", "mesh_", without=("point_cloud_edges", "point_cloud_voxel")),
     depth=sockets.Depths.surfaces,
+    prefix="mesh/rilievo",
 )
 depth_to_point_cloud = _node(
     FileNode,
@@ -316,30 +327,27 @@ depth_to_point_cloud = _node(
     outputs=[Socket("STRING", "path", "The file, relative to the output folder.")],
     inputs={
         "fov": "simple_mesh_fov",
-        "remove_flying_pixels": (
+        "remove_flying_pixels": _number(
             "point_cloud_edges",
-            _number(
-                0.04, 1.0, 0.01, 0.001,
-                "Leave out points where distance changes by more than this share of itself from pixel to pixel. "
-                "0 keeps all.",
-            ),
+            0.04,
+            1.0,
+            0.01,
+            tooltip="Leave out points where distance changes by more than this share of itself from pixel to pixel. "
+            "0 keeps all.",
         ),
-        "voxel": (
+        "voxel": _number(
             "point_cloud_voxel",
-            _number(
-                0.0, 10.0, 0.001, 0.0001,
-                "Keep one point for every cube of this side (metres, for metric models). 0 keeps all.",
-            ),
+            0.0,
+            10.0,
+            0.001,
+            tooltip="Keep one point for every cube of this side (metres, for metric models). 0 keeps all.",
         ),
-        "format": (
-            "",
-            (["ply", "glb"], {"default": "ply", "tooltip": "ply for point cloud programs, glb for Preview 3D."}),
-        ),
-        "filename_prefix": ("", ("STRING", {"default": "mesh/rilievo_points", **PREFIX})),
+        "format": _choice(("ply", "glb"), "ply for point cloud programs, glb for Preview 3D."),
     },
     depth=sockets.Depths.numbers,
     fixed={"mesh_axes": "opencv"},
-)  # fmt: skip
+    prefix="mesh/rilievo_points",
+)
 
 NODES: tuple[type[Node], ...] = (
     normal_map,
