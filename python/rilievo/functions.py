@@ -227,7 +227,7 @@ def parallax_frames(
 def relief(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> _native.Relief:
     """Depth as the effects take it; depth pictures keep their scale, as everywhere."""
     if isinstance(depth, DepthMap):
-        return _native.Relief(depth.values, depth.kind)
+        return depth.relief()
     depth = DepthMap.from_image(depth, size=size)
     return _native.Relief(depth.values, normalize=False)
 

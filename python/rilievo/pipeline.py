@@ -1,7 +1,7 @@
 """``generate``: the one funnel every surface goes through.
 
 picture + options -> depth -> everything that follows from it, each output in
-exactly one place.
+exactly one place (:mod:`rilievo.recipes`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rilievo import _native, loaded, pictures
+from rilievo import _native, pictures
 from rilievo.depth import DepthMap
 from rilievo.options import Options
 from rilievo.outputs import Output
+from rilievo.recipes import made
+from rilievo.scene import Scene, estimate
 from rilievo.watch import Cancel, Progress, Watch
 
 if TYPE_CHECKING:
     from rilievo.pictures import ImageLike
-
 
 
 def devices() -> dict[str, str | None]:
@@ -84,11 +85,11 @@ def estimate_depth(
         precision=precision,
         refine=refine,
     )
-    return _estimate(rgb, options, progress, cancel)
+    return estimate(rgb, options, Watch(progress, cancel))
 
 
 def generate(
-    images: ImageLike | Iterable[ImageLike],
+    images: ImageLike | Iterable[ImageLike | None],
     options: Options | None = None,
     *,
     depth_maps: Sequence[ImageLike | DepthMap | None] | None = None,
@@ -103,161 +104,41 @@ def generate(
     entry a picture, ``None`` for those without. A depth picture or array keeps
     its scale (8-bit v is v / 256) and is resized to fit; a :class:`DepthMap`
     is stretched and clipped like a fresh prediction, and so are files and
-    arrays of numbers that ``depth_map_kind`` says are no picture. ``option_values`` are fields of
-    :class:`Options`, and change those of ``options``.
+    arrays of numbers that ``depth_map_kind`` says are no picture. Where there
+    is a depth map the picture may be ``None``, if no output is made of it.
+    ``option_values`` are fields of :class:`Options`, and change those of
+    ``options``.
 
-    The outputs of a picture come in the order: ``depth_prediction``,
-    ``depth_values``, ``depth`` or ``concat_depth``, one per stereo mode,
-    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``dof``, ``fog``,
-    ``depth_mask``, ``parallax``, ``simple_mesh``, ``point_cloud``.
+    The outputs of a picture come in the order of ``rilievo.recipes.RECIPES``:
+    ``depth_prediction``, ``depth_values``, ``depth``, ``concat_depth``, one per
+    stereo mode, ``normalmap``, ``camera_normalmap``, ``heatmap``, ``dof``,
+    ``fog``, ``depth_mask``, ``parallax``, ``simple_mesh``, ``point_cloud``.
 
     Clipping never applies to depth pictures, and inverting only to the written
     depth map, as in the reference.
     """
-    options = (options or Options()).replace(**option_values) if option_values or not options else options
-    items = _list_of(images)
+    options = merged(options, option_values)
+    items = list_of(images)
     maps = list(depth_maps) if depth_maps is not None else [None] * len(items)
     if len(maps) != len(items):
         raise ValueError(
             f"there are {len(items)} pictures but {len(maps)} depth maps; give one entry a picture"
         )
-    return _generate(items, maps, options, progress, cancel)
-
-
-def _generate(
-    items: Sequence[Any], maps: Sequence[Any], options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[Output]:
-    for index, (image, custom) in enumerate(zip(items, maps)):
-        for parts in _outputs(image, custom, options, progress, cancel):
-            yield Output(index, *parts)
-
-
-def _outputs(
-    image: Any, custom: Any, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[Any, ...]]:
-    """Kind and payload, and where it is not saved as a picture also the format and the options of that."""
-    rgb = pictures.load_rgb(image)
-    if custom is None:
-        depth = _estimate(rgb, options, progress, cancel)
-        depth_u16 = _stretched(depth, options)
-    else:
-        depth, depth_u16 = _given(custom, (rgb.shape[1], rgb.shape[0]), options)
-
-    if options.do_output_depth_prediction:
-        yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
-    if options.output_depth_values:
-        # Metres in a PNG become millimetres, as depth cameras store them.
-        scale = {"png_scale": 1000.0} if depth.kind == "metric" else {}
-        yield "depth_values", depth.values, options.depth_values_format, scale
-    if options.do_output_depth:
-        written = 65535 - depth_u16 if options.output_depth_invert else depth_u16
-        if not options.output_depth_combine or options.output_depth_both:
-            yield "depth", written
-        if options.output_depth_combine:
-            yield (
-                "concat_depth",
-                _native.combine(rgb, written, options.output_depth_combine_axis == "Vertical"),
-            )
-    if options.gen_stereo:
-        yield from _native.stereo_images(
-            pictures.load_rgba(image) if options.stereo_alpha else rgb,
-            depth_u16,
-            options.stereo_modes,
-            options.group("stereo"),
-            Watch(progress, cancel),
-        )
-    if options.gen_normalmap:
-        yield "normalmap", _native.normal_map(depth_u16, options.group("normal_map"))
-    if options.gen_camera_normalmap:
-        yield (
-            "camera_normalmap",
-            _native.camera_normal_map(
-                depth.values, depth.kind, options.group("camera"), options.normalmap_green
-            ),
-        )
-    if options.gen_heatmap:
-        yield "heatmap", _native.heat_map(depth_u16, options.group("heat_map"))
-    if options.gen_dof or options.gen_fog or options.gen_depth_mask or options.gen_parallax:
-        keeps_scale = custom is not None and not isinstance(custom, DepthMap)
-        relief = _relief(depth, options, keeps_scale and options.depth_map_kind == "picture")
-        yield from _effects(rgb, relief, options, progress, cancel)
-    yield from _solids(rgb, depth, options, progress, cancel)
-
-
-def _solids(
-    rgb: Any, depth: DepthMap, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[Any, ...]]:
-    axes = {} if options.mesh_axes == "auto" else {"axes": options.mesh_axes}
     watch = Watch(progress, cancel)
-    if options.gen_simple_mesh:
-        mesh = _native.simple_mesh(rgb, depth.values, depth.kind, options.group("simple_mesh"), watch)
-        yield "simple_mesh", mesh, options.mesh_format, axes
-    if options.gen_point_cloud:
-        cloud = _native.point_cloud(depth.values, rgb, depth.kind, options.group("point_cloud"), watch)
-        yield "point_cloud", cloud, "ply", axes
+    return (
+        Output(index, kind, content)
+        for index, (image, depth_map) in enumerate(zip(items, maps))
+        for kind, content in made(Scene(image, options, depth_map, watch), watch)
+    )
 
 
-def _relief(depth: DepthMap, options: Options, keeps_scale: bool) -> _native.Relief:
-    if keeps_scale:
-        return _native.Relief(depth.values, normalize=False)
-    return _native.Relief(depth.filled().values, depth.kind, clip=_clip(options))
+def merged(options: Options | None, values: dict[str, Any]) -> Options:
+    """The options with some values changed; ``None`` are the defaults."""
+    return (options or Options()).replace(**values) if values or not options else options
 
 
-def _clip(options: Options) -> dict[str, Any] | None:
-    return options.group("clip") if options.clipdepth else None
-
-
-def _effects(
-    rgb: Any, relief: _native.Relief, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[Any, ...]]:
-    watch = Watch(progress, cancel)
-    if options.gen_dof:
-        yield "dof", _native.depth_of_field(rgb, relief, options.group("depth_of_field"), watch)
-    if options.gen_fog:
-        yield "fog", _native.fog(rgb, relief, options.group("fog"), watch)
-    if options.gen_depth_mask:
-        mask = _native.depth_mask(relief, options.group("depth_mask"))
-        yield "depth_mask", (mask * 255.0 + 0.5).astype(np.uint8)
-    if options.gen_parallax:
-        yield (
-            "parallax",
-            _native.parallax_frames(rgb, relief, options.group("parallax"), watch),
-            options.parallax_format,
-            {"fps": options.parallax_fps},
-        )
-
-
-def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
-    watch = Watch(progress, cancel)
-    with loaded.networks(options) as (network, merge):
-        if options.boost:
-            values, kind = network.boost(rgb, merge, options.group("boost"), watch)
-        else:
-            values, kind = network.estimate(rgb, options.group("estimate"), watch)
-    return DepthMap(values, kind)
-
-
-def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
-    """The depth that came with a picture, and its 16-bit map."""
-    if not isinstance(custom, DepthMap) and options.depth_map_kind == "picture":
-        depth = DepthMap.from_image(custom, size=size)
-        return depth, depth.to_u16(normalize=False)
-    if not isinstance(custom, DepthMap):
-        custom = DepthMap.from_numbers(custom, options.depth_map_kind, scale=options.depth_map_scale)
-    depth = custom
-    if depth.size != size:
-        raise ValueError(
-            f"the depth map is {depth.size[0]}x{depth.size[1]} but the picture {size[0]}x{size[1]}; "
-            "give one of the picture's size, or a depth picture, which is resized"
-        )
-    return depth, _stretched(depth.filled(), options)
-
-
-def _stretched(depth: DepthMap, options: Options) -> Any:
-    return _native.depth_to_u16(depth.values, depth.kind, True, _clip(options))
-
-
-def _list_of(images: Any) -> list[Any]:
+def list_of(images: Any) -> list[Any]:
+    """One picture or several as a list."""
     if isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode"):
         return [images]
     if not isinstance(images, Iterable):

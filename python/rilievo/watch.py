@@ -1,4 +1,4 @@
-"""Who looks after long work: progress heard, and the wish to stop."""
+"""What a long call reports to, and what it asks whether to go on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Optional, Protocol
 
+# Called with a stage, what is done of it, and all there is to do (0 if nobody knows).
 Progress = Optional[Callable[[str, int, int], None]]
 
 
@@ -17,7 +18,7 @@ class Cancel(Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """What long work reports to, as ``progress(stage, done, total)``, and what it stops for."""
+    """Who watches a long call: ``progress`` is told how far it is, ``cancel`` asked whether to stop."""
 
     progress: Progress = None
     cancel: Cancel | None = None

@@ -21,7 +21,7 @@ from PIL import Image
 from rilievo import _native, api
 from rilievo.api import errors
 from rilievo.options import Options, rows
-from rilievo.outputs import KINDS, asking_for
+from rilievo.recipes import KINDS, asking_for
 from starlette.testclient import TestClient
 
 GENERATE, JOBS = "/depth/v2/generate", "/depth/v2/jobs"

@@ -12,23 +12,10 @@ from rilievo import models
 from rilievo.api.errors import CODES
 from rilievo.api.limits import Limits
 from rilievo.options import DEFAULTS, Limit, Row, rows
-from rilievo.outputs import KINDS, switches
+from rilievo.recipes import KINDS, switches
 
 Schema = dict[str, Any]
 
-MEDIA_TYPES = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "tiff": "image/tiff",
-    "exr": "image/x-exr",
-    "npy": "application/x-npy",
-    "glb": "model/gltf-binary",
-    "obj": "model/obj",
-    "ply": "application/x-ply",
-    "zip": "application/zip",
-}
 # A picture of 2x2 pixels, so that "try it out" works.
 _EXAMPLE = (
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mP4FaAhF3WCQWSB24c7"
