@@ -24,7 +24,16 @@ RUNS = {
     "everything": [
         *("--output-depth-combine", "--output-depth-both", "--do-output-depth-prediction", "--depth-values"),
         *("--stereo", "--normalmap", "--gen-camera-normalmap", "--heatmap", "--mesh", "--point-cloud"),
-        *("--dof", "--fog", "--depth-mask", "--parallax", "--parallax-frames", "6", "--parallax-maxsize", "320"),
+        *(
+            "--dof",
+            "--fog",
+            "--depth-mask",
+            "--parallax",
+            "--parallax-frames",
+            "6",
+            "--parallax-maxsize",
+            "320",
+        ),
         *("--mesh-maxsize", "400"),
     ],
     "other options": [

@@ -119,7 +119,7 @@ class DepthMap:
         those fractions of the pixels. ``invert`` turns the result around.
         """
         alone = self if normalize else replace(self, span=None)
-        cut = _clipped(clip, far, near)
+        cut = clipped(clip, far, near)
         values = alone._stretched(lambda values: _native.depth_to_u16(values, self.kind, normalize, cut))
         return 65535 - values if invert else values
 
@@ -129,7 +129,7 @@ class DepthMap:
         With a ``span`` the farthest point is taken to be as many times as far as the nearest as in depth
         pictures, whatever was measured.
         """
-        cut = _clipped(clip, far, near)
+        cut = clipped(clip, far, near)
         if self.span is None:
             return _native.Relief(self.values, self.kind, clip=cut)
         nearness = self._stretched(lambda values: _native.Relief(values, self.kind, clip=cut).nearness)
@@ -184,6 +184,6 @@ def stretched_together(maps: Sequence[DepthMap]) -> tuple[Any, ...]:
     return tuple(replace(one, span=span.ends).nearness() for one in maps)
 
 
-def _clipped(mode: str | None, far: float, near: float) -> dict[str, Any] | None:
+def clipped(mode: str | None, far: float, near: float) -> dict[str, Any] | None:
     """The options of a clip, or ``None`` for none."""
     return None if mode is None else {"mode": mode, "far": far, "near": near}
