@@ -323,9 +323,10 @@ per_isa! {
         let mut half = [[[0f32; LANES]; IN]; IN];
         // The pixels of one row, and room for the vectors that begin with the last tile's.
         let mut line = [0f32; OUT * (LANES + 1)];
-        for Group { place, y, x, step: pixels, tiles } in run.groups() {
+        for Group { place, y, x, step: dilation, tiles } in run.groups() {
             // Elements of the line that lie inside the map.
-            let before = |column: usize| column.saturating_sub(x).div_ceil(dilation).min(tiles * OUT + IN - OUT);
+            let most = tiles * OUT + IN - OUT;
+            let before = |column: usize| column.saturating_sub(x).div_ceil(dilation).min(most);
             let inside = before(padding.left)..before(padding.left + w);
             line.fill(0.0);
             for i in 0..IN {
