@@ -102,9 +102,10 @@ macro_rules! isa {
 
             #[inline(always)]
             fn deinterleave4(self, from: &[f32]) -> [$vector; 4] {
-                let rows = [0, 1, 2, 3].map(|row| self.load(&from[row * $lanes..]).0);
+                let row = |row: usize| self.load(&from[row * $lanes..]).0;
                 // SAFETY: nothing is read.
-                unsafe { $deinterleave4(rows) }.map($vector)
+                let [a, b, c, d] = unsafe { $deinterleave4([row(0), row(1), row(2), row(3)]) };
+                [$vector(a), $vector(b), $vector(c), $vector(d)]
             }
 
             #[inline(always)]

@@ -314,38 +314,36 @@ impl Window {
 }
 
 per_isa! {
-    /// The input transform: evaluates the tiles of one channel; point `p` of tile `t` goes to `out[p * step + t]`. Up to
-    /// `LANES - 1` elements behind the last tile are overwritten.
+    /// The input transform: evaluates the tiles of one channel; point `p` of tile `t` goes to
+    /// `out[p * step + t]`. Up to `LANES - 1` elements behind the last tile are overwritten.
     fn transform_input<I>(isa: I, map: &[f32], call: &Call<'_>, run: Run, out: &mut [f32], step: usize) {
         let Geometry { h, w, .. } = call.geometry;
         let Conv2dConfig { padding, relu_input, input_slope, .. } = *call.config;
-        let mut chunks = out.chunks_mut(step);
-        let mut points: [[&mut [f32]; IN]; IN] =
-            std::array::from_fn(|_| std::array::from_fn(|_| chunks.next().unwrap_or_default()));
         // By column, then row: what the second pass reads is together.
         let mut half = [[[0f32; LANES]; IN]; IN];
         // The pixels of one row, and room for the vectors that begin with the last tile's.
         let mut line = [0f32; OUT * (LANES + 1)];
-        for Group { place, y, x, step, tiles } in run.groups() {
+        for Group { place, y, x, step: dilation, tiles } in run.groups() {
             // Elements of the line that lie inside the map.
-            let before = |column: usize| column.saturating_sub(x).div_ceil(step).min(tiles * OUT + IN - OUT);
+            let most = tiles * OUT + IN - OUT;
+            let before = |column: usize| column.saturating_sub(x).div_ceil(dilation).min(most);
             let inside = before(padding.left)..before(padding.left + w);
             line.fill(0.0);
             for i in 0..IN {
-                let y = (y + i * step).wrapping_sub(padding.top);
+                let y = (y + i * dilation).wrapping_sub(padding.top);
                 if y >= h || inside.is_empty() {
                     half.iter_mut().for_each(|half| half[i] = [0.0; LANES]);
                     continue;
                 }
-                let from = &map[y * w..][..w][x + inside.start * step - padding.left..];
+                let from = &map[y * w..][..w][x + inside.start * dilation - padding.left..];
                 let to = &mut line[inside.clone()];
                 let rectified = |from: f32| if relu_input { from.max(input_slope * from) } else { from };
-                if step == 1 {
+                if dilation == 1 {
                     for (to, from) in to.iter_mut().zip(from) {
                         *to = rectified(*from);
                     }
                 } else {
-                    for (to, from) in to.iter_mut().zip(from.iter().step_by(step)) {
+                    for (to, from) in to.iter_mut().zip(from.iter().step_by(dilation)) {
                         *to = rectified(*from);
                     }
                 }
@@ -358,11 +356,11 @@ per_isa! {
                 }
             }
             for (j, half) in half.iter().enumerate() {
-                let mut targets = points.each_mut().map(|points| &mut points[j][place..][..LANES]);
                 for first in (0..LANES).step_by(I::V::LANES) {
-                    let y = at_points(isa, half.each_ref().map(|half| isa.load(&half[first..])));
-                    for (target, y) in targets.iter_mut().zip(y) {
-                        y.store(&mut target[first..]);
+                    let at = |i: usize| isa.load(&half[i][first..]);
+                    let y = at_points(isa, [at(0), at(1), at(2), at(3), at(4), at(5)]);
+                    for (i, y) in y.into_iter().enumerate() {
+                        y.store(&mut out[(i * IN + j) * step + place + first..]);
                     }
                 }
             }
@@ -408,8 +406,8 @@ fn from_points<I: Isa>(isa: I, [m0, m1, m2, m3, m4, m5]: [I::V; IN]) -> [I::V; O
 }
 
 per_isa! {
-    /// The output transform: interpolates a group of tiles, whose products at point `p` begin at `products[p * step]`, and
-    /// finishes their pixels, of which `window` says which are needed.
+    /// The output transform: interpolates a group of tiles, whose products at point `p` begin at
+    /// `products[p * step]`, and finishes their pixels, of which `window` says which are needed.
     fn transform_output<I>(
         isa: I, products: &[f32], step: usize, window: Window, epilogue: ChannelEpilogue<'_>,
         lines: &mut [[f32; OUT * LANES]; OUT],
@@ -419,7 +417,8 @@ per_isa! {
         for j in 0..IN {
             let sources: [&[f32]; IN] = std::array::from_fn(|i| &products[(i * IN + j) * step..][..LANES]);
             for first in (0..LANES).step_by(I::V::LANES) {
-                let y = from_points(isa, sources.map(|source| isa.load(&source[first..])));
+                let at = |i: usize| isa.load(&sources[i][first..]);
+                let y = from_points(isa, [at(0), at(1), at(2), at(3), at(4), at(5)]);
                 for (half, y) in half.iter_mut().zip(y) {
                     y.store(&mut half[j][first..]);
                 }
@@ -428,7 +427,8 @@ per_isa! {
         for (i, (half, line)) in half.iter().zip(lines).enumerate().take(window.rows) {
             let mut sums = [[0f32; LANES]; OUT];
             for first in (0..LANES).step_by(I::V::LANES) {
-                let y = from_points(isa, half.each_ref().map(|half| isa.load(&half[first..])));
+                let at = |j: usize| isa.load(&half[j][first..]);
+                let y = from_points(isa, [at(0), at(1), at(2), at(3), at(4), at(5)]);
                 for (sums, y) in sums.iter_mut().zip(y) {
                     y.store(&mut sums[first..]);
                 }
