@@ -17,6 +17,8 @@ use crate::Monitor;
 use crate::effects::{ParallaxClip, ParallaxOptions};
 use crate::image::{AnimationFormat, AnimationWriter, Size};
 
+type Inputs<'py> = (Bound<'py, PyArray3<u8>>, Bound<'py, PyArray2<f32>>, Bound<'py, PyDict>);
+
 /// The frames of one loop of the camera; every one is drawn when it is asked for.
 #[pyclass(frozen, sequence, name = "ParallaxFrames", module = "rilievo._native")]
 pub(super) struct PyParallaxFrames(ParallaxClip);
@@ -52,16 +54,7 @@ impl PyParallaxFrames {
         Ok(Self(clip?))
     }
 
-    fn __reduce__<'py>(
-        this: &Bound<'py, Self>,
-    ) -> PyResult<(
-        Bound<'py, PyAny>,
-        (
-            Bound<'py, PyArray3<u8>>,
-            Bound<'py, PyArray2<f32>>,
-            Bound<'py, PyDict>,
-        ),
-    )> {
+    fn __reduce__<'py>(this: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Inputs<'py>)> {
         let py = this.py();
         let (image, nearness, options) = this.get().0.inputs();
         let inputs = (
