@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -492,6 +492,59 @@ def parallax_frames(
     20); things of nearness ``focus`` (``None``: the middle of the picture) stay in place. Pictures with a side above
     ``max_size`` are shrunk first.
     """
+
+# --- clips: frames on demand -----------------------------------------------------------------------
+
+class ParallaxFrames:
+    """The frames of one loop of the camera, each drawn when it is asked for, in any order and thread.
+
+    ``options`` is a mapping of ``preset``, ``frames``, ``strength``, ``focus`` and ``max_size``, as
+    :func:`parallax_frames` takes them. Pickles by its inputs at the size of the frames.
+    """
+
+    def __init__(
+        self,
+        image: NDArray[np.uint8],
+        relief: Relief,
+        options: Mapping[str, Any],
+        *,
+        progress: _Progress | None = None,
+        cancel: _Cancel | None = None,
+    ) -> None: ...
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a frame."""
+
+    def frame(
+        self, index: int, *, progress: _Progress | None = None, cancel: _Cancel | None = None
+    ) -> NDArray[np.uint8]:
+        """Frame ``index``, ``[H, W, 3]``. Progress is reported as frames done of frames in all."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
+
+class AnimationWriter:
+    """Writes an endless loop of frames to a file, one by one: APNG ("png") or GIF ("gif").
+
+    The file appears whole under its name with :meth:`finish`, or at the end of a ``with`` block that does not
+    raise; otherwise nothing is left of it.
+    """
+
+    def __init__(
+        self, path: _Path, format: str, width: int, height: int, frames: int, fps: float
+    ) -> None: ...
+    def add(self, frame: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> None:
+        """Adds a frame: RGB ``[H, W, 3]`` to an APNG; to a GIF, indices ``[H, W]`` into a palette ``[N, 3]``."""
+
+    def finish(self) -> None:
+        """Ends the animation once all ``frames`` frames were added."""
+
+    def abort(self) -> None:
+        """Gives the animation up."""
+
+    def __enter__(self) -> AnimationWriter: ...
+    def __exit__(self, *raised: object) -> None: ...
 
 # --- stereo: two eyes ------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// A depth map as the effects take it: stretched inverse distance.
 #[pyclass(frozen, name = "Relief", module = "rilievo._native")]
-struct PyRelief(Relief);
+pub(super) struct PyRelief(pub(super) Relief);
 
 #[pymethods]
 impl PyRelief {

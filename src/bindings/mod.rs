@@ -1,4 +1,4 @@
-//! Floor 4: the only room that knows Python. Thin and typed; the GIL is
+//! Floor 5: the only room that knows Python. Thin and typed; the GIL is
 //! released around all work, progress and cancel are passed through.
 
 use pyo3::prelude::*;
@@ -7,6 +7,7 @@ mod depth;
 mod effects;
 mod errors;
 mod estimate;
+mod frames;
 mod image;
 mod models;
 mod monitor;
@@ -22,6 +23,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     depth::register(module)?;
     effects::register(module)?;
     estimate::register(module)?;
+    frames::register(module)?;
     image::register(module)?;
     models::register(module)?;
     normals::register(module)?;

@@ -4,8 +4,8 @@ use numpy::{IntoPyArray, PyArray3, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use super::surface::{Depth, named};
-use crate::depth::{DepthKind, DepthMap};
-use crate::surface::{self, Green, Intrinsics, NormalMapOptions};
+use crate::depth::{Camera, DepthKind, DepthMap, Intrinsics};
+use crate::surface::{self, Green, NormalMapOptions};
 
 #[pyfunction]
 #[pyo3(signature = (
@@ -56,11 +56,9 @@ fn camera_normal_map<'py>(
     let green = named("green", green, &Green::NAMED)?;
     let map = DepthMap::new(depth.to_f32(), kind);
     let normals = py.detach(|| {
-        let (height, width) = map.values().dim();
-        let camera = match intrinsics {
-            Some((fx, fy, cx, cy)) => Intrinsics { fx, fy, cx, cy },
-            None => Intrinsics::from_fov(width, height, fov)?,
-        };
+        let camera = intrinsics.map_or(Camera::Fov(fov), |(fx, fy, cx, cy)| {
+            Camera::Pinhole(Intrinsics { fx, fy, cx, cy })
+        });
         let distance = surface::mesh_depth(&map)?;
         surface::camera_normal_map(distance.view(), camera, green)
     })?;

@@ -11,11 +11,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::monitor::watched;
-use crate::depth::{DepthKind, DepthMap};
-use crate::surface::{
-    self, Axes, DepthValues, Intrinsics, Mesh, MeshFormat, PointCloud, SaveMesh, SimpleMesh, TextureFormat,
-    View,
-};
+use crate::depth::{Camera, DepthKind, DepthMap, Intrinsics};
+use crate::image::{self, DepthValues};
+use crate::surface::{self, Axes, Mesh, MeshFormat, PointCloud, SaveMesh, SimpleMesh, TextureFormat};
 use crate::{Error, Result};
 
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -148,10 +146,10 @@ fn save_depth(
 ) -> PyResult<()> {
     if let Ok(values) = depth.extract::<PyReadonlyArray2<'_, u16>>() {
         let values = values.as_array();
-        py.detach(|| surface::save_depth(&path, DepthValues::U16(values), png_scale))?;
+        py.detach(|| image::save_depth(&path, DepthValues::U16(values), png_scale))?;
     } else {
         let values = depth.extract::<Depth<'_>>()?.to_f32();
-        py.detach(|| surface::save_depth(&path, DepthValues::F32(values.view()), png_scale))?;
+        py.detach(|| image::save_depth(&path, DepthValues::F32(values.view()), png_scale))?;
     }
     Ok(())
 }
@@ -341,11 +339,11 @@ pub(super) fn named<T: Copy>(argument: &str, name: &str, table: &[(&str, T)]) ->
     })
 }
 
-fn view(spherical: bool, fov: f64, intrinsics: Option<(f64, f64, f64, f64)>) -> Result<View> {
+fn view(spherical: bool, fov: f64, intrinsics: Option<(f64, f64, f64, f64)>) -> Result<Camera> {
     match (spherical, intrinsics) {
-        (true, None) => Ok(View::Spherical),
-        (false, None) => Ok(View::Fov(fov)),
-        (false, Some((fx, fy, cx, cy))) => Ok(View::Intrinsics(Intrinsics { fx, fy, cx, cy })),
+        (true, None) => Ok(Camera::Equirectangular),
+        (false, None) => Ok(Camera::Fov(fov)),
+        (false, Some((fx, fy, cx, cy))) => Ok(Camera::Pinhole(Intrinsics { fx, fy, cx, cy })),
         (true, Some(_)) => Err(Error::invalid(
             "a spherical picture has no intrinsics; give one of the two",
         )),
@@ -353,7 +351,10 @@ fn view(spherical: bool, fov: f64, intrinsics: Option<(f64, f64, f64, f64)>) -> 
 }
 
 /// The rows of an array of `N` columns.
-fn rows<T: Copy, const N: usize>(argument: &str, array: ArrayView2<'_, T>) -> PyResult<Vec<[T; N]>> {
+pub(super) fn rows<T: Copy, const N: usize>(
+    argument: &str,
+    array: ArrayView2<'_, T>,
+) -> PyResult<Vec<[T; N]>> {
     if array.ncols() != N {
         return Err(PyValueError::new_err(format!(
             "{argument}: its shape is [{}, {}]; it must have {N} columns",

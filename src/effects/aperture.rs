@@ -1,4 +1,5 @@
-//! What a point out of focus looks like: the shape of the aperture.
+//! The point spread function (bokeh): what a point out of focus looks like is
+//! the shape of the aperture.
 
 use crate::{Error, Result};
 

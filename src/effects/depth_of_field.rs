@@ -1,4 +1,5 @@
-//! Depth of field: what a lens of large aperture makes of a picture.
+//! Depth of field by splatting in layers: what a lens of large aperture makes
+//! of a picture.
 //!
 //! Every pixel spreads its light over the shape of the aperture, as large as
 //! its circle of confusion. Layers are put over each other from far to near,
@@ -12,10 +13,11 @@ use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
 use super::aperture::Aperture;
-use super::backdrop::Backdrop;
 use super::samples::{Lens, Row, Sample, rows};
 use super::{Relief, checked, within};
 use crate::image::light::encode;
+use crate::monitor::Stage;
+use crate::paint::LayeredDepth;
 use crate::{Monitor, Result};
 
 /// A lens.
@@ -95,9 +97,9 @@ pub fn depth_of_field(
         .iter()
         .fold(0.0_f32, |largest, &n| largest.max(lens.blur(n).abs()));
     let aperture = Aperture::new(options.blades, largest)?;
-    monitor.report("depth of field", 0, height as u64)?;
+    monitor.report(Stage::DepthOfField, 0, height as u64)?;
 
-    let backdrop = Backdrop::new(
+    let depth = LayeredDepth::new(
         relief.nearness().iter().copied().collect(),
         width,
         (VISIBLE / lens.radius).max(JUMP),
@@ -107,7 +109,7 @@ pub fn depth_of_field(
     let Some(pixels) = image.as_slice_mut() else {
         return Ok(image);
     };
-    let rows = rows(pixels.as_chunks().0, &backdrop, &lens, &aperture);
+    let rows = rows(pixels.as_chunks().0, &depth, &lens, &aperture);
     monitor.check()?;
     let scene = Scene {
         rows: &rows,
@@ -126,10 +128,10 @@ pub fn depth_of_field(
             |canvas, (band, pixels)| {
                 canvas.draw(&scene, band * BAND, pixels.as_chunks_mut().0);
                 let done = done.fetch_add((pixels.len() / (3 * width)) as u64, Ordering::Relaxed);
-                monitor.report("depth of field", done, height as u64)
+                monitor.report(Stage::DepthOfField, done, height as u64)
             },
         )?;
-    monitor.report("depth of field", height as u64, height as u64)?;
+    monitor.report(Stage::DepthOfField, height as u64, height as u64)?;
     Ok(image)
 }
 

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::{Relief, checked, within};
 use crate::image::light::{decode, encode};
+use crate::monitor::Stage;
 use crate::{Monitor, Result};
 
 /// Even fog.
@@ -61,6 +62,6 @@ pub fn fog(
                 }
             });
     }
-    monitor.report("fog", 1, 1)?;
+    monitor.report(Stage::Fog, 1, 1)?;
     Ok(image)
 }

@@ -1,4 +1,4 @@
-//! Floor 3: depth -> depth of field, fog, masks, parallax frames.
+//! Floor 4: depth -> depth of field, fog, masks, parallax frames.
 //!
 //! All of them look at a [`Relief`]: how far things are, as lenses and moving
 //! cameras see it.
@@ -16,10 +16,8 @@
 //! ```
 
 mod aperture;
-mod backdrop;
 mod depth_mask;
 mod depth_of_field;
-mod edges;
 mod fog;
 mod parallax;
 mod relief;
@@ -28,7 +26,7 @@ mod samples;
 pub use depth_mask::{DepthMask, depth_mask};
 pub use depth_of_field::{DepthOfField, depth_of_field};
 pub use fog::{Fog, fog};
-pub use parallax::{Parallax, Preset, parallax};
+pub use parallax::{Parallax, ParallaxClip, Preset, parallax};
 pub use relief::Relief;
 
 use ndarray::{ArrayView3, CowArray, Ix3};

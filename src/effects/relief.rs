@@ -1,4 +1,5 @@
-//! How far things are, as lenses and moving cameras see it.
+//! Inverse depth (disparity), stretched to 0..1: how far things are, as lenses
+//! and moving cameras see it.
 
 use ndarray::{Array2, Zip};
 

@@ -13,6 +13,7 @@ use super::runner::{DepthTraits, Runner};
 use super::tiling;
 use crate::depth::DepthMap;
 use crate::image::Size;
+use crate::monitor::Stage;
 use crate::networks::{self, Preprocessing};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
@@ -147,21 +148,21 @@ impl Estimator {
         refine: bool,
         monitor: &Monitor<'_>,
     ) -> Result<Array2<f32>> {
-        monitor.report("prepare", 0, 1)?;
+        monitor.report(Stage::Prepare, 0, 1)?;
         let (height, width, _) = picture.dim();
         let look = Look::prepare(picture, self.traits(), asked)?;
-        monitor.report("prepare", 1, 1)?;
+        monitor.report(Stage::Prepare, 1, 1)?;
         let predictions = Look::predictions(&[look], &self.runner, monitor)?;
         let prediction = predictions
             .first()
             .ok_or_else(|| Error::Compute("there is no prediction".into()))?;
-        monitor.report("upsample", 0, 1)?;
+        monitor.report(Stage::Upsample, 0, 1)?;
         let values = if refine {
             guided::refine(prediction.view(), picture, &GuidedOptions::default(), monitor)?
         } else {
             preprocess::to_picture_size(prediction.view(), self.preprocessing(), Size { width, height })?
         };
-        monitor.report("upsample", 1, 1)?;
+        monitor.report(Stage::Upsample, 1, 1)?;
         Ok(values)
     }
 
@@ -173,13 +174,13 @@ impl Estimator {
         refine: bool,
         monitor: &Monitor<'_>,
     ) -> Result<Array2<f32>> {
-        monitor.report("prepare", 0, 1)?;
+        monitor.report(Stage::Prepare, 0, 1)?;
         let (height, width, _) = picture.dim();
         let (spec, order) = (self.preprocessing(), ChannelOrder::Rgb);
         let input = preprocess::to_tensor_with(picture, spec, asked, order, &Device::Cpu, true)?;
-        monitor.report("prepare", 1, 1)?;
+        monitor.report(Stage::Prepare, 1, 1)?;
         let prediction = plane(&self.predict(&input, monitor)?)?;
-        monitor.report("upsample", 0, 1)?;
+        monitor.report(Stage::Upsample, 0, 1)?;
         let size = Size { width, height };
         let mut values = preprocess::to_picture_size_tiling(prediction.view(), spec, size)?;
         if refine {
@@ -193,7 +194,7 @@ impl Estimator {
             let refined = guided::refine(values_around.view(), picture.view(), &options, monitor)?;
             values = tiling::faded(refined.view(), margins);
         }
-        monitor.report("upsample", 1, 1)?;
+        monitor.report(Stage::Upsample, 1, 1)?;
         Ok(values)
     }
 }

@@ -1,4 +1,4 @@
-//! The fills: what a shifted picture shows where nothing was seen.
+//! Disocclusion filling: what a shifted picture shows where nothing was seen.
 
 use std::fmt;
 use std::str::FromStr;

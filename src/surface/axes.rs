@@ -1,4 +1,4 @@
-//! Which way the three coordinates point.
+//! Coordinate frames: which way the three coordinates point.
 
 /// The directions, seen by the camera, in which x, y and z grow.
 ///

@@ -1,12 +1,12 @@
-//! Heat maps: depth in colours.
+//! Colour-mapped depth (heat maps).
 
 use ndarray::{Array3, ArrayView2, Ix3};
 use rayon::prelude::*;
 
 use super::inferno::INFERNO;
 use crate::depth::percentiles_u16;
-use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
+use crate::memory::zeroed;
 use crate::{Error, Result};
 
 /// The percentiles of the depth map that get the first and the last colour.

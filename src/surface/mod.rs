@@ -1,7 +1,6 @@
-//! Floor 3: depth -> normals, point clouds, meshes, and the files they go to.
+//! Floor 4: depth -> normals, point clouds, meshes, and the files they go to.
 
 mod axes;
-mod camera;
 mod camera_normals;
 mod depth_edges;
 mod files;
@@ -17,13 +16,12 @@ mod unproject;
 mod weld;
 
 pub use axes::Axes;
-pub use camera::{Camera, Intrinsics, Projection};
 pub use camera_normals::{Green, camera_normal_map};
 pub use depth_edges::depth_edges;
-pub use files::{DepthValues, MeshFormat, SaveMesh, TextureFormat, read_mesh, save_depth};
+pub use files::{MeshFormat, SaveMesh, TextureFormat, read_mesh};
 pub use heat_map::heat_map;
 pub use mesh::Mesh;
 pub use mesh_depth::mesh_depth;
 pub use normals::{NormalMapOptions, normal_map};
 pub use point_cloud::{PointCloud, point_cloud};
-pub use simple_mesh::{SimpleMesh, View, simple_mesh};
+pub use simple_mesh::{SimpleMesh, simple_mesh};

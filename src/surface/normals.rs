@@ -9,8 +9,8 @@ use crate::image::filter::gradient::{Central, Gradient, LargeSobel, Sobel};
 use crate::image::filter::kernel;
 use crate::image::filter::lines::{Lines, collect};
 use crate::image::filter::opencv_gaussian::gaussian_of_its_size;
-use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
+use crate::memory::zeroed;
 use crate::{Error, Result};
 
 /// Largest kernel of all three filters.

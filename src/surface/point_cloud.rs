@@ -1,20 +1,21 @@
-//! Depth to coloured points.
+//! Point clouds: depth to coloured points.
 
 use ndarray::{ArrayView2, ArrayView3};
 use rayon::prelude::*;
 
 use super::axes::Axes;
-use super::camera::Camera;
 use super::mesh::{Mesh, check_count, rgb};
-use super::simple_mesh::{View, check_sizes};
+use super::simple_mesh::check_sizes;
 use super::unproject::Unprojector;
+use crate::depth::Camera;
+use crate::image::Size;
 use crate::{Error, Result};
 
 /// What [`point_cloud`] does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PointCloud {
     /// The camera.
-    pub view: View,
+    pub view: Camera,
     /// Leave out pixels beside which depth changes by more than this share of
     /// their own: `0.04` takes off the flying pixels that a network smears
     /// between an object and what is behind it. `None`: leave out nothing.
@@ -28,7 +29,7 @@ impl Default for PointCloud {
     /// 55 degrees, every pixel.
     fn default() -> Self {
         Self {
-            view: View::Fov(55.0),
+            view: Camera::Fov(55.0),
             edge_rtol: None,
             voxel: None,
         }
@@ -68,8 +69,8 @@ where
             Some(rgb(picture)?)
         }
     };
-    let projection = options.view.projection(width, height)?;
-    let unprojector = Unprojector::new(projection, width, height);
+    let size = Size { width, height };
+    let unprojector = Unprojector::new(options.view, size)?;
     let pixels = kept(depth, options.edge_rtol);
     if pixels.is_empty() {
         return Err(Error::invalid(
@@ -95,11 +96,7 @@ where
         colors,
         uv: None,
         texture: None,
-        camera: Some(Camera {
-            width,
-            height,
-            projection,
-        }),
+        camera: Some((options.view, size)),
         axes: Axes::RightDownForward,
     };
     if let Some(edge) = options.voxel {
@@ -180,7 +177,7 @@ fn mean(indices: &[u32], value: impl Fn(usize) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::Intrinsics;
+    use crate::depth::Intrinsics;
     use ndarray::{Array2, Array3, array};
 
     fn cloud(depth: &Array2<f32>, options: PointCloud) -> Result<Mesh> {
@@ -196,7 +193,7 @@ mod tests {
             cy: 0.0,
         };
         let options = PointCloud {
-            view: View::Intrinsics(intrinsics),
+            view: Camera::Pinhole(intrinsics),
             ..Default::default()
         };
         let made = cloud(&array![[8.0, 0.0], [f32::NAN, 4.0]], options).unwrap();
@@ -233,7 +230,7 @@ mod tests {
             cy: 0.0,
         };
         let options = PointCloud {
-            view: View::Intrinsics(intrinsics),
+            view: Camera::Pinhole(intrinsics),
             voxel: Some(2.0),
             edge_rtol: None,
         };

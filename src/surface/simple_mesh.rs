@@ -2,43 +2,21 @@
 
 use ndarray::{ArrayView2, ArrayView3};
 
-use super::camera::{Camera, Intrinsics, Projection};
 use super::grid::Grid;
 use super::mesh::{Mesh, check_count, rgb};
 use super::unproject::Unprojector;
 use super::weld::weld;
+use crate::depth::Camera;
 use crate::image::Size;
-use crate::image::memory::zeroed;
 use crate::image::resize::opencv_area;
+use crate::memory::zeroed;
 use crate::{Error, Result};
-
-/// How the camera of a picture is known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum View {
-    /// A pinhole camera with square pixels, its principal point in the middle,
-    /// and this horizontal field of view in degrees.
-    Fov(f64),
-    /// A pinhole camera, measured in pixels of the picture.
-    Intrinsics(Intrinsics),
-    /// An equirectangular panorama.
-    Spherical,
-}
-
-impl View {
-    pub(super) fn projection(self, width: usize, height: usize) -> Result<Projection> {
-        Ok(match self {
-            Self::Fov(degrees) => Projection::Planar(Intrinsics::from_fov(width, height, degrees)?),
-            Self::Intrinsics(intrinsics) => Projection::Planar(intrinsics.check()?),
-            Self::Spherical => Projection::Spherical,
-        })
-    }
-}
 
 /// What [`simple_mesh`] does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SimpleMesh {
     /// The camera.
-    pub view: View,
+    pub view: Camera,
     /// Leave out every triangle with a corner on a depth edge.
     pub occlude: bool,
     /// The depth gradient, in units of depth per pixel of the grid, above which
@@ -56,7 +34,7 @@ impl Default for SimpleMesh {
     /// 55 degrees, edges removed at 0.05, at most 2048 vertices a side, textured.
     fn default() -> Self {
         Self {
-            view: View::Fov(55.0),
+            view: Camera::Fov(55.0),
             occlude: true,
             edge_threshold: 0.05,
             max_size: 2048,
@@ -101,30 +79,18 @@ where
     let (height, width) = depth.dim();
     options.check()?;
     check_sizes(picture, (height, width))?;
-    let camera = Camera {
-        width,
-        height,
-        projection: options.view.projection(width, height)?,
-    };
+    let (size, camera) = (Size { width, height }, options.view);
     let picture = rgb(picture)?;
-    let grid = fit(Size { width, height }, options.max_size);
-    let mut mesh = if grid == (Size { width, height }) {
+    let grid = fit(size, options.max_size);
+    let mut mesh = if grid == size {
+        camera.intrinsics(size)?;
         check_count(width * height)?;
-        build(picture.view(), depth, camera.projection, options)?
+        build(picture.view(), depth, camera, options)?
     } else {
+        let camera = camera.resized(size, grid)?;
         let depth = opencv_area(depth.mapv(Into::into).view(), grid)?;
         let picture = opencv_area(picture.view(), grid)?;
-        let projection = match camera.projection {
-            Projection::Planar(intrinsics) => {
-                let (x, y) = (
-                    grid.width as f64 / width as f64,
-                    grid.height as f64 / height as f64,
-                );
-                Projection::Planar(intrinsics.scaled(x, y))
-            }
-            Projection::Spherical => Projection::Spherical,
-        };
-        build(picture.view(), depth.view(), projection, options)?
+        build(picture.view(), depth.view(), camera, options)?
     };
     if options.weld {
         weld(&mut mesh);
@@ -132,7 +98,7 @@ where
     if options.textured {
         mesh.texture = Some(picture.into_owned());
     }
-    mesh.camera = Some(camera);
+    mesh.camera = Some((camera, size));
     Ok(mesh)
 }
 
@@ -140,14 +106,14 @@ where
 fn build<T>(
     picture: ArrayView3<u8>,
     depth: ArrayView2<T>,
-    projection: Projection,
+    camera: Camera,
     options: &SimpleMesh,
 ) -> Result<Mesh>
 where
     T: Copy + Into<f64> + Sync,
 {
     let (height, width) = depth.dim();
-    let unprojector = Unprojector::new(projection, width, height);
+    let unprojector = Unprojector::new(camera, Size { width, height })?;
     let grid = Grid::new(depth, options.occlude.then_some(options.edge_threshold));
     if grid.vertices() == 0 {
         return Err(Error::invalid(
@@ -248,12 +214,13 @@ mod tests {
         let mesh = simple_mesh(picture.view(), depth.view(), &options).unwrap();
         assert_eq!((mesh.vertices.len(), mesh.faces.len()), (8, 6));
         // A fourth of the pixels a side, a fourth of the focal length.
-        let focal = Intrinsics::from_fov(16, 8, 55.0).unwrap().fx / 4.0;
+        let pinhole = Camera::Fov(55.0).intrinsics(size(16, 8)).unwrap().unwrap();
+        let focal = pinhole.fx / 4.0;
         assert_eq!(mesh.vertices[0], [2.0 * 2.0 / focal, 2.0 * 1.0 / focal, 2.0]);
         assert_eq!(mesh.colors.unwrap()[0], [26; 3]);
         assert_eq!(mesh.uv.unwrap()[0], [0.125, 0.25]);
         assert_eq!(mesh.texture.unwrap(), picture);
-        assert_eq!(mesh.camera.unwrap().width, 16);
+        assert_eq!(mesh.camera.unwrap().1, size(16, 8));
     }
 
     #[test]
@@ -278,7 +245,7 @@ mod tests {
         );
         assert!(
             build(SimpleMesh {
-                view: View::Fov(0.0),
+                view: Camera::Fov(0.0),
                 ..Default::default()
             })
             .is_err()

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, Array3};
-use rilievo::depth::{DepthKind, DepthMap};
+use rilievo::depth::{Camera, DepthKind, DepthMap};
 use rilievo::surface::{
-    Axes, Mesh, MeshFormat, SaveMesh, SimpleMesh, TextureFormat, View, depth_edges, mesh_depth, read_mesh,
+    Axes, Mesh, MeshFormat, SaveMesh, SimpleMesh, TextureFormat, depth_edges, mesh_depth, read_mesh,
     simple_mesh,
 };
 use rilievo::{Error, Monitor};
@@ -16,9 +16,9 @@ use crate::golden::{Golden, text_of};
 fn options(spherical: bool, occlude: bool) -> SimpleMesh {
     SimpleMesh {
         view: if spherical {
-            View::Spherical
+            Camera::Equirectangular
         } else {
-            View::Fov(55.0)
+            Camera::Fov(55.0)
         },
         occlude,
         weld: true,

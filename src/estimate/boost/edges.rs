@@ -7,7 +7,8 @@ use rayon::prelude::*;
 
 use crate::Result;
 use crate::image::resize::opencv_cubic_rows;
-use crate::image::{Size, memory, simd};
+use crate::image::{Size, simd};
+use crate::memory;
 
 /// Brightness of red, green and blue. The reference weighs pictures whose red
 /// and blue are exchanged, so its 0.2989 belongs to blue.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::plan::Plan;
+use crate::monitor::Stage;
 use crate::{Monitor, Result};
 
 /// What a run is divided into when it reports.
@@ -40,7 +41,7 @@ pub(super) struct Pace<'a> {
 }
 
 struct State {
-    stage: String,
+    stage: Stage,
     measured: HashMap<Part, Times>,
     left: HashMap<Part, usize>,
 }
@@ -65,7 +66,7 @@ impl<'a> Pace<'a> {
                 (Part::Merge, MERGE),
             ]),
             state: Mutex::new(State {
-                stage: "boost: whole picture".into(),
+                stage: Stage::BoostWhole,
                 measured: HashMap::new(),
                 left: HashMap::from([
                     (Part::Field, 1 + patches),
@@ -80,7 +81,10 @@ impl<'a> Pace<'a> {
 
     /// Says which patch it is at, counted from 1.
     pub fn at_patch(&self, patch: usize) -> Result<()> {
-        self.state().stage = format!("boost: patch {patch} of {}", self.patches);
+        self.state().stage = Stage::BoostPatch {
+            patch,
+            patches: self.patches,
+        };
         self.report(None)
     }
 
@@ -121,12 +125,12 @@ impl<'a> Pace<'a> {
     fn report(&self, now: Option<(Part, f64)>) -> Result<()> {
         let state = self.state();
         let share = self.share(&state, now);
-        let stage = state.stage.clone();
+        let stage = state.stage;
         drop(state);
         let step = ((STEPS as f64 * share) as u64).min(STEPS);
         // A foretold time that turns out longer must not lead back.
         let before = self.reached.fetch_max(step, Ordering::Relaxed);
-        self.monitor.report(&stage, step.max(before), STEPS)
+        self.monitor.report(stage, step.max(before), STEPS)
     }
 
     /// How much of the time is over.

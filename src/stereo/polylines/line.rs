@@ -1,4 +1,4 @@
-//! One row as a polyline.
+//! One scanline as a polyline.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Mesh and depth files.
+//! Mesh files.
 
 use std::path::Path;
 
@@ -7,7 +7,6 @@ use super::mesh::Mesh;
 use crate::{Error, Monitor, Result};
 
 mod decimal;
-mod depth;
 mod glb;
 mod obj;
 mod obj_read;
@@ -16,7 +15,6 @@ mod ply_read;
 mod sink;
 mod texture;
 
-pub use depth::{DepthValues, save_depth};
 pub use texture::TextureFormat;
 
 /// The file formats of a mesh.

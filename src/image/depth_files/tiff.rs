@@ -1,13 +1,19 @@
-//! One channel of a TIFF file, in more number types than pictures come in.
+//! Depth as TIFF: one channel, in and out, in more number types than pictures come in.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use ::tiff::decoder::{Decoder, DecodingResult};
+use ::tiff::encoder::colortype::ColorType as WrittenColor;
+use ::tiff::encoder::{TiffEncoder, TiffValue};
 use ::tiff::{ColorType, TiffError};
+use ndarray::ArrayView2;
 
-use super::Limits;
-use super::color::first;
-use super::source::Source;
+use super::{sides, write_whole};
+
+use crate::image::decode::Limits;
+use crate::image::decode::color::first;
+use crate::image::decode::source::Source;
 use crate::image::plane::Plane;
 use crate::image::size::Size;
 use crate::{Error, Result};
@@ -49,6 +55,20 @@ pub(super) fn plane(source: &Source, limits: Limits) -> Result<Option<Plane>> {
         }
     }
     .map(Some)
+}
+
+/// Writes values as they are, not compressed.
+pub(super) fn write<C>(path: &Path, values: ArrayView2<C::Inner>) -> Result<()>
+where
+    C: WrittenColor,
+    C::Inner: Copy,
+    [C::Inner]: TiffValue,
+{
+    let (width, height) = sides(values.dim())?;
+    let values = values.as_standard_layout();
+    write_whole(path, |out| {
+        TiffEncoder::new(out)?.write_image::<C>(width, height, values.as_slice().unwrap_or_default())
+    })
 }
 
 fn error_of(source: &Source, error: TiffError) -> Error {

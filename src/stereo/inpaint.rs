@@ -1,18 +1,13 @@
-//! The fill that paints background into the openings.
+//! The fill that paints background into the openings (disocclusions).
 
-mod edges;
-mod level;
-mod patches;
-
-pub(crate) use level::{Level, SEEN};
-use patches::Sources;
 use rayon::prelude::*;
 
 use super::eyes::{BlankRow, EyeRows, Row};
 use super::nearness::{DepthSample, Nearness};
 use super::options::{Shift, StereoOptions};
 use super::warp::WarpedRow;
-use crate::image::filter::dilate_plane;
+use crate::image::resize::catmull_rom;
+use crate::paint::{Level, SEEN, inpaint, sharpen_by_colour};
 use crate::{Monitor, Result};
 
 /// Steps of fewer pixels of parallax are not worth tearing a surface apart for.
@@ -21,13 +16,6 @@ const JUMP: f64 = 2.5;
 /// Surfaces are stretched up to this before they are torn: depth that rises
 /// steeply without an edge in the picture.
 const TEAR: f64 = 3.0;
-
-/// Depth edges as steps, see [`edges`].
-fn sharpen<const C: usize>(plane: &mut Vec<f32>, colours: &[[u8; C]], width: usize, jump: f32) {
-    let radius = width.div_ceil(120).max(2);
-    edges::sharpen(plane, colours, width, radius, jump);
-    *plane = dilate_plane(plane, width, 1 + width / 1500);
-}
 
 /// Draws both eyes.
 pub(super) fn draw<const C: usize, D: DepthSample>(
@@ -49,7 +37,7 @@ pub(super) fn draw<const C: usize, D: DepthSample>(
         },
     );
     let pixels_apart = (options.divergence / 100.0 * width as f64).abs();
-    sharpen(&mut plane, pixels, width, (JUMP / pixels_apart) as f32);
+    sharpen_by_colour(&mut plane, pixels, width, (JUMP / pixels_apart) as f32);
     for (eye, shift) in eyes.into_iter().zip(options.shifts(width)) {
         monitor.check()?;
         let Some(rows) = eye else { continue };
@@ -114,7 +102,7 @@ fn draw_eye<const C: usize>(
         }
     }
     level.find_backgrounds();
-    complete(&mut level, monitor)?;
+    inpaint(&mut level, monitor)?;
     for (row, colours) in rows.iter_mut().zip(level.colours.chunks(width)) {
         for (out, colour) in row.pixels.chunks_exact_mut(C).zip(colours) {
             out.copy_from_slice(&colour[..C]);
@@ -125,81 +113,13 @@ fn draw_eye<const C: usize>(
 
 /// The colour at a place between pixels: a Catmull-Rom spline.
 fn sample<const C: usize>(row: &[[u8; C]], at: f32) -> [u8; C] {
-    let x = at as usize;
-    let k = at - x as f32;
-    let last = row.len() - 1;
-    let taps = [
-        row[x.saturating_sub(1)],
-        row[x],
-        row[(x + 1).min(last)],
-        row[(x + 2).min(last)],
-    ];
-    let weights = [
-        ((-0.5 * k + 1.0) * k - 0.5) * k,
-        (1.5 * k - 2.5) * k * k + 1.0,
-        ((-1.5 * k + 2.0) * k + 0.5) * k,
-        (0.5 * k - 0.5) * k * k,
-    ];
+    let (taps, weights) = catmull_rom(at, row.len());
     std::array::from_fn(|c| {
         let sum: f32 = taps
             .iter()
             .zip(weights)
-            .map(|(tap, weight)| f32::from(tap[c]) * weight)
+            .map(|(&tap, weight)| f32::from(row[tap][c]) * weight)
             .sum();
         (sum + 0.5) as u8
     })
-}
-
-/// Paints the holes of a picture. On entry their pixels have some colour, the
-/// nearness of their background and a limit.
-///
-/// # Errors
-/// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
-pub(crate) fn complete(level: &mut Level, monitor: &Monitor) -> Result<()> {
-    // Halve until the holes are a few pixels wide.
-    let widest = widest_hole(level);
-    let mut levels = Vec::new();
-    while widest >> levels.len() > 4 {
-        let next = levels.last().unwrap_or(level).halve();
-        levels.push(next);
-    }
-    let mut coarse: Option<(Level, Sources)> = None;
-    while let Some(mut half) = levels.pop() {
-        let sources = solve(&mut half, coarse.as_ref(), 8, monitor)?;
-        coarse = Some((half, sources));
-    }
-    solve(level, coarse.as_ref(), 4, monitor)?;
-    Ok(())
-}
-
-fn solve(
-    level: &mut Level,
-    coarse: Option<&(Level, Sources)>,
-    rounds: u64,
-    monitor: &Monitor,
-) -> Result<Sources> {
-    let mut sources = Sources::new(level, coarse.map(|(level, sources)| (level, sources)));
-    if coarse.is_some() {
-        sources.vote(level);
-    }
-    for round in 0..rounds {
-        sources.improve(level, 48, round, monitor)?;
-        sources.vote(level);
-    }
-    Ok(sources)
-}
-
-fn widest_hole(level: &Level) -> usize {
-    (0..level.height)
-        .into_par_iter()
-        .map(|y| {
-            let row = &level.limits[y * level.width..][..level.width];
-            row.chunk_by(|a, b| (*a >= 0.0) == (*b >= 0.0))
-                .filter(|run| run[0] >= 0.0)
-                .map(<[f32]>::len)
-                .max()
-        })
-        .max()
-        .flatten()
-        .unwrap_or(0)
 }

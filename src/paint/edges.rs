@@ -1,10 +1,10 @@
-//! Depth edges as steps.
+//! Depth edges made sharp: ramps become steps.
 //!
 //! Networks draw a depth edge as a ramp several pixels wide, and seldom quite
-//! where the picture has it. Torn apart as it is, a ramp would smear the rim of
-//! the object over its background. So ramps become steps first, where the
-//! colours change from those of the near side to those of the far side, and near
-//! sides grow a little, that the soft rim of an object stays with the object.
+//! where the picture has it. Torn apart, blurred or moved as it is, a ramp would
+//! smear the rim of the object over its background. So ramps become steps first,
+//! and near sides grow a little, that the soft rim of an object stays with the
+//! object.
 
 use rayon::prelude::*;
 
@@ -27,16 +27,46 @@ const UNLIKE: f32 = 300.0;
 /// surface that is stretched looks better than one torn in the wrong place.
 const LEAST_CONTRAST: f32 = 600.0;
 
-/// Turns ramps into steps. A ramp is where values within `radius` pixels differ
-/// by more than `jump`, unless they go on changing beyond, or the colours do not. `plane` and `colours`
-/// have rows of `width` values.
-pub(super) fn sharpen<const C: usize>(
+/// The part of a ramp, counted from its far end, that goes to the far side where
+/// the colours are not asked.
+const FAR_SHARE: f32 = 0.3;
+
+/// Turns ramps into steps by depth alone, and only strong ones: what is left
+/// smooth blurs and moves smoothly. Steps are higher than `jump`; `plane` has
+/// rows of `width` values.
+pub(crate) fn sharpen(plane: &mut Vec<f32>, width: usize, jump: f32) {
+    let radius = width.div_ceil(300).max(2);
+    for _ in 0..2 {
+        let low = erode_plane(plane, width, radius);
+        let high = dilate_plane(plane, width, radius);
+        plane
+            .par_iter_mut()
+            .zip(low)
+            .zip(high)
+            .for_each(|((value, low), high)| {
+                if high - low > jump {
+                    *value = if *value - low > FAR_SHARE * (high - low) {
+                        high
+                    } else {
+                        low
+                    };
+                }
+            });
+    }
+    grow(plane, width);
+}
+
+/// Turns ramps into steps where the colours change from those of the near side
+/// to those of the far side. A ramp is where values that are near to each other
+/// differ by more than `jump`, unless they go on changing beyond, or the colours
+/// do not. `plane` and `colours` have rows of `width` values.
+pub(crate) fn sharpen_by_colour<const C: usize>(
     plane: &mut Vec<f32>,
     colours: &[[u8; C]],
     width: usize,
-    radius: usize,
     jump: f32,
 ) {
+    let radius = width.div_ceil(120).max(2);
     let (low, high) = (
         erode_plane(plane, width, radius),
         dilate_plane(plane, width, radius),
@@ -68,6 +98,12 @@ pub(super) fn sharpen<const C: usize>(
         })
         .collect();
     *plane = stepped;
+    grow(plane, width);
+}
+
+/// Lets near sides grow a little.
+fn grow(plane: &mut Vec<f32>, width: usize) {
+    *plane = dilate_plane(plane, width, 1 + width / 1500);
 }
 
 struct Ramps<'a, const C: usize> {

@@ -1,10 +1,12 @@
-//! What the camera sees: a ray a pixel, followed from near to far until it
-//! meets a surface.
+//! Ray marching through a layered depth image (LDI): a ray a pixel, followed from
+//! near to far until it meets a surface.
 
+use ndarray::Array3;
 use rayon::prelude::*;
 
-use super::camera::Camera;
-use crate::effects::backdrop::{Backdrop, NOTHING};
+use super::camera_path::Viewpoint;
+use crate::image::resize::catmull_rom;
+use crate::paint::{LayeredDepth, NOTHING};
 use crate::{Monitor, Result};
 
 /// Pixels a ray goes on in the picture from look to look.
@@ -15,17 +17,17 @@ const TILE: usize = 16;
 const FOUR: [[f32; 2]; 4] = [[-0.125, -0.375], [0.375, -0.125], [0.125, 0.375], [-0.375, 0.125]];
 
 /// A picture in two layers.
-pub(super) struct Layers<'a> {
+pub(super) struct Layers {
     width: usize,
     height: usize,
     jump: f32,
-    front: Layer<'a>,
-    back: Option<Layer<'a>>,
+    front: Layer,
+    back: Option<Layer>,
     tiles: Tiles,
 }
 
-struct Layer<'a> {
-    colours: std::borrow::Cow<'a, [[u8; 3]]>,
+struct Layer {
+    colours: Vec<[u8; 3]>,
     nearness: Vec<f32>,
 }
 
@@ -37,41 +39,44 @@ struct Hit {
     behind: bool,
 }
 
-impl<'a> Layers<'a> {
+impl Layers {
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled) when `monitor` says so.
-    pub fn new(pixels: &'a [[u8; 3]], backdrop: Backdrop, jump: f32, monitor: &Monitor<'_>) -> Result<Self> {
-        let back = if backdrop.is_empty() {
+    pub fn new(pixels: Vec<[u8; 3]>, depth: LayeredDepth, jump: f32, monitor: &Monitor<'_>) -> Result<Self> {
+        let back = if depth.is_empty() {
             None
         } else {
             Some(Layer {
-                colours: backdrop.textured(pixels, monitor)?.into(),
-                nearness: (backdrop.behind.iter().zip(&backdrop.nearness))
+                colours: depth.textured(&pixels, monitor)?,
+                nearness: (depth.behind.iter().zip(&depth.nearness))
                     .map(|(&behind, &seen)| if behind == NOTHING { seen } else { behind })
                     .collect(),
             })
         };
-        let (width, height) = (backdrop.width, pixels.len() / backdrop.width);
-        let tiles = Tiles::new(
-            &backdrop.nearness,
-            back.as_ref().map(|back| &*back.nearness),
-            width,
-        );
+        let (width, height) = (depth.width, pixels.len() / depth.width);
+        let tiles = Tiles::new(&depth.nearness, back.as_ref().map(|back| &*back.nearness), width);
         Ok(Self {
             width,
             height,
             jump,
             tiles,
             front: Layer {
-                colours: pixels.into(),
-                nearness: backdrop.nearness,
+                colours: pixels,
+                nearness: depth.nearness,
             },
             back,
         })
     }
 
+    /// The picture in front, `[H, W, 3]`.
+    pub fn picture(&self) -> Array3<u8> {
+        Array3::from_shape_fn((self.height, self.width, 3), |(y, x, c)| {
+            self.front.colours[y * self.width + x][c]
+        })
+    }
+
     /// Draws what `camera` sees.
-    pub fn draw(&self, camera: &Camera, frame: &mut [[u8; 3]], monitor: &Monitor<'_>) -> Result<()> {
+    pub fn draw(&self, camera: &Viewpoint, frame: &mut [[u8; 3]], monitor: &Monitor<'_>) -> Result<()> {
         let width = self.width;
         frame
             .par_chunks_mut(width * TILE)
@@ -83,7 +88,7 @@ impl<'a> Layers<'a> {
             })
     }
 
-    fn draw_band(&self, camera: &Camera, top: usize, pixels: &mut [[u8; 3]], hits: &mut Vec<Hit>) {
+    fn draw_band(&self, camera: &Viewpoint, top: usize, pixels: &mut [[u8; 3]], hits: &mut Vec<Hit>) {
         // One row more above and below, to see where things end.
         let width = self.width;
         let (first, end) = (
@@ -132,7 +137,7 @@ impl<'a> Layers<'a> {
     }
 
     /// The farthest and the nearest that rays through a tile can meet.
-    fn extent(&self, camera: &Camera, tile: usize, first: usize, end: usize) -> [f32; 2] {
+    fn extent(&self, camera: &Viewpoint, tile: usize, first: usize, end: usize) -> [f32; 2] {
         let columns = [tile * TILE, ((tile + 1) * TILE).min(self.width)];
         let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
         for x in columns {
@@ -151,7 +156,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Follows the ray to a place in the frame.
-    fn follow(&self, camera: &Camera, at: [f32; 2], [far, near]: [f32; 2]) -> Hit {
+    fn follow(&self, camera: &Viewpoint, at: [f32; 2], [far, near]: [f32; 2]) -> Hit {
         let hit = self.march(&self.front, camera, at, near, far);
         match &self.back {
             // It met no surface but the wall between a rim and what is behind.
@@ -165,7 +170,7 @@ impl<'a> Layers<'a> {
 
     /// The first surface of a layer between `near` and `far`; `behind` says that
     /// it is none, but a wall.
-    fn march(&self, layer: &Layer<'_>, camera: &Camera, at: [f32; 2], near: f32, far: f32) -> Hit {
+    fn march(&self, layer: &Layer, camera: &Viewpoint, at: [f32; 2], near: f32, far: f32) -> Hit {
         let (from, to) = (camera.source(at, near), camera.source(at, far));
         let length = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
         let steps = (length / STEP).ceil().max(1.0);
@@ -204,7 +209,7 @@ impl<'a> Layers<'a> {
 
     /// Nearness between pixels: that of the nearest one where it jumps.
     #[inline]
-    fn nearness(&self, layer: &Layer<'_>, at: [f32; 2]) -> f32 {
+    fn nearness(&self, layer: &Layer, at: [f32; 2]) -> f32 {
         let x = at[0].clamp(0.0, (self.width - 1) as f32);
         let y = at[1].clamp(0.0, (self.height - 1) as f32);
         let (left, top) = (x as usize, y as usize);
@@ -233,8 +238,8 @@ impl<'a> Layers<'a> {
             Some(back) if hit.behind => &back.colours,
             _ => &self.front.colours,
         };
-        let (columns, across) = taps(hit.at[0], self.width);
-        let (rows, down) = taps(hit.at[1], self.height);
+        let (columns, across) = catmull_rom(hit.at[0], self.width);
+        let (rows, down) = catmull_rom(hit.at[1], self.height);
         let mut sum = [0.0; 3];
         for (row, down) in rows.into_iter().zip(down) {
             for (column, across) in columns.into_iter().zip(across) {
@@ -246,23 +251,6 @@ impl<'a> Layers<'a> {
         }
         sum.map(|value| value.clamp(0.0, 255.0))
     }
-}
-
-/// Four pixels around a place, and their weights.
-fn taps(at: f32, length: usize) -> ([usize; 4], [f32; 4]) {
-    let last = length - 1;
-    let at = at.clamp(0.0, last as f32);
-    let i = at as usize;
-    let k = at - i as f32;
-    (
-        [i.saturating_sub(1), i, (i + 1).min(last), (i + 2).min(last)],
-        [
-            ((-0.5 * k + 1.0) * k - 0.5) * k,
-            (1.5 * k - 2.5) * k * k + 1.0,
-            ((-1.5 * k + 2.0) * k + 0.5) * k,
-            (0.5 * k - 0.5) * k * k,
-        ],
-    )
 }
 
 /// The extent of depth in every tile.

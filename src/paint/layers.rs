@@ -1,4 +1,4 @@
-//! What is hidden behind the rims of near things.
+//! The layered depth image (LDI): what is hidden behind the rims of near things.
 //!
 //! A picture does not show it, but a blurred rim lets it through and a moving
 //! camera uncovers it. Where depth jumps, the far side is carried on under the
@@ -6,12 +6,13 @@
 
 use rayon::prelude::*;
 
-use super::edges;
-use crate::stereo::background::{self, Level, SEEN};
+use super::edges::sharpen;
+use super::inpaint::inpaint;
+use super::level::{Level, SEEN};
 use crate::{Monitor, Result};
 
 /// A picture's depth with jumps instead of ramps, and a second layer behind it.
-pub(super) struct Backdrop {
+pub(crate) struct LayeredDepth {
     /// Columns.
     pub width: usize,
     /// Nearness of what is seen, row after row.
@@ -23,13 +24,13 @@ pub(super) struct Backdrop {
 }
 
 /// Behind this pixel is nothing.
-pub(super) const NOTHING: f32 = -1.0;
+pub(crate) const NOTHING: f32 = -1.0;
 
 /// The part of the way to the near side up to which things belong to the
 /// background.
 const BACKGROUND_SHARE: f32 = 0.3;
 
-impl Backdrop {
+impl LayeredDepth {
     /// Finds what lies behind within `reach` pixels of the places where
     /// nearness jumps by more than `jump`.
     ///
@@ -42,7 +43,7 @@ impl Backdrop {
         reach: usize,
         monitor: &Monitor<'_>,
     ) -> Result<Self> {
-        edges::step(&mut nearness, width, jump);
+        sharpen(&mut nearness, width, jump);
         monitor.check()?;
         nearness = median(&nearness, width);
         monitor.check()?;
@@ -134,7 +135,7 @@ impl Backdrop {
             level.nearness[i] = self.behind[i];
             level.limits[i] = self.limit(i);
         }
-        background::complete(&mut level, monitor)?;
+        inpaint(&mut level, monitor)?;
         Ok(level.colours.iter().map(|&[r, g, b, _]| [r, g, b]).collect())
     }
 
@@ -204,17 +205,17 @@ mod tests {
     #[test]
     fn the_ground_goes_on_under_the_rim() -> Result<()> {
         let (nearness, pixels) = scene();
-        let backdrop = Backdrop::new(nearness, 40, 0.1, 4, &Monitor::silent())?;
+        let layers = LayeredDepth::new(nearness, 40, 0.1, 4, &Monitor::silent())?;
         let middle = 20 * 40 + 20;
-        assert_eq!(backdrop.behind[middle], NOTHING);
-        assert_eq!(backdrop.behind[20 * 40 + 11], 0.2);
-        assert_eq!(backdrop.behind[20 * 40 + 2], NOTHING);
+        assert_eq!(layers.behind[middle], NOTHING);
+        assert_eq!(layers.behind[20 * 40 + 11], 0.2);
+        assert_eq!(layers.behind[20 * 40 + 2], NOTHING);
         for colours in [
-            backdrop.smooth(&pixels),
-            backdrop.textured(&pixels, &Monitor::silent())?,
+            layers.smooth(&pixels),
+            layers.textured(&pixels, &Monitor::silent())?,
         ] {
             for (i, colour) in colours.iter().enumerate() {
-                if backdrop.behind[i] == NOTHING {
+                if layers.behind[i] == NOTHING {
                     assert_eq!(*colour, pixels[i]);
                 } else {
                     assert_eq!(*colour, [0, 0, 200]);
@@ -227,7 +228,7 @@ mod tests {
     #[test]
     fn slopes_hide_nothing() -> Result<()> {
         let slope = (0..1600).map(|i| (i / 40) as f32 / 40.0).collect();
-        assert!(Backdrop::new(slope, 40, 0.15, 4, &Monitor::silent())?.is_empty());
+        assert!(LayeredDepth::new(slope, 40, 0.15, 4, &Monitor::silent())?.is_empty());
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
-//! Finds for every pixel of a hole the piece of background that fits best.
+//! PatchMatch: finds for every pixel of a hole the piece of background that fits best.
 //!
-//! PatchMatch (Barnes et al., SIGGRAPH 2009) inside the coarse-to-fine
-//! completion of Wexler et al. (PAMI 2007): pixels learn good sources from
-//! their neighbours, look around at random, and take the colours their
-//! neighbourhood votes for. All pixels move at once, from the state before, so
-//! that the order they are worked on does not matter.
+//! That of Barnes et al. (SIGGRAPH 2009), inside the coarse-to-fine completion
+//! of Wexler et al. (PAMI 2007): pixels learn good sources from their
+//! neighbours, look around at random, and take the colours their neighbourhood
+//! votes for. All pixels move at once, from the state before, so that the order
+//! they are worked on does not matter.
 
 use rayon::prelude::*;
 

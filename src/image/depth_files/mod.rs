@@ -1,15 +1,22 @@
-//! Depth as a file of numbers.
+//! Depth as a file of numbers, in and out.
 
-use std::io::Write;
+mod exr;
+mod tiff;
+
+use std::error::Error as StdError;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use exr::image::{AnyChannel, AnyChannels, Encoding, FlatSamples, Image, Layer};
-use exr::meta::attribute::LineOrder;
-use exr::prelude::{Blocks, Compression, LayerAttributes, SmallVec, WritableImage};
+use ::image::ImageFormat;
+use ::tiff::encoder::colortype::{Gray16, Gray32Float};
 use ndarray::{Array2, ArrayView2};
 
-use super::sink::write_atomically;
-use crate::{Error, Monitor, Result};
+use super::decode::source::Source;
+use super::decode::{Limits, color, decode, guarded};
+use super::plane::Plane;
+use crate::files::AtomicFile;
+use crate::{Error, Result};
 
 /// Depth values, `[H, W]`.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +34,31 @@ enum Format {
     Npy,
     Png,
     Tiff,
+}
+
+/// Reads one channel as it is stored, no bit lost: what depth maps need.
+///
+/// Of a colour picture the first channel is taken; of a picture with a palette
+/// the brightness; of an OpenEXR file the channel `Z`, `Y` or `R`, whichever
+/// is there first, or else the first.
+///
+/// # Errors
+/// As [`read_picture`](super::read_picture).
+pub fn read_plane(path: &Path, limits: Limits) -> Result<Plane> {
+    guarded(path, || {
+        let source = Source::open(path)?;
+        match source.format()? {
+            ImageFormat::OpenExr => exr::plane(&source, limits),
+            ImageFormat::Tiff => match tiff::plane(&source, limits)? {
+                Some(plane) => Ok(plane),
+                None => color::plane(decode(&source, limits)?, false),
+            },
+            _ => {
+                let palette = source.has_palette();
+                color::plane(decode(&source, limits)?, palette)
+            }
+        }
+    })
 }
 
 /// Writes depth to `path`, whose folder is made if need be; the file appears
@@ -72,12 +104,10 @@ pub fn save_depth(path: &Path, values: DepthValues, png_scale: Option<f64>) -> R
     match (format, values) {
         (Format::Npy, DepthValues::F32(values)) => npy(path, "<f4", values, f32::to_le_bytes),
         (Format::Npy, DepthValues::U16(values)) => npy(path, "<u2", values, u16::to_le_bytes),
-        (Format::Tiff, DepthValues::F32(values)) => {
-            tiff::<::tiff::encoder::colortype::Gray32Float>(path, values)
-        }
-        (Format::Tiff, DepthValues::U16(values)) => tiff::<::tiff::encoder::colortype::Gray16>(path, values),
-        (Format::Exr, DepthValues::F32(values)) => exr(path, values),
-        (Format::Exr, DepthValues::U16(values)) => exr(path, values.mapv(f32::from).view()),
+        (Format::Tiff, DepthValues::F32(values)) => tiff::write::<Gray32Float>(path, values),
+        (Format::Tiff, DepthValues::U16(values)) => tiff::write::<Gray16>(path, values),
+        (Format::Exr, DepthValues::F32(values)) => exr::write(path, values),
+        (Format::Exr, DepthValues::U16(values)) => exr::write(path, values.mapv(f32::from).view()),
         (Format::Png, DepthValues::F32(values)) => png16(path, sixteen_bit(values, png_scale).view()),
         (Format::Png, DepthValues::U16(values)) => png16(path, values),
     }
@@ -136,66 +166,24 @@ fn npy<T: Copy, const N: usize>(
     let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
     header.extend(std::iter::repeat_n(' ', padded - 1 - header.len()));
     header.push('\n');
-    write_atomically(path, &Monitor::silent(), |sink| {
-        sink.encode(|out| {
-            out.write_all(b"\x93NUMPY\x01\x00")?;
-            out.write_all(&(header.len() as u16).to_le_bytes())?;
-            out.write_all(header.as_bytes())?;
-            values.iter().try_for_each(|&value| out.write_all(&bytes(value)))
-        })
-    })
-}
-
-fn tiff<C>(path: &Path, values: ArrayView2<C::Inner>) -> Result<()>
-where
-    C: ::tiff::encoder::colortype::ColorType,
-    C::Inner: Copy,
-    [C::Inner]: ::tiff::encoder::TiffValue,
-{
-    let (width, height) = sides(values.dim())?;
-    let values = values.as_standard_layout();
-    write_atomically(path, &Monitor::silent(), |sink| {
-        sink.encode(|out| {
-            ::tiff::encoder::TiffEncoder::new(out)?.write_image::<C>(
-                width,
-                height,
-                values.as_slice().unwrap_or_default(),
-            )
-        })
-    })
-}
-
-fn exr(path: &Path, values: ArrayView2<f32>) -> Result<()> {
-    let (height, width) = values.dim();
-    // `Y` is the channel that every reader shows as grey.
-    let channel = AnyChannel::new("Y", FlatSamples::F32(values.iter().copied().collect()));
-    let layer = Layer::new(
-        (width, height),
-        LayerAttributes::default(),
-        Encoding {
-            compression: Compression::ZIP16,
-            blocks: Blocks::ScanLines,
-            line_order: LineOrder::Increasing,
-        },
-        AnyChannels::sort(SmallVec::from_iter([channel])),
-    );
-    write_atomically(path, &Monitor::silent(), |sink| {
-        sink.encode(|out| Image::from_layer(layer).write().to_buffered(out))
+    write_whole(path, |out| {
+        out.write_all(b"\x93NUMPY\x01\x00")?;
+        out.write_all(&(header.len() as u16).to_le_bytes())?;
+        out.write_all(header.as_bytes())?;
+        values.iter().try_for_each(|&value| out.write_all(&bytes(value)))
     })
 }
 
 fn png16(path: &Path, values: ArrayView2<u16>) -> Result<()> {
     let (width, height) = sides(values.dim())?;
     let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
-    write_atomically(path, &Monitor::silent(), |sink| {
-        sink.encode(|out| -> std::result::Result<(), png::EncodingError> {
-            let mut encoder = png::Encoder::new(out, width, height);
-            encoder.set_color(png::ColorType::Grayscale);
-            encoder.set_depth(png::BitDepth::Sixteen);
-            let mut writer = encoder.write_header()?;
-            writer.write_image_data(&bytes)?;
-            writer.finish()
-        })
+    write_whole(path, |out| -> Result<(), png::EncodingError> {
+        let mut encoder = png::Encoder::new(out, width, height);
+        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_depth(png::BitDepth::Sixteen);
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&bytes)?;
+        writer.finish()
     })
 }
 
@@ -206,4 +194,13 @@ fn sides((height, width): (usize, usize)) -> Result<(u32, u32)> {
             "depth: {width}x{height} is too large for a picture file; save it as .npy"
         ))),
     }
+}
+
+fn write_whole<E: Into<Box<dyn StdError + Send + Sync>>>(
+    path: &Path,
+    encode: impl FnOnce(&mut BufWriter<&mut File>) -> Result<(), E>,
+) -> Result<()> {
+    let mut file = AtomicFile::create_with_folder(path)?;
+    file.encode(encode)?;
+    file.commit()
 }

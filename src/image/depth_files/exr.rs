@@ -1,12 +1,20 @@
-//! One channel of an OpenEXR file.
+//! Depth as OpenEXR: one channel, in and out.
+
+use std::path::Path;
 
 use ::exr::error::Error as ExrError;
-use ::exr::image::FlatSamples;
-use ::exr::prelude::{ReadChannels, ReadLayers, read};
+use ::exr::image::{AnyChannel, AnyChannels, Encoding, FlatSamples, Image, Layer};
+use ::exr::meta::attribute::LineOrder;
+use ::exr::prelude::{
+    Blocks, Compression, LayerAttributes, ReadChannels, ReadLayers, SmallVec, WritableImage, read,
+};
+use ndarray::ArrayView2;
 
-use super::Limits;
-use super::color::first;
-use super::source::Source;
+use super::write_whole;
+
+use crate::image::decode::Limits;
+use crate::image::decode::color::first;
+use crate::image::decode::source::Source;
 use crate::image::plane::Plane;
 use crate::image::size::Size;
 use crate::{Error, Result};
@@ -52,6 +60,24 @@ pub(super) fn plane(source: &Source, limits: Limits) -> Result<Plane> {
         Some(FlatSamples::U32(values)) => first(size, 1, values),
         None => Err(source.unreadable("the file has no channels; save it anew")),
     }
+}
+
+/// Writes one channel `Y`, ZIP.
+pub(super) fn write(path: &Path, values: ArrayView2<f32>) -> Result<()> {
+    let (height, width) = values.dim();
+    // `Y` is the channel that every reader shows as grey.
+    let channel = AnyChannel::new("Y", FlatSamples::F32(values.iter().copied().collect()));
+    let layer = Layer::new(
+        (width, height),
+        LayerAttributes::default(),
+        Encoding {
+            compression: Compression::ZIP16,
+            blocks: Blocks::ScanLines,
+            line_order: LineOrder::Increasing,
+        },
+        AnyChannels::sort(SmallVec::from_iter([channel])),
+    );
+    write_whole(path, |out| Image::from_layer(layer).write().to_buffered(out))
 }
 
 fn error_of(source: &Source, error: ExrError) -> Error {

@@ -1,11 +1,12 @@
-//! Where the camera is, and where that puts the points of a picture.
+//! The camera path: where the camera is at a time, and where that puts the
+//! points of a picture.
 
 use std::f32::consts::TAU;
 
 use super::Preset;
 
 /// A loop of the camera.
-pub(super) struct Path {
+pub(super) struct CameraPath {
     preset: Preset,
     /// Pixels that nearness 1 moves against nearness 0 at most.
     farthest: f32,
@@ -13,11 +14,11 @@ pub(super) struct Path {
     size: [f32; 2],
 }
 
-/// The camera in one place of its loop.
+/// The camera at one time of its loop.
 ///
 /// Relative to the picture's centre a point at `p` of nearness `n` is seen at
 /// `zoom * (p * scale(n) + shift * (n - focus))`.
-pub(super) struct Camera {
+pub(super) struct Viewpoint {
     centre: [f32; 2],
     zoom: f32,
     shift: [f32; 2],
@@ -26,7 +27,7 @@ pub(super) struct Camera {
     forward: f32,
 }
 
-impl Path {
+impl CameraPath {
     pub fn new(preset: Preset, farthest: f32, focus: f32, size: [f32; 2]) -> Self {
         Self {
             preset,
@@ -37,7 +38,7 @@ impl Path {
     }
 
     /// The camera at `time`, 0 to 1.
-    pub fn at(&self, time: f32) -> Camera {
+    pub fn at(&self, time: f32) -> Viewpoint {
         let (sin, cos) = (time * TAU).sin_cos();
         // Half a side away from the centre a dolly moves the nearest point by `farthest`.
         let forward = (1.0 - cos) / 2.0 * 2.0 * self.farthest / self.size[0].max(self.size[1]);
@@ -47,7 +48,7 @@ impl Path {
             Preset::Vertical => ([0.0, sin], 0.0),
             Preset::Dolly | Preset::DollyZoom => ([0.0; 2], forward),
         };
-        let mut camera = Camera {
+        let mut camera = Viewpoint {
             centre: self.size.map(|side| (side - 1.0) / 2.0),
             zoom: self.zoom(),
             shift: shift.map(|part| part * self.farthest),
@@ -75,7 +76,7 @@ impl Path {
     }
 }
 
-impl Camera {
+impl Viewpoint {
     /// Things of this nearness are so much larger than before the camera went forward.
     fn scale(&self, nearness: f32) -> f32 {
         1.0 / (1.0 - self.forward * nearness)
@@ -102,7 +103,7 @@ mod tests {
         let size = [300.0, 200.0];
         for preset in Preset::ALL {
             for focus in [0.0, 0.3, 1.0] {
-                let path = Path::new(preset, 9.0, focus, size);
+                let path = CameraPath::new(preset, 9.0, focus, size);
                 for time in 0..16 {
                     let camera = path.at(time as f32 / 16.0);
                     for corner in [[0.0, 0.0], [299.0, 0.0], [0.0, 199.0], [299.0, 199.0]] {
@@ -127,7 +128,7 @@ mod tests {
             Preset::Vertical,
             Preset::DollyZoom,
         ] {
-            let path = Path::new(preset, 9.0, 0.4, [300.0, 200.0]);
+            let path = CameraPath::new(preset, 9.0, 0.4, [300.0, 200.0]);
             let at = |time| path.at(time).source([40.0, 50.0], 0.4);
             for time in 1..8 {
                 let (there, here) = (at(time as f32 / 8.0), at(0.0));

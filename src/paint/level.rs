@@ -1,8 +1,8 @@
-//! An eye with holes, at full size or smaller.
+//! A level of the image pyramid: a picture with holes, at full size or smaller.
 
 use rayon::prelude::*;
 
-/// A picture of an eye, and what is known of its holes.
+/// A picture, and what is known of its holes.
 pub(crate) struct Level {
     pub width: usize,
     pub height: usize,
