@@ -187,16 +187,8 @@ impl Pocket {
     /// # Errors
     /// [`Error::Compute`] if the device has no room.
     pub fn embedded(device: &Device, dtype: DType) -> Result<Self> {
-        Self::embedded_for(device, dtype, false)
-    }
-
-    /// The same; `tiling` if it is for pictures that tile.
-    ///
-    /// # Errors
-    /// As [`embedded`](Self::embedded).
-    pub fn embedded_for(device: &Device, dtype: DType, tiling: bool) -> Result<Self> {
         let checkpoint = Checkpoint::from_bytes(EMBEDDED)?;
-        let weights = Weights::new(&checkpoint, device, dtype).with_tiling(tiling);
+        let weights = Weights::new(&checkpoint, device, dtype);
         Self::new(Config::read(EMBEDDED)?, &weights)
     }
 

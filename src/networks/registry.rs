@@ -79,18 +79,14 @@ impl Family {
     /// # Errors
     /// [`Error::Invalid`] if there is none that has the row's configuration.
     pub fn of(entry: &Entry) -> Result<&'static Self> {
-        let is_its =
-            |family: &&&Self| family.name == entry.family && family.configs.contains(&entry.config.as_str());
-        FAMILIES
-            .iter()
-            .copied()
-            .find(|family| is_its(&family))
-            .ok_or_else(|| {
-                Error::invalid(format!(
-                    "{} is of the family {:?} and its configuration {:?}, which is not known here",
-                    entry.id, entry.family, entry.config
-                ))
-            })
+        let config = entry.config.as_str();
+        let of = |family: &&&Self| family.name == entry.family && family.configs.contains(&config);
+        FAMILIES.iter().find(of).copied().ok_or_else(|| {
+            Error::invalid(format!(
+                "{} is the configuration {config:?} of the family {:?}, which no network here has",
+                entry.id, entry.family
+            ))
+        })
     }
 
     /// What its networks are for.

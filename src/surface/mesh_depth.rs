@@ -101,5 +101,11 @@ mod tests {
         assert!(holed[0].is_nan());
         assert_eq!(holed[1..], [2.0, 1.0]);
         assert!(mesh_depth(&DepthMap::new(array![[f32::NAN]], DepthKind::Inverse)).is_err());
+        // The sky's number says nothing.
+        let seen = DepthMap::new(array![[99.0, 0.0, 1.0]], DepthKind::Inverse);
+        let seen = seen.with_valid(Some(array![[false, true, true]]));
+        let distances = mesh_depth(&seen).unwrap();
+        assert!(distances[[0, 0]].is_nan());
+        assert_eq!((distances[[0, 1]], distances[[0, 2]]), (2.0, 1.0));
     }
 }

@@ -7,7 +7,6 @@ use rilievo::image::Size;
 use rilievo::networks::dpt::{Backbone, Dpt};
 use rilievo::networks::leres::LeReS;
 use rilievo::networks::midas_v21::{Config, MidasV21};
-use rilievo::networks::pocket::Pocket;
 use rilievo::networks::{self, DepthNetwork, Network};
 use rilievo::run::{DeviceChoice, Precision};
 use rilievo::weights::{Weights, catalog};
@@ -62,12 +61,15 @@ fn a_network_that_wraps_around_cannot_tell_where_a_picture_begins() {
     println!("midas_v21_small: {wrapped:.1e} of the standard deviation, {ended:.1e} without tiling");
     assert!(wrapped < 1e-4 && ended > 0.1, "{wrapped} {ended}");
 
-    let pocket = |tiling| Pocket::embedded_for(&Device::Cpu, DType::F32, tiling).unwrap();
+    let entry = catalog::find("pocket").unwrap();
+    let pocket = |tiling| -> Box<DepthNetwork> {
+        networks::load(entry, None, &Device::Cpu, DType::F32, tiling).unwrap()
+    };
     let multiple = pocket(true).spec().preprocessing.multiple;
     let size = (4 * multiple, 6 * multiple);
     let (wrapped, ended) = (
-        slip(&pocket(true), size, multiple),
-        slip(&pocket(false), size, multiple),
+        slip(&*pocket(true), size, multiple),
+        slip(&*pocket(false), size, multiple),
     );
     println!("pocket: {wrapped:.1e} of the standard deviation, {ended:.1e} without tiling");
     assert!(wrapped < 1e-4 && ended > 0.01, "{wrapped} {ended}");

@@ -180,7 +180,7 @@ impl Region {
 }
 
 /// The two inputs for every patch of a batch: for its shape, and for its details.
-struct Batch<I> {
+struct PatchInputs<I> {
     low: Vec<I>,
     high: Vec<I>,
 }
@@ -235,7 +235,7 @@ impl<N: Networks> Run<'_, N> {
         Ok(())
     }
 
-    fn prepared(&self, picture: ArrayView3<'_, f32>, regions: &[Region]) -> Result<Batch<N::Input>> {
+    fn prepared(&self, picture: ArrayView3<'_, f32>, regions: &[Region]) -> Result<PatchInputs<N::Input>> {
         let inputs = |side| {
             regions
                 .iter()
@@ -245,7 +245,7 @@ impl<N: Networks> Run<'_, N> {
                 })
                 .collect::<Result<_>>()
         };
-        Ok(Batch {
+        Ok(PatchInputs {
             low: inputs(self.field)?,
             high: inputs(2 * self.field)?,
         })
@@ -254,7 +254,7 @@ impl<N: Networks> Run<'_, N> {
     /// The depth of a batch of patches at their own size, and the line that made it fit to the whole.
     fn fitted(
         &self,
-        batch: Batch<N::Input>,
+        batch: PatchInputs<N::Input>,
         base: &Array2<f32>,
         regions: &[Region],
     ) -> Result<Vec<(Line, Array2<f64>)>> {
