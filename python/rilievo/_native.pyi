@@ -1,9 +1,10 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 __version__: str
 
@@ -56,17 +57,18 @@ class Cancelled(RilievoError):
 
 # --- estimate: networks ----------------------------------------------------------------------------
 
+@final
 class Estimator:
     """A loaded network."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         name: str,
         path: _Path | None = None,
         device: str = "auto",
         precision: str = "auto",
         tiling: bool = False,
-    ) -> None:
+    ) -> Self:
         """Loads the network called ``name`` from ``path`` (``None``: embedded); ``tiling`` for pictures that tile."""
 
     @property
@@ -98,10 +100,11 @@ class Estimator:
         Group ``boost``.
         """
 
+@final
 class MergeNetwork:
     """The loaded network that merges two depth maps."""
 
-    def __init__(self, path: _Path, device: str = "auto", precision: str = "auto") -> None: ...
+    def __new__(cls, path: _Path, device: str = "auto", precision: str = "auto") -> Self: ...
     @property
     def device(self) -> str:
         """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``."""
@@ -151,6 +154,7 @@ def import_model(
 _Axes = Literal["opencv", "gltf", "blender", "pytorch3d", "sphere"]
 _Depth = NDArray[np.float32] | NDArray[np.float64]
 
+@final
 class Mesh:
     """Triangles in space, or points where there are no triangles.
 
@@ -159,8 +163,8 @@ class Mesh:
     ``"pytorch3d"`` left, up, forward; ``"sphere"`` forward, up, right.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         vertices: NDArray[np.float64],
         faces: NDArray[np.uint32] | None = None,
         *,
@@ -168,7 +172,7 @@ class Mesh:
         uv: NDArray[np.float32] | None = None,
         texture: NDArray[np.uint8] | None = None,
         axes: _Axes = "gltf",
-    ) -> None:
+    ) -> Self:
         """A mesh of arrays.
 
         ``vertices`` ``[N, 3]``, all finite; ``faces`` ``[M, 3]``, vertex numbers from 0, counter-clockwise seen
@@ -386,17 +390,18 @@ def adjust_depth(
 
 # --- effects: depth of field, fog, masks, parallax ------------------------------------------------
 
+@final
 class Relief:
     """A depth map as the effects take it: stretched inverse distance."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         values: _Depth,
         kind: _Kind = "inverse",
         *,
         normalize: bool = True,
         clip: _Options | None = None,
-    ) -> None:
+    ) -> Self:
         """Arguments as for :func:`depth_to_u16`; raises :class:`ValueError` as it does."""
 
     @property

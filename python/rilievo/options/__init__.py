@@ -13,6 +13,7 @@ are ``None`` (the network's own size), ``compute_device`` is ``"auto"``.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +122,7 @@ def rows() -> dict[str, Row]:
     return dict(_ROWS)
 
 
+@functools.cache
 def native_rows() -> list[dict[str, Any]]:
     """What Rust says of every option of every group, ``option`` being its name in :class:`Options`, if it is there."""
     return _native.option_table()
@@ -148,8 +150,9 @@ def _joined(name: str, row: Mapping[str, Any]) -> Row:
 _GROUPS: dict[str, dict[str, str]] = {}
 _TABLE: dict[str, dict[str, Any]] = {}
 for _row in native_rows():
+    _group = _GROUPS.setdefault(_row["group"], {})
     if _row["option"] in ROWS:
-        _GROUPS.setdefault(_row["group"], {})[_row["name"]] = _row["option"]
+        _group[_row["name"]] = _row["option"]
         _TABLE.setdefault(_row["option"], _row)
 _ROWS = {_name: _joined(_name, _TABLE[_name]) for _name in ROWS}
 
