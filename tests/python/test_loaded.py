@@ -145,12 +145,12 @@ def test_a_network_that_cannot_be_loaded_leaves_nothing_behind() -> None:
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_threads_with_the_embedded_network(keep: bool) -> None:
-    picture = np.random.default_rng(5).integers(0, 256, (48, 64, 3), np.uint8)
+    picture = np.random.default_rng(5).integers(0, 256, (24, 32, 3), np.uint8)
     kinds: list[dict[str, Any]] = [{}, {"tiling": True}, {"precision": "f32", "device": "cpu"}]
     expected = [rilievo.estimate_depth(picture, "pocket", **kind).values for kind in kinds]
 
     def work(chance: random.Random) -> None:
-        for _ in range(4):
+        for _ in range(2):
             kind = chance.randrange(len(kinds))
             found = rilievo.estimate_depth(picture, "pocket", **kinds[kind])
             np.testing.assert_array_equal(found.values, expected[kind])
