@@ -249,7 +249,7 @@ class Numbers(Payload):
         return {} if self.png_scale is None else {"png_scale": self.png_scale}
 
     def preview(self) -> Array:
-        values = self.depth.values
+        values = self.depth.filled().values
         low, high = float(values.min()), float(values.max())
         return ((values - low) / (high - low or 1.0) * 255.0 + 0.5).astype(np.uint8)
 
@@ -262,7 +262,10 @@ class Numbers(Payload):
 
 @dataclass(frozen=True, eq=False)
 class Solid(Payload):
-    """A mesh, or points; ``axes`` are those of OBJ and PLY (``None``: the format's usual ones)."""
+    """A mesh, or points; ``axes`` are those of OBJ and PLY (``None``: the format's usual ones).
+
+    One that was pickled has lost the camera that GLB files of others hold.
+    """
 
     mesh: _native.Mesh
     format: str = "glb"

@@ -232,6 +232,14 @@ def test_every_kind_can_be_had_in_every_format(client):
             )
 
 
+def test_a_mesh_with_a_material_comes_without_it(client):
+    body = {"images": [PHOTO_64], "depth_maps": [base64_of(png(DEPTH))]}
+    options = {"gen_simple_mesh": True, "do_output_depth": False, "mesh_format": "obj-textured"}
+    (result,) = client.post(GENERATE, json={**body, "options": options}).json()["results"]
+    assert (result["format"], result["media_type"]) == ("obj", "model/obj")
+    assert b"mtllib" not in base64.b64decode(result["data"])
+
+
 def test_the_table_of_kinds_holds_whatever_a_run_can_give():
     everything = asking_for(KINDS)
     assert everything["output_depth_both"] is True

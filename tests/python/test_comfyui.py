@@ -290,6 +290,15 @@ def test_progress_goes_up_frame_by_frame_with_previews(comfy, batch):
     assert (format, picture.size, side) == ("JPEG", (80, 64), 512)
 
 
+def test_a_whole_batch_is_told_frame_by_frame_too(comfy, batch):
+    run("RilievoDepthEstimate", image=batch, normalization="whole batch")
+    (bar,) = comfy.bars
+    assert bar.seen == sorted(bar.seen)
+    assert 100 in bar.seen
+    assert bar.seen[-1] == bar.total == 200
+    assert len(bar.previews) == 2
+
+
 @pytest.mark.parametrize("name", ["RilievoDepthEstimate", "RilievoDepthOfField", "RilievoStereoImage"])
 def test_an_interrupt_leaves_as_the_host_expects(comfy, batch, ramp, name):
     comfy.interrupted = True
@@ -389,6 +398,8 @@ def test_stereo(comfy, batch, ramp):
     assert out["left"][0][holes].max() == 0
     anaglyph = run("RilievoStereoImage", image=batch, depth=ramp, mode="red-cyan-anaglyph")
     assert anaglyph["stereoscope"].shape == batch.shape
+    mask = run("RilievoStereoImage", image=batch, depth=ramp, mode="left-holes", divergence=8.0)
+    np.testing.assert_array_equal(mask["stereoscope"][..., 0], mask["left_holes"])
 
 
 def test_depth_of_another_size_is_resized_or_refused(comfy, batch, ramp):
