@@ -17,7 +17,11 @@ use crate::Monitor;
 use crate::effects::{ParallaxClip, ParallaxOptions};
 use crate::image::{AnimationFormat, AnimationWriter, Size};
 
-type Inputs<'py> = (Bound<'py, PyArray3<u8>>, Bound<'py, PyArray2<f32>>, Bound<'py, PyDict>);
+type Inputs<'py> = (
+    Bound<'py, PyArray3<u8>>,
+    Bound<'py, PyArray2<f32>>,
+    Bound<'py, PyDict>,
+);
 
 /// The frames of one loop of the camera; every one is drawn when it is asked for.
 #[pyclass(frozen, sequence, name = "ParallaxFrames", module = "rilievo._native")]
