@@ -104,24 +104,25 @@ def table_of_options() -> Iterator[str]:
         "Every option of `rilievo.Options`, of the HTTP routes and, with `--` before it and dashes for underscores, "
         "of `rilievo run`.\n"
     )
-    group = None
-    for name, row in options.rows().items():
-        if row.group != group:
-            group = row.group
-            yield f"\n## {TITLES[group]}\n"
-            yield "| option | what it does | takes | default |"
-            yield "|---|---|---|---|"
-        taken = row.limit.wanted if row.limit else ", ".join(row.choices) or TAKEN[row.type]
-        default = options.DEFAULTS[name]
-        shown = ", ".join(default) if isinstance(default, list) else default
-        alias = f" (`{row.alias}`)" if row.alias else ""
-        cells = [
-            f"`{name}`{alias}",
-            row.help,
-            taken,
-            "" if shown is None else f"`{str(shown).lower() if row.type == 'flag' else shown}`",
-        ]
-        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    table = options.rows()
+    for group in dict.fromkeys(row.group for row in table.values()):
+        yield f"\n## {TITLES[group]}\n"
+        yield "| option | what it does | takes | default |"
+        yield "|---|---|---|---|"
+        for name, row in table.items():
+            if row.group != group:
+                continue
+            taken = row.limit.wanted if row.limit else ", ".join(row.choices) or TAKEN[row.type]
+            default = options.DEFAULTS[name]
+            shown = ", ".join(default) if isinstance(default, list) else default
+            alias = f" (`{row.alias}`)" if row.alias else ""
+            cells = [
+                f"`{name}`{alias}",
+                row.help,
+                taken,
+                "" if shown is None else f"`{str(shown).lower() if row.type == 'flag' else shown}`",
+            ]
+            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 TAKEN = {

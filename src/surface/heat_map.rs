@@ -8,6 +8,7 @@ use crate::depth::percentiles_u16;
 use crate::image::size::{Raster, array, checked_len};
 use crate::memory::zeroed;
 use crate::options::options;
+use crate::options::{Called, options};
 use crate::{Error, Result};
 
 options! {
@@ -15,20 +16,34 @@ options! {
     #[derive(Copy)]
     pub struct HeatMapOptions("heat_map", "heatmap_") {
         /// Percentile of the depth map that gets the first colour.
-        far_percentile as _: f64 = 2.0, least(0.0), below(85.0);
+        far_percentile as _: f64 = 2.0, least(0.0), below(100.0);
+        /// Percentile of the depth map that gets the last colour; 100: what is near is not saturated.
+        near_percentile: f64 = 85.0, above(2.0), most(100.0);
     }
+    rules HeatMapOptions::ends_in_order;
 }
 
-/// The percentile of the depth map that gets the last colour.
-const NEAR_PERCENTILE: f64 = 85.0;
+impl HeatMapOptions {
+    fn ends_in_order(&self, called: Called<'_>) -> Result<()> {
+        if self.far_percentile < self.near_percentile {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "{} is {}, but {} is {}; the first colour must lie below the last",
+            called("far_percentile"),
+            self.far_percentile,
+            called("near_percentile"),
+            self.near_percentile
+        )))
+    }
+}
 /// Pixels a thread takes at a time.
 const CHUNK: usize = 1 << 16;
 
 /// A 16-bit depth map (`[H, W]`) in the colours of matplotlib's `inferno`, RGBA `[H, W, 4]`, opaque.
 ///
-/// As in the reference the colours span the percentiles 2 to 85 of the depth,
-/// so the nearest 15 % of the picture are of one colour, and so is a map of
-/// which these percentiles are equal.
+/// The colours span the percentiles of the depth that the options say, in the reference 2 to 85: the nearest
+/// 15 % of the picture are of one colour then, and so is a map of which these percentiles are equal.
 ///
 /// # Errors
 /// [`Error::Invalid`] if there are no pixels.
@@ -36,7 +51,7 @@ pub fn heat_map(depth: ArrayView2<'_, u16>, options: &HeatMapOptions) -> Result<
     options.check()?;
     let shape = depth.raw_dim();
     let length = checked_len(shape.picture_size(), 4)?;
-    let ends = [options.far_percentile, NEAR_PERCENTILE];
+    let ends = [options.far_percentile, options.near_percentile];
     let [low, high] =
         percentiles_u16(depth, ends).ok_or_else(|| Error::invalid("the depth map has no pixels"))?;
     let colors: Vec<[u8; 4]> = (0..=u16::MAX).map(|depth| color(depth, low, high)).collect();

@@ -180,6 +180,7 @@ mod tests {
                 intrinsics: Some(intrinsics),
                 ..Default::default()
             },
+            edge_rtol: 0.0,
             ..Default::default()
         };
         let made = cloud(&array![[8.0, 0.0], [f32::NAN, 4.0]], options).unwrap();

@@ -123,3 +123,13 @@ def test_camera_normals_say_what_is_wrong():
     with pytest.raises(ValueError, match="directx"):
         _native.camera_normal_map(depth, green="left")
     assert (_native.camera_normal_map(depth, kind="inverse") == [128, 128, 255]).all()
+
+
+def test_a_heat_map_need_not_be_saturated_near_the_camera():
+    ramp = np.arange(1000, dtype=np.uint16)[None]
+    usual, whole = rilievo.heat_map(ramp), rilievo.heat_map(ramp, near_percentile=100)
+    last = usual[0, -1]
+    assert (usual[0] == last).all(axis=1).mean() == pytest.approx(0.15, abs=0.01)
+    assert (whole[0] == last).all(axis=1).mean() < 0.01
+    with pytest.raises(ValueError, match="far_percentile is 50, but near_percentile is 40"):
+        rilievo.heat_map(ramp, far_percentile=50, near_percentile=40)

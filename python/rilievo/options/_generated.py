@@ -168,6 +168,8 @@ class Fields:
     """larger pictures are animated at this size; a number of pixels from 16 to 16384"""
     parallax_format: str = "webp"
     """webp is small and in full colour; gif has 256 colours; png loses nothing; webp, gif, png"""
+    heatmap_near_percentile: float = 85.0
+    """percentile of the depth map that gets the last colour; 100: what is near is not saturated; a number above 2, up to 100"""
 
 
 class EstimateKeywords(TypedDict, total=False):
@@ -230,6 +232,7 @@ class HeatMapKeywords(TypedDict, total=False):
     """The options of the group ``heat_map``."""
 
     far_percentile: float
+    near_percentile: float
 
 
 class SimpleMeshKeywords(TypedDict, total=False):

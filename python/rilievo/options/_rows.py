@@ -145,4 +145,7 @@ ROWS: dict[str, Shown] = {
         "parallax", "Largest side of the animation", low=256, high=4096, step=64, shown_if="gen_parallax"
     ),
     "parallax_format": Shown("parallax", "Animation format", shown_if="gen_parallax"),
+    "heatmap_near_percentile": Shown(
+        "heatmap", "Percentile of the last colour", low=50, high=100, step=1, shown_if="gen_heatmap"
+    ),
 }
