@@ -102,7 +102,7 @@ impl AnimationWriter {
                 let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
                     return Err(too_large());
                 };
-                let writer = gif_writer(out, [width, height], count);
+                let writer = gif_writer(out, [width, height]);
                 Encoder::Gif(writer.map_err(|error| file.failed(error))?, delay / 10)
             }
         };
@@ -233,11 +233,8 @@ fn png_writer(
 fn gif_writer(
     out: BufWriter<File>,
     [width, height]: [u16; 2],
-    frames: u32,
 ) -> Result<gif::Encoder<BufWriter<File>>, gif::EncodingError> {
     let mut encoder = gif::Encoder::new(out, width, height, &[])?;
-    if frames > 1 {
-        encoder.set_repeat(gif::Repeat::Infinite)?;
-    }
+    encoder.set_repeat(gif::Repeat::Infinite)?;
     Ok(encoder)
 }
