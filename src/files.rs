@@ -90,7 +90,7 @@ impl AtomicFile {
 
     /// What an encoder says, as an error of this file.
     pub fn failed(&self, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        Error::io(&self.path, disk_error(error.into()))
+        Error::io(&self.path, io::Error::other(error))
     }
 
     /// Gives the file its name; what had it before is replaced.
@@ -129,27 +129,6 @@ fn folder(path: &Path) -> Result<&Path> {
     })
 }
 
-/// What the disk said, where an encoder wrapped it in words of its own.
-fn disk_error(error: Box<dyn StdError + Send + Sync>) -> io::Error {
-    // The one encoder that does not tell its source.
-    let error = match error.downcast() {
-        Ok(encoding) => match *encoding {
-            png::EncodingError::IoError(error) => return error,
-            other => other.into(),
-        },
-        Err(error) => error,
-    };
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
-    while let Some(here) = cause {
-        let disk: Option<&io::Error> = here.downcast_ref();
-        if let Some(number) = disk.and_then(io::Error::raw_os_error) {
-            return io::Error::from_raw_os_error(number);
-        }
-        cause = here.source();
-    }
-    io::Error::other(error)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,22 +152,5 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert!(AtomicFile::create(Path::new("/")).is_err());
         assert!(AtomicFile::create(folder.path()).unwrap().commit().is_err());
-    }
-
-    #[test]
-    fn what_the_disk_said_is_kept() {
-        let full = || io::Error::from_raw_os_error(28);
-        let errors: [Box<dyn StdError + Send + Sync>; 5] = [
-            full().into(),
-            png::EncodingError::IoError(full()).into(),
-            gif::EncodingError::Io(full()).into(),
-            tiff::TiffError::IoError(full()).into(),
-            exr::error::Error::Io(full()).into(),
-        ];
-        for error in errors {
-            let name = format!("{error:?}");
-            assert_eq!(disk_error(error).raw_os_error(), Some(28), "{name}");
-        }
-        assert_eq!(disk_error("no".into()).to_string(), "no");
     }
 }
