@@ -7,7 +7,6 @@ use super::inferno::INFERNO;
 use crate::depth::percentiles_u16;
 use crate::image::size::{Raster, array, checked_len};
 use crate::memory::zeroed;
-use crate::options::options;
 use crate::options::{Called, options};
 use crate::{Error, Result};
 
