@@ -166,15 +166,15 @@ pub(super) const fn names<C, const N: usize>(table: &Configs<C, N>) -> [&'static
 
 /// The configuration of this name.
 pub(super) fn named<C, const N: usize>(family: &str, table: &Configs<C, N>, name: &str) -> Result<C> {
-    match table.iter().find(|(known, _)| *known == name) {
-        Some((_, config)) => Ok(config()),
-        None => Err(Error::invalid(format!(
-            "{family} has no configuration {name:?}; known are {}",
-            table
-                .iter()
-                .map(|(known, _)| *known)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ))),
+    if let Some((_, config)) = table.iter().find(|(known, _)| *known == name) {
+        return Ok(config());
     }
+    let known = names(table);
+    let known = match known.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => known.concat(),
+    };
+    Err(Error::invalid(format!(
+        "{family} has no configuration {name:?}; known are {known}"
+    )))
 }
