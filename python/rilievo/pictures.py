@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, Union
 
 import numpy as np
 
-from rilievo import _native, arrays
+from rilievo import _native, arrays, env
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,7 +30,7 @@ T = TypeVar("T")
 # What Pillow may be asked to read: formats that it, or a plugin, decodes in this process. Others start programs
 # (EPS: Ghostscript) or whatever a handler does; no file is worth that.
 PILLOW_FORMATS = (
-    *("AVIF", "BMP", "CUR", "DDS", "DIB", "GIF", "HEIF", "ICNS", "ICO", "JPEG", "JPEG2000", "JXL"),
+    *("AVIF", "BMP", "CUR", "DIB", "GIF", "HEIF", "ICNS", "ICO", "JPEG", "JPEG2000", "JXL"),
     *("MPO", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"),
 )
 # Brands of the container that HEIC and AVIF share, the module that reads them, and the package it is in.
@@ -238,7 +238,7 @@ def turned(values: Array, orientation: int) -> Array:
 
 def _max_pixels() -> int:
     """The largest picture that is decoded, from ``RILIEVO_MAX_PIXELS``; by default 250 million pixels."""
-    text = os.environ.get("RILIEVO_MAX_PIXELS")
+    text = env.RILIEVO_MAX_PIXELS.read()
     if not text:
         return 250_000_000
     if not text.isdigit():

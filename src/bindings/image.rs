@@ -14,7 +14,7 @@ type PictureArrays<'py> = (Bound<'py, PyArray3<u8>>, Option<Bound<'py, PyArray2<
 
 /// A picture file, or its bytes; messages call those by `name`.
 #[derive(FromPyObject)]
-enum Input {
+pub(super) enum Input {
     Bytes(PyBackedBytes),
     Path(PathBuf),
 }
@@ -45,7 +45,7 @@ fn reading<T: Send>(
 
 #[pyfunction]
 #[pyo3(signature = (picture, *, max_pixels = None, name = "the picture"))]
-fn read_picture<'py>(
+pub(super) fn read_picture<'py>(
     py: Python<'py>,
     picture: Input,
     max_pixels: Option<u64>,
@@ -60,7 +60,7 @@ fn read_picture<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (picture, *, max_pixels = None, name = "the depth map"))]
-fn read_depth<'py>(
+pub(super) fn read_depth<'py>(
     py: Python<'py>,
     picture: Input,
     max_pixels: Option<u64>,
@@ -80,7 +80,7 @@ fn read_depth<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (picture, *, name = "the picture"))]
-fn read_orientation(py: Python<'_>, picture: Input, name: &str) -> PyResult<u8> {
+pub(super) fn read_orientation(py: Python<'_>, picture: Input, name: &str) -> PyResult<u8> {
     reading(py, picture, name, image::read_orientation)
 }
 
@@ -99,7 +99,7 @@ enum Pixels<'py> {
 
 #[pyfunction]
 #[pyo3(signature = (path, pixels, text = None))]
-fn write_png(
+pub(super) fn write_png(
     py: Python<'_>,
     path: PathBuf,
     pixels: &Bound<'_, PyAny>,
@@ -122,11 +122,4 @@ fn write_png(
         Pixels::Color16(array) => write!(array),
     }?;
     Ok(())
-}
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(read_picture, module)?)?;
-    module.add_function(wrap_pyfunction!(read_depth, module)?)?;
-    module.add_function(wrap_pyfunction!(read_orientation, module)?)?;
-    module.add_function(wrap_pyfunction!(write_png, module)?)
 }

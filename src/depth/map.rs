@@ -1,8 +1,10 @@
 //! Numbers per pixel, and what they mean.
 
-use ndarray::Array2;
+use std::borrow::Cow;
 
-use super::clip::Clip;
+use ndarray::{Array2, Zip};
+
+use super::clip::ClipOptions;
 use super::stretch::{nearness, to_u16};
 use crate::Result;
 use crate::networks::DepthKind;
@@ -22,15 +24,71 @@ use crate::networks::DepthKind;
 pub struct DepthMap {
     values: Array2<f32>,
     kind: DepthKind,
+    valid: Option<Array2<bool>>,
+    field_of_view: Option<f64>,
 }
 
 impl DepthMap {
-    /// Wraps `values` (`[H, W]`), which mean `kind`.
+    /// Wraps `values` (`[H, W]`), which mean `kind`, all of them measured by an unknown camera.
     pub fn new(values: Array2<f32>, kind: DepthKind) -> Self {
-        Self { values, kind }
+        Self {
+            values,
+            kind,
+            valid: None,
+            field_of_view: None,
+        }
     }
 
-    /// The numbers, `[H, W]`.
+    /// The same, measured only where `valid` (`[H, W]`) says so; `None` is everywhere.
+    pub fn with_valid(self, valid: Option<Array2<bool>>) -> Self {
+        Self { valid, ..self }
+    }
+
+    /// The same, seen by a camera with this horizontal field of view in degrees.
+    pub fn with_field_of_view(self, field_of_view: Option<f64>) -> Self {
+        Self {
+            field_of_view,
+            ..self
+        }
+    }
+
+    /// Where it was measured, `[H, W]`; `None` is everywhere.
+    pub fn valid(&self) -> Option<&Array2<bool>> {
+        self.valid.as_ref()
+    }
+
+    /// The camera's horizontal field of view in degrees, where it is known.
+    pub fn field_of_view(&self) -> Option<f64> {
+        self.field_of_view
+    }
+
+    /// The numbers, NaN where nothing was measured.
+    pub fn measured(&self) -> Cow<'_, Array2<f32>> {
+        self.with_unmeasured(|| f32::NAN)
+    }
+
+    /// The numbers, as far as any where nothing was measured.
+    fn filled(&self) -> Cow<'_, Array2<f32>> {
+        self.with_unmeasured(|| {
+            let measured = self.values.iter().zip(self.valid.iter().flatten());
+            let measured = measured.filter_map(|(value, valid)| valid.then_some(*value));
+            match self.kind {
+                DepthKind::Inverse => measured.fold(f32::INFINITY, f32::min),
+                DepthKind::Depth | DepthKind::Metric => measured.fold(f32::NEG_INFINITY, f32::max),
+            }
+        })
+    }
+
+    fn with_unmeasured(&self, number: impl FnOnce() -> f32) -> Cow<'_, Array2<f32>> {
+        let Some(valid) = &self.valid else {
+            return Cow::Borrowed(&self.values);
+        };
+        let number = number();
+        let values = Zip::from(&self.values).and(valid);
+        Cow::Owned(values.map_collect(|value, valid| if *valid { *value } else { number }))
+    }
+
+    /// The network's numbers, `[H, W]`, wherever it could measure or not.
     pub fn values(&self) -> &Array2<f32> {
         &self.values
     }
@@ -40,19 +98,19 @@ impl DepthMap {
         self.kind
     }
 
-    /// The values stretched to 0..1, near = 1; see [`nearness`].
+    /// The values stretched to 0..1, near = 1; see [`nearness`]. What was not measured is far.
     ///
     /// # Errors
     /// As [`nearness`].
     pub fn nearness(&self) -> Result<Array2<f32>> {
-        nearness(self.values.view(), self.kind)
+        nearness(self.filled().view(), self.kind)
     }
 
     /// The 16-bit depth map, near = bright; see [`to_u16`].
     ///
     /// # Errors
     /// As [`to_u16`].
-    pub fn to_u16(&self, clip: Option<Clip>) -> Result<Array2<u16>> {
-        to_u16(self.values.view(), self.kind, clip)
+    pub fn to_u16(&self, clip: Option<ClipOptions>) -> Result<Array2<u16>> {
+        to_u16(self.filled().view(), self.kind, clip)
     }
 }

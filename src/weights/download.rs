@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::{Agent, Body};
 
+use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
 
 /// What to fetch, from where, to where.
@@ -62,7 +63,6 @@ impl Default for Patience {
 const MAX_REDIRECTS: usize = 10;
 /// Room that must stay free on the disk.
 const SPARE_BYTES: u64 = 64 << 20;
-const STAGE: &str = "download";
 
 /// Why one try failed.
 enum Failure {
@@ -285,7 +285,7 @@ impl Download {
             }
             file.write_all(&buffer[..count]).map_err(io)?;
             done += count as u64;
-            monitor.report(STAGE, done, total.unwrap_or(0))?;
+            monitor.report(Stage::Download, done, total.unwrap_or(0))?;
             if total.is_some_and(|total| done > total) {
                 self.discard();
                 return Err(again("the server sent more than it announced"));
@@ -332,7 +332,7 @@ impl Download {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(fs::TryLockError::WouldBlock) => {
-                    monitor.report("waiting for another download of this file", 0, 0)?;
+                    monitor.report(Stage::DownloadElsewhere, 0, 0)?;
                     std::thread::sleep(Duration::from_millis(200));
                 }
                 // A network folder without locks: better unlocked than not at all.
@@ -421,7 +421,7 @@ pub fn sha256(path: &Path, monitor: &Monitor<'_>) -> Result<String> {
         }
         hasher.update(&buffer[..count]);
         done += count as u64;
-        monitor.report("checksum", done, total)?;
+        monitor.report(Stage::Checksum, done, total)?;
     }
 }
 

@@ -41,12 +41,12 @@ pub(super) fn picture(image: DynamicImage) -> Result<Picture> {
 }
 
 /// Why a coloured picture is no depth map.
-pub(super) const COLORED: &str = "its red, green and blue differ, so it is a coloured view of depth (a heat map) or depth \
+pub(in crate::image) const COLORED: &str = "its red, green and blue differ, so it is a coloured view of depth (a heat map) or depth \
     packed into colours, not a map; give the gray map, or the numbers as EXR, TIFF, NPY or 16-bit PNG (what CARLA packs are \
     1000 * (red + 256 * green + 65536 * blue) / 16777215 metres)";
 
 /// Of one channel, or of several that are equal but for what a lossy format makes of them.
-pub(super) fn plane(source: &Source, image: DynamicImage, palette: bool) -> Result<Plane> {
+pub(in crate::image) fn plane(source: &Source, image: DynamicImage, palette: bool) -> Result<Plane> {
     let size = size_of(&image);
     let channels = usize::from(image.color().channel_count());
     let colored = match &image {
@@ -103,7 +103,7 @@ where
 }
 
 /// The first of `channels` interleaved channels.
-pub(super) fn first<T: Stored>(size: Size, channels: usize, samples: &[T]) -> Result<Plane> {
+pub(in crate::image) fn first<T: Stored>(size: Size, channels: usize, samples: &[T]) -> Result<Plane> {
     let values = samples
         .iter()
         .step_by(channels)
@@ -129,12 +129,12 @@ fn eight_bits(samples: &[u16]) -> Vec<u8> {
         .collect()
 }
 
-pub(super) fn fraction(value: f32) -> u8 {
+pub(in crate::image) fn fraction(value: f32) -> u8 {
     (value.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
 }
 
 /// Linear light as an sRGB byte (IEC 61966-2-1).
-pub(super) fn display(value: f32) -> u8 {
+pub(in crate::image) fn display(value: f32) -> u8 {
     let value = value.clamp(0.0, 1.0);
     fraction(if value <= 0.003_130_8 {
         value * 12.92

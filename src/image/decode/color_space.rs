@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use super::about::png_info;
 use super::source::Source;
-use super::tiff;
 use crate::Result;
+use crate::image::depth_files::tiff;
 use crate::image::picture::Picture;
 
 /// Colours that come out this close to what went in are sRGB already, by a profile of other rounding.
@@ -17,7 +17,7 @@ const SAME: u8 = 3;
 const DISPLAY: f32 = 0.45455;
 
 /// How the numbers of a picture become colours.
-pub(super) enum ColorSpace {
+pub(in crate::image) enum ColorSpace {
     /// As displays have it.
     Srgb,
     /// By an ICC profile.

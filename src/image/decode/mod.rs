@@ -5,12 +5,10 @@
 //! applied. Nothing is decoded before its size is known and within [`Limits`].
 
 mod about;
-mod color;
+pub(super) mod color;
 mod color_space;
-mod exr;
 mod jpeg;
-mod source;
-mod tiff;
+pub(super) mod source;
 
 use std::cell::Cell;
 use std::io::Cursor;
@@ -22,8 +20,8 @@ use ::image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat};
 
 use self::color_space::ColorSpace;
 pub use self::source::Source;
+use super::depth_files::{exr, tiff};
 use super::picture::Picture;
-use super::plane::Plane;
 use super::size::Size;
 use crate::Result;
 
@@ -47,7 +45,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn check(self, source: &Source, width: u64, height: u64) -> Result<()> {
+    pub(super) fn check(self, source: &Source, width: u64, height: u64) -> Result<()> {
         let pixels = width.saturating_mul(height);
         if pixels == 0 {
             return Err(source.unreadable("the picture in this file has no pixels; save it anew"));
@@ -92,33 +90,7 @@ pub fn read_picture(source: &Source, limits: Limits) -> Result<Picture> {
     })
 }
 
-/// Reads one channel as it is stored, no bit lost: what depth maps need.
-///
-/// A picture in colours must be gray all the same; of one with a palette it is
-/// the brightness. Of an OpenEXR file it is the channel that by its name holds
-/// depth, in whatever part it is.
-///
-/// # Errors
-/// As [`read_picture`]; also [`Error::Unreadable`](crate::Error::Unreadable) if
-/// red, green and blue differ.
-pub fn read_plane(source: &Source, limits: Limits) -> Result<Plane> {
-    source.want_numbers();
-    guarded(source, || {
-        let format = source.format()?;
-        if format == ImageFormat::OpenExr {
-            return exr::plane(source, limits);
-        }
-        if format == ImageFormat::Tiff
-            && let Some(plane) = tiff::plane(source, limits)?
-        {
-            return Ok(plane);
-        }
-        let (image, _) = decode(source, format, limits)?;
-        color::plane(source, image, source.has_palette())
-    })
-}
-
-/// How the picture is to be turned, 1 to 8 as EXIF has it: [`read_picture`] and [`read_plane`] do so.
+/// How the picture is to be turned, 1 to 8 as EXIF has it: [`read_picture`] and [`read_plane`](super::read_plane) do so.
 ///
 /// # Errors
 /// As [`read_picture`].
@@ -137,7 +109,7 @@ pub fn read_orientation(source: &Source) -> Result<u8> {
 
 /// The decoders are other people's code fed by strangers' files: where one
 /// panics, it does not know the file, and that is all the caller has to know.
-fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(|| quietly(read))).unwrap_or_else(|_| {
         Err(source.unsupported("this file is damaged, or of a kind that is not known here"))
     })
@@ -148,7 +120,7 @@ thread_local! {
 }
 
 /// Keeps what this thread says when it panics from the terminal.
-fn quietly<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> T {
     struct Loud(bool);
     impl Drop for Loud {
         fn drop(&mut self) {
@@ -169,7 +141,11 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Decodes in the file's own number type, turned upright, with what its colours mean.
-fn decode(source: &Source, format: ImageFormat, limits: Limits) -> Result<(DynamicImage, ColorSpace)> {
+pub(super) fn decode(
+    source: &Source,
+    format: ImageFormat,
+    limits: Limits,
+) -> Result<(DynamicImage, ColorSpace)> {
     if format == ImageFormat::Tiff {
         tiff::check(source)?;
     }

@@ -18,7 +18,7 @@ const HEAD: u64 = 512;
 const SIDE_CHUNKS: u64 = 32 << 20;
 
 /// What decoders read from.
-pub(super) trait Stream: BufRead + Seek + Send {}
+pub(in crate::image) trait Stream: BufRead + Seek + Send {}
 
 impl<T: BufRead + Seek + Send> Stream for T {}
 
@@ -79,12 +79,12 @@ impl Source {
         self.warnings.borrow().clone()
     }
 
-    pub(super) fn warn(&self, sentence: impl Into<String>) {
+    pub(in crate::image) fn warn(&self, sentence: impl Into<String>) {
         self.warnings.borrow_mut().push(sentence.into());
     }
 
     /// From now on it is numbers that are wanted, so that no advice loses bits.
-    pub(super) fn want_numbers(&self) {
+    pub(in crate::image) fn want_numbers(&self) {
         self.numbers.set(true);
     }
 
@@ -94,17 +94,17 @@ impl Source {
     }
 
     /// Its first bytes, up to 512.
-    pub(super) fn head(&self) -> &[u8] {
+    pub(in crate::image) fn head(&self) -> &[u8] {
         &self.head
     }
 
     /// Bytes in all.
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::image) fn len(&self) -> u64 {
         self.len
     }
 
     /// The file from its start, for a decoder to keep.
-    pub(super) fn open_again(&self) -> Result<Box<dyn Stream>> {
+    pub(in crate::image) fn open_again(&self) -> Result<Box<dyn Stream>> {
         if let Some(bytes) = &self.bytes {
             return Ok(Box::new(Cursor::new(Arc::clone(bytes))));
         }
@@ -113,7 +113,7 @@ impl Source {
     }
 
     /// The first `count` bytes, or all if there are fewer.
-    pub(super) fn first_bytes(&self, count: u64) -> Result<Vec<u8>> {
+    pub(in crate::image) fn first_bytes(&self, count: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = self.open_again()?.take(count).read_to_end(&mut bytes);
         read.map_err(|error| Error::io(&self.path, error))?;
@@ -121,7 +121,7 @@ impl Source {
     }
 
     /// The format, by content; by name only for TGA, which has no mark of its own.
-    pub(super) fn format(&self) -> Result<ImageFormat> {
+    pub(in crate::image) fn format(&self) -> Result<ImageFormat> {
         if self.head.is_empty() {
             return Err(self.unreadable("the file is empty; get it again"));
         }
@@ -145,7 +145,7 @@ impl Source {
     }
 
     /// Whether pixels are indices into a table of colours.
-    pub(super) fn has_palette(&self) -> bool {
+    pub(in crate::image) fn has_palette(&self) -> bool {
         let at = |index: usize| self.head.get(index).copied().unwrap_or(0);
         match ::image::guess_format(&self.head) {
             Ok(ImageFormat::Gif) => true,
@@ -156,7 +156,7 @@ impl Source {
     }
 
     /// A decoder that has read what comes before the pixels, within bounds.
-    pub(super) fn decoder(&self, format: ImageFormat) -> Result<impl ImageDecoder + use<>> {
+    pub(in crate::image) fn decoder(&self, format: ImageFormat) -> Result<impl ImageDecoder + use<>> {
         let mut reader = ImageReader::with_format(self.open_again()?, format);
         let mut limits = ::image::Limits::no_limits();
         // Of all decoders that of PNG looks at these, and for it they hold to the end: with rows
@@ -170,7 +170,7 @@ impl Source {
     }
 
     /// What a decoder says, as a sentence.
-    pub(super) fn error(&self, error: ImageError) -> Error {
+    pub(in crate::image) fn error(&self, error: ImageError) -> Error {
         match error {
             ImageError::IoError(error) => self.io(error),
             ImageError::Unsupported(error) => {
@@ -182,7 +182,7 @@ impl Source {
     }
 
     /// What reading says, as a sentence.
-    pub(super) fn io(&self, error: std::io::Error) -> Error {
+    pub(in crate::image) fn io(&self, error: std::io::Error) -> Error {
         match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.cut_short(),
             // An error of the decoder in disguise: the system's own have a number.
@@ -191,24 +191,24 @@ impl Source {
         }
     }
 
-    pub(super) fn damaged(&self, error: &dyn std::fmt::Display) -> Error {
+    pub(in crate::image) fn damaged(&self, error: &dyn std::fmt::Display) -> Error {
         self.unreadable(format!(
             "this file is damaged ({error}); get it again, or save it anew"
         ))
     }
 
-    pub(super) fn cut_short(&self) -> Error {
+    pub(in crate::image) fn cut_short(&self) -> Error {
         self.unreadable("the file ends in the middle of the picture; copy or download it again")
     }
 
-    pub(super) fn too_short_for(&self, width: u64, height: u64) -> Error {
+    pub(in crate::image) fn too_short_for(&self, width: u64, height: u64) -> Error {
         self.unreadable(format!(
             "{} bytes cannot hold the {width}x{height} pixels this file claims to have; it is damaged, or made to do harm",
             self.len
         ))
     }
 
-    pub(super) fn unreadable(&self, reason: impl Into<String>) -> Error {
+    pub(in crate::image) fn unreadable(&self, reason: impl Into<String>) -> Error {
         Error::Unreadable {
             path: self.path.clone(),
             reason: reason.into(),
@@ -216,7 +216,7 @@ impl Source {
     }
 
     /// Not supported, with what to do about it.
-    pub(super) fn unsupported(&self, what: impl std::fmt::Display) -> Error {
+    pub(in crate::image) fn unsupported(&self, what: impl std::fmt::Display) -> Error {
         let remedy = if self.numbers.get() {
             "save the numbers as 16-bit PNG, TIFF, plain OpenEXR or NPY"
         } else {
