@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
@@ -13,6 +13,8 @@ from rilievo import _native, pictures
 
 Kind = Literal["inverse", "depth", "metric"]
 DEPTH_KINDS = get_args(Kind)
+# Horizontal, in degrees: of a camera that nobody knows.
+FIELD_OF_VIEW = 55.0
 # Metres; nothing is nearer.
 NEAREST = 0.01
 logger = logging.getLogger("rilievo")
@@ -37,11 +39,15 @@ class DepthMap:
     ``span`` is the lowest and the highest value of all maps that share one
     scale, such as the frames of a clip: the map is stretched by these instead
     of its own, and lies between them. ``None``: it stands alone.
+
+    ``intrinsics`` are the camera's (fx, fy, cx, cy in pixels), where the
+    network predicts them: meshes take them unless they are told another camera.
     """
 
     values: Any
     kind: Kind = "inverse"
     span: tuple[float, float] | None = None
+    intrinsics: tuple[float, float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in DEPTH_KINDS:
@@ -114,7 +120,10 @@ class DepthMap:
     def fitted(self, size: tuple[int, int], picture: pictures.ImageLike | None = None) -> DepthMap:
         """This map turned and resized to a picture of ``size`` (width, height), as :meth:`from_image` does."""
         values = _turned_to(self.values, size, picture)
-        return replace(self, values=values).resized(size)
+        if values is not self.values:
+            # Turned: the camera that took it is another.
+            return replace(self, values=values, intrinsics=None).resized(size)
+        return self.resized(size)
 
     def resized(self, size: tuple[int, int]) -> DepthMap:
         """The map at ``size`` (width, height), bilinear among what is measured; itself if that is its size."""
@@ -133,7 +142,11 @@ class DepthMap:
             weight = resize(known)
             with np.errstate(divide="ignore", invalid="ignore"):
                 values = np.where(weight >= 0.5, values / weight, np.float32(np.nan))
-        return replace(self, values=values)
+        camera = self.intrinsics
+        if camera is not None:
+            wide, high = size[0] / self.size[0], size[1] / self.size[1]
+            camera = (camera[0] * wide, camera[1] * high, camera[2] * wide, camera[3] * high)
+        return replace(self, values=values, intrinsics=camera)
 
     def filled(self) -> DepthMap:
         """The map itself if all is finite; else a copy that is as far as can be where it is not."""
@@ -190,11 +203,19 @@ class DepthMap:
         nearness = self._stretched(lambda values: _native.Relief(values, self.kind, clip=cut).nearness)
         return _native.Relief(nearness, normalize=False)
 
+    def seen(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options of a group that has a camera: the map's own, unless they describe another one."""
+        usual = options.get("fov", FIELD_OF_VIEW) == FIELD_OF_VIEW and options.get("intrinsics") is None
+        if self.intrinsics is None or not usual or options.get("spherical"):
+            return dict(options)
+        return {**options, "intrinsics": self.intrinsics}
+
     def for_surface(self) -> DepthMap:
         """The map as meshes and clouds are built of it: itself, or distances by the scale of its ``span``."""
         if self.span is None or self.kind == "metric":
             return self
-        return DepthMap(self._stretched(lambda values: _native.mesh_depth(values, self.kind)), "metric")
+        values = self._stretched(lambda values: _native.mesh_depth(values, self.kind))
+        return DepthMap(values, "metric", intrinsics=self.intrinsics)
 
     def _stretched(self, made: Callable[[Any], Any]) -> Any:
         """What ``made`` gives where it sees the whole ``span``: both ends are pixels of what it gets."""

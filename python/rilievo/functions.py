@@ -79,8 +79,9 @@ def stereo_images(
     ``alpha`` keeps the picture's transparency, which moves with the colours
     (anaglyphs have none). ``rilievo.options.STEREO_MODES`` lists what ``modes`` there are.
     """
+    image = pictures.held(image)
     picture = pictures.load_rgba(image) if alpha else pictures.load_rgb(image)
-    depth_u16 = _u16(depth, size=(picture.shape[1], picture.shape[0]))
+    depth_u16 = _u16(depth, (picture.shape[1], picture.shape[0]), image)
     return dict(_native.stereo_images(picture, depth_u16, list(modes), options, Watch(progress, cancel)))
 
 
@@ -98,8 +99,9 @@ def stereo_eyes(
 
     Arguments as for :func:`stereo_images`; masks are bool ``[H, W]``.
     """
+    image = pictures.held(image)
     picture = pictures.load_rgba(image) if alpha else pictures.load_rgb(image)
-    depth_u16 = _u16(depth, size=(picture.shape[1], picture.shape[0]))
+    depth_u16 = _u16(depth, (picture.shape[1], picture.shape[0]), image)
     return _native.stereo_eyes(picture, depth_u16, options, Watch(progress, cancel))
 
 
@@ -117,10 +119,11 @@ def simple_mesh(
     The camera has the horizontal field of view ``fov``, or is ``intrinsics`` (fx, fy, cx, cy in pixels), which
     are more exact, or took a panorama (``spherical``).
     """
+    image = pictures.held(image)
     rgb = pictures.load_rgb(image)
     if not isinstance(depth, DepthMap):
-        depth = DepthMap.from_image(depth, size=(rgb.shape[1], rgb.shape[0]))
-    return _native.simple_mesh(rgb, depth.values, depth.kind, options, Watch(progress, cancel))
+        depth = DepthMap.from_image(depth, size=(rgb.shape[1], rgb.shape[0]), picture=image)
+    return _native.simple_mesh(rgb, depth.values, depth.kind, depth.seen(options), Watch(progress, cancel))
 
 
 # Here, unlike in the funnel, every point is kept unless told otherwise.
@@ -145,7 +148,7 @@ def point_cloud(
         depth.values,
         None if image is None else pictures.load_rgb(image),
         depth.kind,
-        {**_ALL_POINTS, **given},
+        depth.seen({**_ALL_POINTS, **given}),
         Watch(progress, cancel),
     )
 
@@ -182,8 +185,9 @@ def depth_of_field(
 
     The ``f_number`` is that of a 50 mm lens before a scene from half a metre to infinity.
     """
+    image = pictures.held(image)
     rgb = pictures.load_rgb(image)
-    return _native.depth_of_field(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
+    return _native.depth_of_field(rgb, _relief_of(depth, rgb, image), options, Watch(progress, cancel))
 
 
 @takes("fog")
@@ -200,8 +204,9 @@ def fog(
     ``density`` is the optical depth from the nearest to the farthest point; ``color`` is ``"#rrggbb"`` or three
     numbers from 0 to 255.
     """
+    image = pictures.held(image)
     rgb = pictures.load_rgb(image)
-    return _native.fog(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
+    return _native.fog(rgb, _relief_of(depth, rgb, image), options, Watch(progress, cancel))
 
 
 @takes("depth_mask")
@@ -220,20 +225,25 @@ def parallax_frames(
     **options: Unpack[keywords.ParallaxKeywords],
 ) -> Any:
     """The frames of one loop of a camera around the picture, uint8 ``[N, H, W, 3]``."""
+    image = pictures.held(image)
     rgb = pictures.load_rgb(image)
-    return _native.parallax_frames(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
+    watch = Watch(progress, cancel)
+    clip = _native.ParallaxFrames(rgb, _relief_of(depth, rgb, image), options, watch)
+    return np.stack([clip.frame(index, watch) for index in range(len(clip))])
 
 
-def relief(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> _native.Relief:
+def relief(
+    depth: DepthMap | ImageLike, size: tuple[int, int] | None = None, picture: ImageLike | None = None
+) -> _native.Relief:
     """Depth as the effects take it; depth pictures keep their scale, as everywhere."""
     if isinstance(depth, DepthMap):
         return depth.relief()
-    depth = DepthMap.from_image(depth, size=size)
+    depth = DepthMap.from_image(depth, size=size, picture=picture)
     return _native.Relief(depth.values, normalize=False)
 
 
-def _relief_of(depth: DepthMap | ImageLike, picture: Any) -> _native.Relief:
-    return relief(depth, size=(picture.shape[1], picture.shape[0]))
+def _relief_of(depth: DepthMap | ImageLike, rgb: Any, image: ImageLike) -> _native.Relief:
+    return relief(depth, (rgb.shape[1], rgb.shape[0]), image)
 
 
 def read_mesh(path: str | os.PathLike[str]) -> _native.Mesh:
@@ -254,10 +264,12 @@ def save_depth(
     _native.save_depth(path, depth.values if isinstance(depth, DepthMap) else depth, png_scale=png_scale)
 
 
-def _u16(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> Any:
+def _u16(
+    depth: DepthMap | ImageLike, size: tuple[int, int] | None = None, picture: ImageLike | None = None
+) -> Any:
     """The 16-bit map of whatever depth was given."""
     if isinstance(depth, DepthMap):
         return depth.to_u16()
     if isinstance(depth, np.ndarray) and depth.dtype == np.uint16 and depth.ndim == 2 and size is None:
         return np.ascontiguousarray(depth)
-    return DepthMap.from_image(depth, size=size).to_u16(normalize=False)
+    return DepthMap.from_image(depth, size=size, picture=picture).to_u16(normalize=False)

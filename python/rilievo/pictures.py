@@ -12,7 +12,9 @@ import io
 import logging
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, Union
 
 import numpy as np
@@ -44,6 +46,7 @@ _PLUGINS = {
 }
 MAX_BYTES = 1 << 30  # of a file object: there is no size to ask for before it is read
 logger = logging.getLogger("rilievo")
+_allowed: ContextVar[int | None] = ContextVar("_allowed", default=None)
 
 
 def load_rgb(image: ImageLike, *, max_pixels: int | None = None) -> Array:
@@ -236,8 +239,21 @@ def turned(values: Array, orientation: int) -> Array:
     return np.ascontiguousarray(values)
 
 
+@contextmanager
+def at_most(max_pixels: int) -> Iterator[None]:
+    """Within it no picture of more pixels is decoded, wherever nothing else is asked for."""
+    before = _allowed.set(max_pixels)
+    try:
+        yield
+    finally:
+        _allowed.reset(before)
+
+
 def _max_pixels() -> int:
     """The largest picture that is decoded, from ``RILIEVO_MAX_PIXELS``; by default 250 million pixels."""
+    allowed = _allowed.get()
+    if allowed is not None:
+        return allowed
     text = env.RILIEVO_MAX_PIXELS.read()
     if not text:
         return 250_000_000

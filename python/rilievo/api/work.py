@@ -6,7 +6,6 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import rilievo
 from rilievo import models, pictures
@@ -42,22 +41,20 @@ def run(task: Task, job: Job, limits: Limits) -> None:
         job.model = models.choice(task.options).id
     maps: list[Path | None] = task.depth_maps or [None] * len(task.images)
     for index, (image, depth_map) in enumerate(zip(task.images, maps)):
-        rgb = pictures.load_rgb(image, max_pixels=limits.max_pixels)
-        custom: Any = None
-        if depth_map is not None:
-            custom = pictures.load_depth(depth_map, max_pixels=limits.max_pixels)
-        elif task.options.net_size_match:
-            check_net_size(rgb.shape[1], rgb.shape[0], limits)
-        outputs = rilievo.generate(
-            rgb,
-            task.options,
-            depth_maps=[custom],
-            progress=job.report(index, len(task.images)),
-            cancel=job.stop,
-        )
-        for output in outputs:
-            format = task.formats.get(output.kind) or extension(output.content.usual_format())
-            job.keep(dataclasses.replace(output, index=index), format, text)
+        with pictures.at_most(limits.max_pixels):
+            if depth_map is None and task.options.net_size_match:
+                height, width = pictures.load_rgb(image).shape[:2]
+                check_net_size(width, height, limits)
+            outputs = rilievo.generate(
+                image,
+                task.options,
+                depth_maps=[depth_map],
+                progress=job.report(index, len(task.images)),
+                cancel=job.stop,
+            )
+            for output in outputs:
+                format = task.formats.get(output.kind) or extension(output.content.usual_format())
+                job.keep(dataclasses.replace(output, index=index), format, text)
 
 
 def check_net_size(width: int, height: int, limits: Limits) -> None:

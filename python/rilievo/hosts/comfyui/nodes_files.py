@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
-from rilievo import pictures
-from rilievo.depth import DEPTH_KINDS, DepthMap, Kind
+from rilievo.depth import DEPTH_KINDS, DepthMap
 from rilievo.hosts.comfyui import host, sockets
 from rilievo.hosts.comfyui.node import (
     DEPTH_INPUT,
@@ -74,8 +73,7 @@ class LoadDepth(Node):
             unit = DepthMap.from_image(path, white_is_one=True).values.astype(np.float32)
             found = sockets.Depths((DepthMap(unit),), (unit,))
         else:
-            values = pictures.load_depth(path).astype(np.float32)
-            found = sockets.Depths((DepthMap(values, cast("Kind", meaning)),))
+            found = sockets.Depths((DepthMap.from_numbers(path, meaning),))
         plane = found.nearness(0)
         return sockets.image_of([plane]), sockets.mask_of([plane]), found
 

@@ -44,12 +44,12 @@ class Depths:
     def given(self, index: int) -> DepthMap | Array:
         """The depth of a frame as rilievo's functions take it."""
         index = min(index, len(self) - 1)
-        return self.maps[index] if self.units is None else self.units[index]
+        return self.maps[index].filled() if self.units is None else self.units[index]
 
     def nearness(self, index: int) -> Array:
         """Nearness of a frame, float32 ``[H, W]``."""
         index = min(index, len(self) - 1)
-        return self.maps[index].nearness() if self.units is None else self.units[index]
+        return self.maps[index].filled().nearness() if self.units is None else self.units[index]
 
     def pictures(self) -> list[DepthMap | Array]:
         """The depth of all frames for what is made of the depth map."""
