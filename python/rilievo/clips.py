@@ -89,7 +89,7 @@ def _by_frame(scenes: Iterable[Scene], watch: Watch) -> Iterator[Output]:
 def _by_clip(
     frames: Iterable[Any], depth_maps: Iterable[Any] | None, options: Options, watch: Watch
 ) -> Iterator[Output]:
-    once = iter(frames) is frames
+    once = iter(frames) is frames or any(hasattr(frame, "read") for frame in frames)
     with _Spool() as depths, _Spool() as pictures:
         span = Span()
         keep_scale, cameras = [], []

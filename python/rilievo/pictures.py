@@ -30,7 +30,7 @@ Array = Any  # numpy.ndarray; its own type parameters differ between numpy 1 and
 T = TypeVar("T")
 
 # What Pillow may be asked to read: formats that it, or a plugin, decodes in this process. Others start programs
-# (EPS: Ghostscript) or whatever a handler does; no file is worth that.
+# (EPS: Ghostscript) or whatever a handler does; no file is worth that. A small DDS keeps Pillow busy for half a minute.
 PILLOW_FORMATS = (
     *("AVIF", "BMP", "CUR", "DIB", "GIF", "HEIF", "ICNS", "ICO", "JPEG", "JPEG2000", "JXL"),
     *("MPO", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI", "TGA", "TIFF", "WEBP"),

@@ -128,7 +128,6 @@ def every_format(width: int = 24, height: int = 16) -> dict[str, bytes]:
         "gray.pgm": saved(gray, "PPM"),
         "rgb.tga": saved(image, "TGA", compression="tga_rle"),
         "rgb.jp2": saved(image, "JPEG2000"),
-        "rgb.dds": saved(image.convert("RGBA"), "DDS"),
         "rgb.ico": saved(image, "ICO", sizes=[(16, 16)]),
         "rgb.pcx": saved(image, "PCX"),
         "rgb.sgi": saved(image, "SGI"),

@@ -472,6 +472,17 @@ def test_depth_files_keep_all_bits(comfy, ramp, format):
         np.testing.assert_allclose(loaded["mask"][0], 1 - ramp[0], atol=1e-6)
 
 
+def test_what_was_not_measured_is_far_and_no_part_of_the_numbers(comfy):
+    metres = np.full((8, 12), 2.0, np.float32)
+    metres[0], metres[:, 6:] = 4.0, 1e10
+    np.save(comfy.root / "input" / "sky.npy", metres)
+    loaded = run("RilievoLoadDepth", file="sky.npy", meaning="metric")
+    nearness = np.asarray(loaded["mask"][0])
+    assert (nearness[1:, :6] == 1).all()
+    assert not nearness[:, 6:].any()
+    assert np.isnan(loaded["depth_map"].maps[0].values[:, 6:]).all()
+
+
 def test_without_a_host_there_are_no_folders():
     assert host.module("comfy.utils") is None
     assert host.input_files((".png",)) == []

@@ -166,8 +166,8 @@ def test_memory_is_bounded_by_what_comes_out():
         + """
 for name, data in picture_files.every_format(1500, 1000).items():
     for kind, read in readers.items():
-        if name in ("light.hdr", "rgb.qoi", "rgb.ff", "rgb.ico", "rgb.dds"):
-            continue  # of one size, or (DDS) a minute in Pillow
+        if name in ("light.hdr", "rgb.qoi", "rgb.ff", "rgb.ico"):
+            continue  # of one size
         try:
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
             decoded = read(data).nbytes
@@ -216,11 +216,25 @@ def test_damaged_files_are_sentences(tmp_path, name, capfd):
     assert "panicked" not in capfd.readouterr().err
 
 
+def test_a_limit_holds_for_all_that_is_read_within():
+    data = picture_files.saved(Image.new("L", (30, 20)), "PNG")
+    photo = np.zeros((20, 30, 3), np.uint8)
+    with pictures.at_most(599):
+        for read in (pictures.load_rgb, pictures.load_rgba, pictures.load_depth):
+            with pytest.raises(rilievo.RilievoError, match="600 pixels where 599 are allowed"):
+                read(data)
+        with pytest.raises(rilievo.RilievoError, match="where 599 are allowed"):
+            next(iter(rilievo.generate(photo, depth_maps=[data])))
+        pictures.load_rgb(data, max_pixels=600)
+    pictures.load_rgb(data)
+
+
 def test_foreign_exceptions_carry_the_path(tmp_path):
     header = b"DDS " + bytes([124, 0, 0, 0, 7, 16, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0]) + bytes(56)
     dds = header + bytes([32, 0, 0, 0, 8, 0, 0, 0]) + bytes(300)
     for name, data in {
         "unknown.dds": dds,
+        "whole.dds": picture_files.saved(Image.new("RGBA", (8, 8)), "DDS"),
         "token.npy": picture_files.npy("'<f4'", "(2, 2"),
         "object.npy": picture_files.npy("'|O'", "(2, 2)", bytes(64)),
         "record.npy": picture_files.npy("[('a', '<f4')]", "(2, 2)", bytes(64)),

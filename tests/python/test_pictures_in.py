@@ -176,6 +176,32 @@ def test_another_shape_is_refused_and_another_size_is_not():
         depth_of(np.zeros((80, 80, 3), np.uint8), DepthMap(RAMP, "metric"))
 
 
+def test_a_predicted_camera_is_that_of_the_size():
+    camera = (70.0, 72.0, 40.0, 30.0)
+    depth = DepthMap(RAMP, "metric", intrinsics=camera)
+    assert depth.fitted((80, 60)) is depth
+    assert depth.fitted((160, 120)).intrinsics == (140.0, 144.0, 80.0, 60.0)
+    turned = depth.fitted((60, 80), _with_exif(Image.fromarray(PHOTO), 6))
+    assert (turned.size, turned.intrinsics) == ((60, 80), None)
+
+
+@pytest.mark.parametrize("scale", ["clip", "frame"])
+def test_frames_and_their_maps_are_turned_once(tmp_path, caplog, scale):
+    """As single pictures are, from files that can be read only once, too."""
+    photo = np.zeros((20, 30, 3), np.uint8)
+    depth = np.zeros((20, 30), np.uint8)
+    depth[:, :8] = 255
+    image = _with_exif(Image.fromarray(photo), 6)
+    data = saved(image, "PNG", exif=image.getexif())
+    want = depth_of(data, depth)
+    assert want.shape == (30, 20)
+    for frames in ([io.BytesIO(data)] * 2, iter([data, data])):
+        outputs = rilievo.generate_clip(frames, depth_maps=[depth] * 2, scale=scale)
+        for output in outputs:
+            np.testing.assert_array_equal(output.payload, want)
+    assert not caplog.records
+
+
 def test_resizing_numbers_keeps_what_is_not_measured_apart():
     values = np.full((20, 20), 2.0, np.float32)
     values[:, 10:] = np.nan
