@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 RUNS = {
     "everything": [
         *("--output-depth-combine", "--output-depth-both", "--do-output-depth-prediction", "--depth-values"),
@@ -69,6 +71,8 @@ steps = {f"stereo, {fill}": lambda fill=fill: rilievo.stereo_images(rgb, u16, fi
 mesh = rilievo.simple_mesh(rgb, depth)
 steps["pocket"] = lambda: rilievo.estimate_depth(rgb, "pocket")
 steps["pocket, plain"] = lambda: rilievo.estimate_depth(rgb, "pocket", refine=False)
+for name, file in json.loads(sys.argv[2]).items():
+    steps[f"{name}, network"] = lambda name=name, file=file: rilievo.estimate_depth(photo, name, weights=file)
 steps["mesh"] = lambda: rilievo.simple_mesh(rgb, depth)
 steps["mesh to GLB"] = lambda: mesh.save(folder + "/a.glb")
 steps["mesh to OBJ"] = lambda: mesh.save(folder + "/a.obj")
@@ -89,14 +93,38 @@ print(json.dumps(times))
 """
 
 
+def noise(name: str, folder: str) -> str:
+    """A checkpoint of noise for a network of tests/golden/networks, in the layout of safetensors."""
+    manifest = Path(__file__).parents[2] / "tests" / "golden" / "networks" / f"{name}.json"
+    header: dict[str, object] = {}
+    data = bytearray()
+    random = np.random.default_rng(1)
+    for tensor in json.loads(manifest.read_text())["tensors"]:
+        shape = tensor["shape"]
+        scale = 1.0 if len(shape) < 2 else np.prod(shape[1:]) ** -0.5
+        values = (random.standard_normal(shape) * scale).astype(np.float32)
+        start = len(data)
+        data += (np.abs(values) if "var" in tensor["name"] else values).tobytes()
+        header[tensor["name"]] = {"dtype": "F32", "shape": shape, "data_offsets": [start, len(data)]}
+    text = json.dumps(header).encode()
+    path = Path(folder, f"{name}.safetensors")
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return str(path)
+
+
+NETWORKS = {"depth_anything_v2_small": "depth_anything_v2_vits", "midas_v21_small": "midas_v21_small"}
+
+
 def speed(old: str, new: str, photo: Path, rounds: int) -> None:
     """A table of the medians of single steps."""
     times: dict[str, list[dict[str, float]]] = {"old": [], "new": []}
-    for _ in range(rounds):
-        for version, python in (("old", old), ("new", new)):
-            command = [python, "-c", STEPS, str(photo.resolve())]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd="/")
-            times[version].append(json.loads(done.stdout))
+    with tempfile.TemporaryDirectory() as folder:
+        weights = json.dumps({name: noise(manifest, folder) for name, manifest in NETWORKS.items()})
+        for _ in range(rounds):
+            for version, python in (("old", old), ("new", new)):
+                command = [python, "-c", STEPS, str(photo), weights]
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd="/")
+                times[version].append(json.loads(done.stdout))
     print("| step | old | new | ratio | fastest |\n|---|---|---|---|---|")
     for step in times["old"][0]:
         old_times, new_times = ([row[step] for row in times[version]] for version in ("old", "new"))
