@@ -436,7 +436,13 @@ def _stored(image: Image.Image, name: str) -> Array:
 
 def _from_pil(image: Image.Image) -> Array:
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_array(_gray_to_unit(_plane(_of_pil(image, lambda: np.asarray(image)), "the picture")))
+        name = str(getattr(image, "filename", "") or "the picture")
+        plane = _plane(_of_pil(image, lambda: np.asarray(image)), name)
+        if not np.isfinite(plane).all():
+            raise _native.RilievoError(
+                f"{name}: it holds values that are no numbers (NaN or infinity), so it is no picture; save it anew"
+            )
+        return _from_array(_gray_to_unit(plane))
     return _of_pil(image, lambda: np.asarray(_to_srgb(_plain(image).convert("RGB"), image)))
 
 

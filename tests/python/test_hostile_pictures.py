@@ -229,6 +229,15 @@ def test_a_limit_holds_for_all_that_is_read_within():
     pictures.load_rgb(data)
 
 
+def test_a_float_picture_without_numbers_is_refused_by_its_name(tmp_path):
+    path = tmp_path / "nan.tiff"
+    Image.fromarray(np.full((8, 8), np.nan, np.float32)).save(path)
+    for item, name in ((path, str(path)), (Image.open(path), str(path)), (path.read_bytes(), "the picture")):
+        with pytest.raises(rilievo.RilievoError, match="no numbers") as caught:
+            pictures.load_rgb(item)
+        assert str(caught.value).startswith(name)
+
+
 def test_foreign_exceptions_carry_the_path(tmp_path):
     header = b"DDS " + bytes([124, 0, 0, 0, 7, 16, 0, 0, 8, 0, 0, 0, 8, 0, 0, 0]) + bytes(56)
     dds = header + bytes([32, 0, 0, 0, 8, 0, 0, 0]) + bytes(300)
