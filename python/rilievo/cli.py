@@ -434,7 +434,7 @@ def _devices(chosen: argparse.Namespace) -> int:
 def _download(chosen: argparse.Namespace) -> int:
     _use_folder(chosen, make=True)
     if chosen.offline:
-        os.environ["RILIEVO_OFFLINE"] = "1"
+        os.environ["RILIEVO_OFFLINE"] = "--offline"
     for name in chosen.name:
         with _Bar(None if chosen.quiet or chosen.json else name, unit="B") as bar:
             path = rilievo.models.download(name, progress=bar.step)

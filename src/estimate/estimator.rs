@@ -136,7 +136,7 @@ impl Estimator {
                 self.values(picture, size, refine, monitor)
             })?
         };
-        Ok(DepthMap::new(values, self.traits().kind))
+        DepthMap::predicted(values, self.traits().kind, monitor)
     }
 
     /// A picture's depth at its own size, `asked` (width, height) being the network size.

@@ -79,7 +79,7 @@ def run(chosen: argparse.Namespace) -> int:
             f"`rilievo serve` needs {error.name}; install it with: pip install 'rilievo[serve]'"
         ) from None
     if chosen.offline:
-        os.environ["RILIEVO_OFFLINE"] = "1"
+        os.environ["RILIEVO_OFFLINE"] = "--offline"
     if chosen.models_dir:
         models.look_in(chosen.models_dir)
     if chosen.workers < 1:

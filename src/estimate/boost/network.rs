@@ -122,7 +122,7 @@ impl Estimator {
             let line = Line::fit(values.view(), boosted.plain.view());
             values.par_mapv_inplace(|value| line.at(f64::from(value)) as f32);
         }
-        Ok(DepthMap::new(values, self.traits().kind))
+        DepthMap::predicted(values, self.traits().kind, monitor)
     }
 }
 
