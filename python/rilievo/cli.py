@@ -417,6 +417,8 @@ def _models(chosen: argparse.Namespace) -> int:
             print(f"{mark} {row['id']:<{width}}{size:>10}  {licence:<32}{row['advice']}")
         print()
     print("* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
+    for sentence in rilievo.models.unusable():
+        print(f"! {sentence}")
     print("Files are looked for in:", *(f"  {folder}" for folder in rilievo.models.folders()), sep="\n")
     return 0
 
