@@ -175,7 +175,9 @@ def install(root, run, again=True):
         _pip([*pip, *by_hash], run, INSTALLING)
         paths = {
             "PYTHONPATH": os.pathsep.join(filter(None, [tools, os.environ.get("PYTHONPATH")])),
-            "PATH": os.pathsep.join([os.path.join(tools, "bin"), os.environ.get("PATH", "")]),
+            "PATH": os.pathsep.join(
+                [os.path.join(tools, "bin"), os.path.join(tools, "Scripts"), os.environ.get("PATH", "")]
+            ),
         }
         _pip([*ours, "--no-build-isolation", root], run, BUILDING, paths)
         _check(root, run)
