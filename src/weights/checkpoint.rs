@@ -306,7 +306,8 @@ pub(super) fn text(bytes: &[u8]) -> Option<&'static str> {
         Some("this is a Git LFS pointer, not the file itself; fetch it with `git lfs pull` or download it")
     } else if start.starts_with(['{', '[']) {
         Some("this is JSON (a server's message, it seems), not a checkpoint; download it again")
-    } else if start.contains(char::is_whitespace) {
+    } else if bytes.len() >= 16 && start.contains(char::is_whitespace) {
+        // Shorter ones say too little to be taken for a message.
         Some("this is text (a server's message, it seems), not a checkpoint; download it again")
     } else {
         None
