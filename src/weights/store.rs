@@ -340,7 +340,7 @@ mod tests {
             .join("depth_anything_v2")
             .join("depth_anything_v2_vits.pth");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, b"").unwrap();
+        fs::write(&path, b"weights").unwrap();
         let (entry, found) = store.resolve("auto").unwrap();
         assert_eq!(
             (entry.id.as_str(), found),
@@ -395,7 +395,7 @@ mod tests {
             .join("snapshots")
             .join("main");
         fs::create_dir_all(&snapshot).unwrap();
-        fs::write(snapshot.join("depth_anything_v2_vits.pth"), b"").unwrap();
+        fs::write(snapshot.join("depth_anything_v2_vits.pth"), b"weights").unwrap();
         let mut store = store(&folder.path().join("none"));
         store.hub.cache = Some(folder.path().to_owned());
         assert!(store.has(catalog::find("depth_anything_v2_small").unwrap()));
@@ -448,7 +448,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(place);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, b"").unwrap();
+            fs::write(&path, b"weights").unwrap();
             let entry = catalog::find(id).unwrap();
             assert_eq!(store(folder.path()).locate(entry), Some(path), "{id}");
         }
