@@ -149,7 +149,7 @@ impl Store {
         if let Some(remedy) = &self.hub.offline {
             let target = self.target(entry, first)?;
             return Err(Error::invalid(format!(
-                "downloads are switched off; {remedy}, or put {} into {} by hand",
+                "downloads are switched off here; {remedy}, or put {} into {} by hand",
                 first.name,
                 target.parent().unwrap_or(Path::new(".")).display()
             )));
