@@ -10,10 +10,12 @@ endif
 PY := $(BIN)/python
 PHOTO ?= docs/photos/room_drum_table.jpg
 OUT ?= out
-SOURCES := $(shell find src models python -type f -not -name '*.so' -not -name '*.pyc' 2>/dev/null) Cargo.toml Cargo.lock pyproject.toml
+# What a wheel is made of; not how the embedded network was trained.
+SOURCES := $(shell find src python -type f -not -name '*.so' -not -name '*.pyc' 2>/dev/null) \
+    models/catalog.toml models/pocket/pocket.safetensors Cargo.toml Cargo.lock pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-rust test-python lint bench wheel clean
+.PHONY: help run test test-rust test-python test-hosts test-slow generate lint bench wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,20 +34,35 @@ test-python: $(VENV)/.installed $(VENV)/.tools $(VENV)/webui/.installed ## the P
 
 test-hosts: $(VENV)/.tools .build/gradio ## the WebUI extension, and its panel in Chromium under Gradio 3, 4 and 5
 	for version in 3 4; do .build/gradio-$$version/$(notdir $(BIN))/python -W ignore -m pytest -p no:cacheprovider tests/hosts || exit 1; done
-	$(PY) -m pytest tests/browser
+	@if [ -n "$$CI" ] || command -v chromium chromium-browser >/dev/null; then $(PY) -m pytest tests/browser; \
+	else echo "The panel was not looked at: there is no \`chromium\` on PATH; install it, then \`make test-hosts\`."; fi
 
-lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy
+test-slow: $(VENV)/.installed $(VENV)/.tools ## what takes minutes or 3 GB: large pictures, large networks, a minute of each fuzz target
+	$(PY) -m pytest -m slow
+	RILIEVO_FUZZ=300 $(PY) -m pytest tests/python/test_api_fuzz.py
+	cargo test --release --test rust -- --ignored --test-threads 1 --skip devices:: --skip fetch_from_nowhere
+	@if ! cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	    echo "Fuzzing was left out: it needs a nightly toolchain and cargo-fuzz, see fuzz/README.md"; exit 0; fi; \
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do mkdir -p corpus/$$target && cargo +nightly fuzz run \
+	    $$target corpus/$$target ../tests/attacks -- -max_total_time=60 -rss_limit_mb=2048 || exit 1; done
+
+generate: $(VENV)/.installed ## write what is made from the options: types for editors, docs/options.md
+	$(PY) docs/generate.py
+
+lint: $(VENV)/.installed $(VENV)/.tools ## formatting, clippy, ruff, mypy, stubs, and that `make generate` has nothing to write
 	cargo fmt --check
 	cargo clippy --release --all-targets --features python -- -D warnings
-	$(BIN)/ruff check __init__.py python tests benches models scripts install.py example_workflows
-	$(BIN)/ruff format --check __init__.py python tests benches models scripts install.py example_workflows
+	$(BIN)/ruff check __init__.py python docs tests benches models scripts install.py example_workflows
+	$(BIN)/ruff format --check __init__.py python docs tests benches models scripts install.py example_workflows
 	$(BIN)/mypy
+	$(BIN)/stubtest rilievo._native --allowlist tests/stubtest.txt
+	$(PY) docs/generate.py --check
 
 bench: $(VENV)/.installed ## the criterion benches (side-by-side peers: see benches/peers/README.md)
 	cargo bench
 
-wheel: $(VENV)/.maturin ## the release wheel, in dist/
-	$(BIN)/maturin build --release --out dist
+wheel: $(VENV)/.maturin ## the wheel that ships, in dist/: the profile dist of Cargo.toml
+	$(BIN)/maturin build --profile dist --out dist
 
 clean: ## remove everything that was built
 	cargo clean

@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::{Array2, Array3};
-use rilievo::depth::{Clip, DepthKind, DepthMap};
+use rilievo::depth::{ClipMode, ClipOptions, DepthKind, DepthMap};
 use rilievo::image::{Size, filter, resize};
-use rilievo::surface::{NormalMapOptions, heat_map, normal_map};
+use rilievo::surface::{HeatMapOptions, NormalMapOptions, heat_map, normal_map};
 
 const FULL: Size = Size {
     width: 1920,
@@ -75,25 +75,30 @@ fn depth(c: &mut Criterion) {
     group.bench_function("nearness", |b| b.iter(|| black_box(&map).nearness()));
     group.bench_function("to_u16", |b| b.iter(|| black_box(&map).to_u16(None)));
     group.bench_function("to_u16, outliers", |b| {
-        let clip = Clip::Outliers {
+        let clip = ClipOptions {
+            mode: ClipMode::Outliers,
             far: 0.02,
             near: 0.98,
         };
         b.iter(|| black_box(&map).to_u16(Some(clip)))
     });
     group.bench_function("normal_map", |b| {
-        b.iter(|| normal_map(black_box(depth.view()), NormalMapOptions::default()))
+        b.iter(|| normal_map(black_box(depth.view()), &NormalMapOptions::default()))
     });
     group.bench_function("normal_map 31 31 31", |b| {
         let options = NormalMapOptions {
-            pre_blur: Some(31),
-            sobel: Some(31),
-            post_blur: Some(31),
+            pre_blur: true,
+            pre_blur_kernel: 31,
+            sobel_kernel: 31,
+            post_blur: true,
+            post_blur_kernel: 31,
             ..Default::default()
         };
-        b.iter(|| normal_map(black_box(depth.view()), options))
+        b.iter(|| normal_map(black_box(depth.view()), &options))
     });
-    group.bench_function("heat_map", |b| b.iter(|| heat_map(black_box(depth.view()))));
+    group.bench_function("heat_map", |b| {
+        b.iter(|| heat_map(black_box(depth.view()), &HeatMapOptions::default()))
+    });
     group.finish();
 }
 

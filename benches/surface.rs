@@ -3,7 +3,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use ndarray::{Array2, Array3};
 use rilievo::Monitor;
-use rilievo::surface::{SaveMesh, SimpleMesh, simple_mesh};
+use rilievo::surface::{SaveMesh, SimpleMeshOptions, simple_mesh};
 
 fn meshes(criterion: &mut Criterion) {
     let (height, width) = (1080, 1920);
@@ -16,7 +16,7 @@ fn meshes(criterion: &mut Criterion) {
         let near = (row / 270 + column / 240) % 2 == 0;
         2.0 + row as f32 / 1080.0 - if near { 0.5 } else { 0.0 }
     });
-    let options = SimpleMesh::default();
+    let options = SimpleMeshOptions::default();
     let mut group = criterion.benchmark_group("surface 1920x1080");
     group.sample_size(10);
     let build = || simple_mesh(picture.view(), depth.view(), &options).expect("a good scene");

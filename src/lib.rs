@@ -5,11 +5,12 @@
 //!
 //! | floor | rooms |
 //! |---|---|
-//! | 0 | [`error`], [`monitor`], [`image`], [`nn`] |
+//! | 0 | [`env`], [`error`], [`named`], [`options`], [`monitor`], `files`, `memory`, `simd`, [`image`], [`nn`] |
 //! | 1 | [`weights`], [`networks`] |
-//! | 2 | [`depth`], [`estimate`] |
-//! | 3 | [`stereo`], [`surface`], [`effects`] |
-//! | 4 | `bindings` (the only room that knows Python) |
+//! | 2 | [`depth`], [`run`] |
+//! | 3 | [`estimate`], `paint` |
+//! | 4 | [`stereo`], [`surface`], [`effects`] |
+//! | 5 | `bindings` (the only room that knows Python) |
 //!
 //! Everything downstream of a network takes a [`depth::DepthMap`], which knows
 //! what its numbers mean, and asks it for *nearness* in `[0, 1]` (near = 1).
@@ -17,12 +18,20 @@
 
 pub mod depth;
 pub mod effects;
+pub mod env;
 pub mod error;
 pub mod estimate;
+mod files;
 pub mod image;
+mod memory;
 pub mod monitor;
+pub mod named;
 pub mod networks;
 pub mod nn;
+pub mod options;
+mod paint;
+pub mod run;
+mod simd;
 pub mod stereo;
 pub mod surface;
 pub mod weights;

@@ -109,14 +109,14 @@ def rilievo(chosen: argparse.Namespace) -> None:
     rgb = picture(chosen)
     clock()
     if chosen.geometry:
-        _native.boost_plan(rgb, FIELD, RMAX)
+        _native.boost_plan(rgb, FIELD, {"rmax": RMAX})
         times["geometry"] = clock()[1]
         fresh_process.finish(times)
         return
     network = _native.Estimator("depth_anything_v2_small", str(Path(chosen.folder, "small.pth")))
     merge = _native.MergeNetwork(str(Path(chosen.folder, "merge.pth")))
     times["load"] = clock()[0]
-    values, _ = network.boost(rgb, merge, rmax=RMAX)
+    values, _ = network.boost(rgb, merge, {"rmax": RMAX})
     times["run"] = clock()[0]
     np.save(Path(chosen.folder, "rilievo.npy"), values)
     fresh_process.finish(times)

@@ -85,6 +85,7 @@ def rilievo(chosen: argparse.Namespace) -> None:
 
     times["start"] = clock()
     from rilievo import _native
+    from rilievo.watch import Watch
 
     estimator = _native.Estimator("depth_anything_v2_small", str(Path(chosen.folder, "small.pth")))
     times["load"] = clock()
@@ -93,9 +94,8 @@ def rilievo(chosen: argparse.Namespace) -> None:
 
     def once() -> tuple[program.DepthMap, float]:
         rgb = program.pictures.load_rgb(chosen.photo)
-        values, kind = estimator.estimate(
-            rgb, progress=lambda stage, done, total: marks.__setitem__((stage, done), time.perf_counter())
-        )
+        mark = Watch(lambda stage, done, total: marks.__setitem__((stage, done), time.perf_counter()))
+        values, kind = estimator.estimate(rgb, watch=mark)
         return program.DepthMap(values, kind), marks["upsample", 0] - marks["prepare", 1]
 
     depth, times["network"] = once()

@@ -82,7 +82,7 @@ def work(peer: str, extension: str, textured: bool, width: int, height: int) -> 
         path = Path(folder, f"mesh.{extension}")
         started = time.perf_counter()
         if peer == "rilievo":
-            mesh = _native.simple_mesh(picture, depth, kind="metric", max_size=10**6, textured=textured)
+            mesh = _native.simple_mesh(picture, depth, "metric", {"max_size": 10**6, "textured": textured})
             made = time.perf_counter()
             mesh.save(path)
         else:

@@ -78,7 +78,13 @@ def contests(width, height, folder):
     depth = peer_to_u16(raw)
     generator = np.random.default_rng(2)
     picture = (depth[..., None] // 256 + generator.integers(0, 9, (height, width, 3))).astype(np.uint8)
-    names = {"pre_blur": 31, "sobel": 31, "post_blur": 31}
+    names = {
+        "pre_blur": True,
+        "pre_blur_kernel": 31,
+        "sobel_kernel": 31,
+        "post_blur": True,
+        "post_blur_kernel": 31,
+    }
 
     def nearly(a, b):
         difference = np.abs(a.astype(int) - b)[40:-40, 40:-40]
@@ -94,7 +100,7 @@ def contests(width, height, folder):
     yield (
         "normal map, blur 31, Sobel 31, blur 31",
         "OpenCV + numpy",
-        lambda: _native.normal_map(depth, **names),
+        lambda: _native.normal_map(depth, names),
         lambda: peer_normal_map(depth, 31, 31),
         nearly,
     )

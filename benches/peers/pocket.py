@@ -115,8 +115,10 @@ class Clock:
 class Rilievo:
     def __init__(self, chosen: argparse.Namespace) -> None:
         from rilievo import DepthMap, Output, Saver, _native
+        from rilievo.watch import Watch
 
         self.tools = DepthMap, Output, Saver
+        self.watch = Watch
         self.photo = load(chosen.photo)
         self.estimator = _native.Estimator("pocket", device="cpu")
 
@@ -128,10 +130,10 @@ class Rilievo:
         def mark(stage: str, done: int, _total: int) -> None:
             marks[stage, done] = time.perf_counter()
 
-        self.estimator.estimate(self.photo, refine=False, progress=mark)
+        self.estimator.estimate(self.photo, {"refine": False}, self.watch(mark))
         times["upsample, plain"] = marks["upsample", 1] - marks["upsample", 0]
         clock = Clock()
-        values, kind = self.estimator.estimate(self.photo, refine=True, progress=mark)
+        values, kind = self.estimator.estimate(self.photo, {"refine": True}, self.watch(mark))
         times["preprocess"] = marks["prepare", 1] - clock.start
         times["network"] = marks["upsample", 0] - marks["prepare", 1]
         times["upsample, guided"] = marks["upsample", 1] - marks["upsample", 0]

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-EXAMPLES = Path(__file__).parents[2] / "target/release/examples"
+# Cargo's profile: another can be measured with the variable PROFILE.
+EXAMPLES = Path(__file__).parents[2] / "target" / os.environ.get("PROFILE", "release") / "examples"
 
 
 def compare(
@@ -23,7 +24,7 @@ def compare(
 ) -> None:
     """Prints the medians of both and the largest difference of their outputs for `x`, [1, C, H, W].
 
-    `example` is the program under `examples/` that runs `network`; it gets the model's own weights.
+    `example` is the program of this folder that runs `network`; it gets the model's own weights.
     """
     height, width = x.shape[2:]
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():

@@ -6,7 +6,7 @@ use rilievo::weights::hub::Hub;
 
 fuzz_target!(|text: &str| {
     let _ = catalog::find(text);
-    let _ = text.parse::<rilievo::estimate::DeviceChoice>();
+    let _ = text.parse::<rilievo::run::DeviceChoice>();
     let hub = Hub {
         endpoint: "https://hub.invalid".into(),
         token: None,

@@ -173,7 +173,8 @@ def rilievo_predictor(refine: bool, net_size: tuple[int, int] | None) -> Predict
     from rilievo import _native
 
     estimator = _native.Estimator("pocket", device="cpu")
-    return lambda rgb: estimator.estimate(rgb, net_size=net_size, refine=refine)[0]
+    size = dict(zip(("net_width", "net_height"), net_size or ()))
+    return lambda rgb: estimator.estimate(rgb, {**size, "refine": refine})[0]
 
 
 def boost_predictor() -> Predictor:

@@ -3,7 +3,7 @@
 >>> import rilievo
 >>> depth = rilievo.estimate_depth("photo.jpg")              # a DepthMap
 >>> for output in rilievo.generate("photo.jpg", gen_heatmap=True):
-...     output.image.save(f"{output.kind}.png")
+...     output.save(f"photo-{output.kind}")
 """
 
 try:
@@ -15,6 +15,7 @@ except ImportError as _error:
 
 from rilievo import models
 from rilievo._native import Cancelled, Mesh, RilievoError, __version__
+from rilievo.clips import generate_clip
 from rilievo.depth import DepthMap
 from rilievo.functions import (
     adjust_depth,
@@ -32,26 +33,24 @@ from rilievo.functions import (
     stereo_eyes,
     stereo_images,
 )
+from rilievo.loaded import keep_models_loaded, unload, unload_models
 from rilievo.options import Options
-from rilievo.outputs import Output
-from rilievo.pipeline import (
-    devices,
-    estimate_depth,
-    generate,
-    keep_models_loaded,
-    unload,
-    unload_models,
-)
+from rilievo.outputs import Frames, Numbers, Output, Picture, Solid
+from rilievo.pipeline import devices, estimate_depth, generate
 from rilievo.saving import Saver
 
 __all__ = [
     "Cancelled",
     "DepthMap",
+    "Frames",
     "Mesh",
+    "Numbers",
     "Options",
     "Output",
+    "Picture",
     "RilievoError",
     "Saver",
+    "Solid",
     "__version__",
     "adjust_depth",
     "camera_normal_map",
@@ -61,6 +60,7 @@ __all__ = [
     "estimate_depth",
     "fog",
     "generate",
+    "generate_clip",
     "heat_map",
     "keep_models_loaded",
     "models",

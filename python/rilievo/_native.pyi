@@ -1,9 +1,10 @@
 import os
-from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
 __version__: str
 
@@ -11,8 +12,37 @@ _Path = str | os.PathLike[str]
 _Progress = Callable[[str, int, int], object]
 _Kind = Literal["inverse", "depth", "metric"]
 
+# A group of options by the names they have there: what is missing has its default, a name that is unknown is a
+# TypeError, a value that cannot be a ValueError. `option_table` lists all groups.
+_Options = Mapping[str, object]
+
 class _Cancel(Protocol):
     def is_set(self) -> bool: ...
+
+class _Watch(Protocol):
+    """What hears of progress as ``progress(stage, done, total)``, and what is asked whether to stop."""
+
+    @property
+    def progress(self) -> _Progress | None: ...
+    @property
+    def cancel(self) -> _Cancel | None: ...
+
+# --- options ---------------------------------------------------------------------------------------
+
+def option_table() -> list[dict[str, Any]]:
+    """Every option of every group, one row each; a camera's stand in every group that has one.
+
+    Keys: ``option`` (the name in ``rilievo.Options``, ``None`` for what only single functions take), ``group``,
+    ``name`` (within the group), ``type``, ``optional`` (whether it can be ``None``), ``default``, ``choices``,
+    ``least``, ``most``, ``above``, ``below``, ``odd``, ``zero`` (what 0 stands for, where it is legal besides
+    the range), ``wanted`` (the range in words) and ``help``.
+    """
+
+def check_options(values: dict[str, Any]) -> dict[str, Any]:
+    """All options of ``rilievo.Options``, each in its own type; what is missing has its default.
+
+    Raises :class:`ValueError` naming the option, its value and what it can be.
+    """
 
 # --- errors ----------------------------------------------------------------------------------------
 
@@ -27,17 +57,18 @@ class Cancelled(RilievoError):
 
 # --- estimate: networks ----------------------------------------------------------------------------
 
+@final
 class Estimator:
     """A loaded network."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         name: str,
         path: _Path | None = None,
         device: str = "auto",
         precision: str = "auto",
         tiling: bool = False,
-    ) -> None:
+    ) -> Self:
         """Loads the network called ``name`` from ``path`` (``None``: embedded); ``tiling`` for pictures that tile."""
 
     @property
@@ -53,42 +84,36 @@ class Estimator:
         """The number format it runs in now: ``f32``, ``f16``, ``bf16``."""
 
     def estimate(
-        self,
-        picture: NDArray[np.uint8],
-        *,
-        net_size: tuple[int, int] | None = None,
-        match_size: bool = False,
-        refine: bool | None = None,
-        progress: _Progress | None = None,
-        cancel: _Cancel | None = None,
+        self, picture: NDArray[np.uint8], options: _Options | None = None, watch: _Watch | None = None
     ) -> tuple[NDArray[np.float32], _Kind]:
-        """The depth of a picture ``[H, W, 3]``: ``[H, W]``, and what the numbers mean."""
+        """The depth of a picture ``[H, W, 3]``: ``[H, W]``, and what the numbers mean. Group ``estimate``."""
 
     def boost(
         self,
         picture: NDArray[np.uint8],
         merge: MergeNetwork | None = None,
-        *,
-        rmax: int = 1600,
-        max_patches: int | None = None,
-        progress: _Progress | None = None,
-        cancel: _Cancel | None = None,
+        options: _Options | None = None,
+        watch: _Watch | None = None,
     ) -> tuple[NDArray[np.float32], _Kind]:
-        """The same with the details of many small looks, merged by a network or (``None``) by guided filtering."""
+        """The same with the details of many small looks, merged by a network or (``None``) by guided filtering.
 
+        Group ``boost``.
+        """
+
+@final
 class MergeNetwork:
     """The loaded network that merges two depth maps."""
 
-    def __init__(self, path: _Path, device: str = "auto", precision: str = "auto") -> None: ...
+    def __new__(cls, path: _Path, device: str = "auto", precision: str = "auto") -> Self: ...
     @property
     def device(self) -> str:
         """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``."""
 
 def boost_plan(
-    picture: NDArray[np.uint8], field: int, rmax: int = 1600, max_patches: int | None = None
+    picture: NDArray[np.uint8], field: int, options: _Options | None = None
 ) -> tuple[int, list[tuple[int, int, int]], tuple[int, int]]:
     """How a picture would be boosted: the network size for the whole, the patches as (x, y, side), and the
-    (width, height) of the picture that these lie in."""
+    (width, height) of the picture that these lie in. Group ``boost``."""
 
 def identify(path: _Path) -> str:
     """The name of the network that a checkpoint file holds."""
@@ -110,22 +135,17 @@ def find_model(name: str) -> str:
 def resolve_model(name: str, folders: list[str]) -> tuple[str, str | None]:
     """A name (``auto`` included) as a network's id and its file (``None``: embedded)."""
 
-def download_model(
-    name: str, folders: list[str], progress: _Progress | None = None, cancel: _Cancel | None = None
-) -> str:
+def download_model(name: str, folders: list[str], watch: _Watch | None = None) -> str:
     """Fetches a network's file into the first folder; returns where it lies."""
 
-def verify_model(
-    name: str, folders: list[str], progress: _Progress | None = None, cancel: _Cancel | None = None
-) -> str | None:
+def verify_model(name: str, folders: list[str], watch: _Watch | None = None) -> str | None:
     """Holds a network's file against its known checksum; ``None`` if none is known."""
 
 def import_model(
     name: str | None,
     folders: list[str],
     file: _Path,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    watch: _Watch | None = None,
 ) -> tuple[str, str]:
     """Copies a checkpoint into the first folder; returns the network's id and where it lies then.
 
@@ -137,6 +157,7 @@ def import_model(
 _Axes = Literal["opencv", "gltf", "blender", "pytorch3d", "sphere"]
 _Depth = NDArray[np.float32] | NDArray[np.float64]
 
+@final
 class Mesh:
     """Triangles in space, or points where there are no triangles.
 
@@ -145,8 +166,8 @@ class Mesh:
     ``"pytorch3d"`` left, up, forward; ``"sphere"`` forward, up, right.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         vertices: NDArray[np.float64],
         faces: NDArray[np.uint32] | None = None,
         *,
@@ -154,7 +175,7 @@ class Mesh:
         uv: NDArray[np.float32] | None = None,
         texture: NDArray[np.uint8] | None = None,
         axes: _Axes = "gltf",
-    ) -> None:
+    ) -> Self:
         """A mesh of arrays.
 
         ``vertices`` ``[N, 3]``, all finite; ``faces`` ``[M, 3]``, vertex numbers from 0, counter-clockwise seen
@@ -219,47 +240,28 @@ def mesh_depth(depth: _Depth, kind: _Kind = "inverse") -> NDArray[np.float32]:
 def simple_mesh(
     image: NDArray[np.uint8],
     depth: _Depth,
-    *,
     kind: _Kind = "inverse",
-    occlude: bool = True,
-    spherical: bool = False,
-    fov: float = 55.0,
-    intrinsics: tuple[float, float, float, float] | None = None,
-    edge_threshold: float = 0.05,
-    max_size: int = 2048,
-    weld: bool = False,
-    textured: bool = True,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    options: _Options | None = None,
+    watch: _Watch | None = None,
 ) -> Mesh:
     """A mesh of a picture bent by its depth: one vertex a pixel, two triangles between four.
 
     ``image`` is ``[H, W]`` or ``[H, W, 1..4]``, ``depth`` ``[H, W]`` of the same size, meaning ``kind`` (see
-    :func:`mesh_depth`). ``occlude`` leaves out triangles with a corner where depth changes by more than
-    ``edge_threshold`` from pixel to pixel. The camera has the horizontal field of view ``fov`` in degrees, or
-    is ``intrinsics`` (fx, fy, cx, cy in pixels) instead; ``spherical`` takes a 360 degree panorama. Above
-    ``max_size`` pixels a side the grid is shrunk, not the texture. ``weld`` merges vertices in the same place,
-    as trimesh does. Without ``textured`` there are vertex colours only.
+    :func:`mesh_depth`). Group ``simple_mesh``. The grid is shrunk to ``max_size``, not the texture; without
+    ``textured`` there are vertex colours only.
     """
 
 def point_cloud(
     depth: _Depth,
     image: NDArray[np.uint8] | None = None,
-    *,
     kind: _Kind = "metric",
-    spherical: bool = False,
-    fov: float = 55.0,
-    intrinsics: tuple[float, float, float, float] | None = None,
-    edge_rtol: float | None = None,
-    voxel: float | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    options: _Options | None = None,
+    watch: _Watch | None = None,
 ) -> Mesh:
     """Points from depth, coloured by a picture, as a mesh without faces, axes ``"opencv"``.
 
-    Pixels without a finite depth above 0 are left out. ``edge_rtol`` leaves out pixels around which depth
-    differs by more than that share of their own: 0.04 takes off flying pixels. ``voxel`` keeps one point, the
-    mean, for every cube of that edge length. The rest is as for :func:`simple_mesh`.
+    Pixels without a finite depth above 0 are left out. Group ``point_cloud``; the point of a ``voxel`` is the
+    mean of those in it.
     """
 
 def read_mesh(path: _Path) -> Mesh:
@@ -322,18 +324,14 @@ def depth_to_u16(
     values: _Depth,
     kind: _Kind = "inverse",
     normalize: bool = True,
-    clip: str | None = None,
-    far: float = 0.0,
-    near: float = 1.0,
+    clip: _Options | None = None,
 ) -> NDArray[np.uint16]:
     """The 16-bit depth map, near = bright, to the last bit as the reference makes it.
 
     ``normalize`` stretches to the full range; without it ``values`` are in 0..1 with near = 1 and clamped.
-    ``clip`` cuts before stretching, at the fractions ``far`` and ``near`` of the range, or at these quantiles of the
-    pixels; with ``far == near`` the result is a mask, white from there on.
+    ``clip`` (group ``clip``) cuts before stretching; where its ends meet the result is a mask, white from there on.
 
-    Raises :class:`ValueError` unless ``0 <= far <= near <= 1``, if some values are not finite, and where the
-    arguments do not go together.
+    Raises :class:`ValueError` if some values are not finite, and where the arguments do not go together.
     """
 
 def custom_depth(
@@ -361,75 +359,52 @@ def combine(
 
 # --- surface: normal maps and heat maps -----------------------------------------------------------
 
-def normal_map(
-    depth_u16: NDArray[np.uint16],
-    *,
-    pre_blur: int | None = None,
-    sobel: int | None = 3,
-    post_blur: int | None = None,
-    invert: bool = False,
-    green: str = "opengl",
-) -> NDArray[np.uint8]:
+def normal_map(depth_u16: NDArray[np.uint16], options: _Options | None = None) -> NDArray[np.uint8]:
     """The reference's normal map, RGB ``[H, W, 3]``: red right, green up, blue towards the viewer.
 
-    ``green`` is ``"directx"`` for green downwards.
-
-    ``pre_blur`` and ``post_blur`` are sizes and sigmas of Gaussian blurs of the depth and of the normals, ``sobel``
-    the size of the gradient's kernel, ``None`` for central differences. Sizes are odd, 1 to 31; the gain of large
-    Sobel kernels is not compensated. Raises :class:`ValueError` for other sizes.
+    Group ``normal_map``. The gain of large Sobel kernels is not compensated.
     """
 
 def camera_normal_map(
-    depth: _Depth,
-    *,
-    kind: _Kind = "metric",
-    fov: float = 55.0,
-    intrinsics: tuple[float, float, float, float] | None = None,
-    green: str = "opengl",
+    depth: _Depth, kind: _Kind = "metric", options: _Options | None = None, green: str = "opengl"
 ) -> NDArray[np.uint8]:
     """Camera-space normals of the surface in space, RGB ``[H, W, 3]``, true to its angles.
 
-    ``fov`` is the horizontal field of view in degrees, ``intrinsics`` (fx, fy, cx, cy in pixels) takes its place;
-    ``green`` grows upwards for OpenGL, downwards for DirectX. A map that is not metric is scaled as for meshes
-    (:func:`mesh_depth`).
+    Group ``camera``; a panorama is taken as a pinhole picture. ``green`` grows upwards for ``"opengl"``, downwards
+    for ``"directx"``. A map that is not metric is scaled as for meshes (:func:`mesh_depth`).
     """
 
-def heat_map(depth_u16: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """The depth in the colours of inferno between its percentiles 2 and 85, RGBA ``[H, W, 4]``, opaque."""
+def heat_map(depth_u16: NDArray[np.uint16], options: _Options | None = None) -> NDArray[np.uint8]:
+    """The depth in the colours of inferno between two of its percentiles, RGBA ``[H, W, 4]``, opaque.
+
+    Group ``heat_map``.
+    """
 
 def adjust_depth(
     values: _Depth,
     kind: _Kind = "inverse",
-    *,
-    clip: str | None = None,
-    far: float = 0.0,
-    near: float = 1.0,
-    normalize: bool = True,
-    gamma: float = 1.0,
-    invert: bool = False,
-    blur: float = 0.0,
+    options: _Options | None = None,
+    clip: _Options | None = None,
 ) -> NDArray[np.float32]:
-    """Nearness ``[H, W]`` in 0..1, stretched (unless told not to), then cut (see :func:`depth_to_u16`), bent, turned over and blurred.
+    """Nearness ``[H, W]`` in 0..1, stretched (unless told not to), then cut, bent, turned over and blurred.
 
-    Nearness is raised to ``1 / gamma``; ``blur`` is a sigma in pixels. Raises :class:`ValueError` for numbers out of
-    range.
+    Groups ``adjust`` and ``clip``.
     """
 
 # --- effects: depth of field, fog, masks, parallax ------------------------------------------------
 
+@final
 class Relief:
     """A depth map as the effects take it: stretched inverse distance."""
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         values: _Depth,
         kind: _Kind = "inverse",
         *,
         normalize: bool = True,
-        clip: str | None = None,
-        far: float = 0.0,
-        near: float = 1.0,
-    ) -> None:
+        clip: _Options | None = None,
+    ) -> Self:
         """Arguments as for :func:`depth_to_u16`; raises :class:`ValueError` as it does."""
 
     @property
@@ -444,57 +419,70 @@ def parallax_presets() -> list[str]:
     """The names of all camera movements."""
 
 def depth_of_field(
-    image: NDArray[np.uint8],
-    relief: Relief,
-    *,
-    focus: float | None = None,
-    f_number: float = 2.8,
-    highlights: float = 0.5,
-    blades: int = 0,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    image: NDArray[np.uint8], relief: Relief, options: _Options | None = None, watch: _Watch | None = None
 ) -> NDArray[np.uint8]:
-    """The picture ``[H, W, 3]`` through a lens: blurred where it is out of focus.
-
-    ``focus`` is a nearness (``None``: the middle of the picture), ``f_number`` 0.5 to 64, ``highlights`` how much
-    brighter blurred highlights are than the picture shows them (0 to 50), ``blades`` those of the aperture (3 to 16,
-    0 for a circle).
-    """
+    """The picture ``[H, W, 3]`` through a lens: blurred where it is out of focus. Group ``depth_of_field``."""
 
 def fog(
-    image: NDArray[np.uint8],
-    relief: Relief,
-    *,
-    density: float = 2.0,
-    color: tuple[int, int, int] = (200, 208, 216),
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    image: NDArray[np.uint8], relief: Relief, options: _Options | None = None, watch: _Watch | None = None
 ) -> NDArray[np.uint8]:
-    """The picture ``[H, W, 3]`` with fog of a colour in it: ``exp(-density)`` of the farthest point is left."""
+    """The picture ``[H, W, 3]`` with fog of a colour in it. Group ``fog``."""
 
-def depth_mask(
-    relief: Relief, *, far: float = 0.5, near: float = 1.0, feather: float = 0.05, invert: bool = False
-) -> NDArray[np.float32]:
-    """1 where nearness is from ``far`` to ``near``, 0 more than ``feather`` beyond, ``[H, W]``."""
+def depth_mask(relief: Relief, options: _Options | None = None) -> NDArray[np.float32]:
+    """1 where nearness is within a range, 0 beyond its feather, ``[H, W]``. Group ``depth_mask``."""
 
 def parallax_frames(
-    image: NDArray[np.uint8],
-    relief: Relief,
-    *,
-    preset: str = "circle",
-    frames: int = 48,
-    strength: float = 3.0,
-    focus: float | None = None,
-    max_size: int = 1024,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    image: NDArray[np.uint8], relief: Relief, options: _Options | None = None, watch: _Watch | None = None
 ) -> NDArray[np.uint8]:
-    """The frames ``[N, H, W, 3]`` of one loop of the camera.
+    """The frames ``[N, H, W, 3]`` of one loop of the camera. Group ``parallax``."""
 
-    ``strength`` is how far the nearest point moves against the farthest one, in percent of the larger side (0 to
-    20); things of nearness ``focus`` (``None``: the middle of the picture) stay in place. Pictures with a side above
-    ``max_size`` are shrunk first.
+# --- clips: frames on demand -----------------------------------------------------------------------
+
+class ParallaxFrames:
+    """The frames of one loop of the camera, each drawn when it is asked for, in any order and thread.
+
+    Group ``parallax``. Pickles by its inputs at the size of the frames.
     """
+
+    def __init__(
+        self,
+        image: NDArray[np.uint8],
+        relief: Relief,
+        options: _Options | None = None,
+        watch: _Watch | None = None,
+    ) -> None: ...
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a frame."""
+
+    def frame(self, index: int, watch: _Watch | None = None) -> NDArray[np.uint8]:
+        """Frame ``index``, ``[H, W, 3]``. Progress is reported as frames done of frames in all."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
+
+class AnimationWriter:
+    """Writes an endless loop of frames to a file, one by one: APNG ("png") or GIF ("gif").
+
+    The file appears whole under its name with :meth:`finish`, or at the end of a ``with`` block that does not
+    raise; otherwise nothing is left of it.
+    """
+
+    def __init__(
+        self, path: _Path, format: str, width: int, height: int, frames: int, fps: float
+    ) -> None: ...
+    def add(self, frame: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> None:
+        """Adds a frame: RGB ``[H, W, 3]`` to an APNG; to a GIF, indices ``[H, W]`` into a palette ``[N, 3]``."""
+
+    def finish(self) -> None:
+        """Ends the animation once all ``frames`` frames were added."""
+
+    def abort(self) -> None:
+        """Gives the animation up."""
+
+    def __enter__(self) -> AnimationWriter: ...
+    def __exit__(self, *raised: object) -> None: ...
 
 # --- stereo: two eyes ------------------------------------------------------------------------------
 
@@ -510,38 +498,21 @@ def stereo_images(
     image: NDArray[np.uint8],
     depth: _AnyDepth,
     modes: list[str],
-    *,
-    divergence: float = 2.5,
-    separation: float = 0.0,
-    balance: float = 0.0,
-    offset_exponent: float = 1.0,
-    fill: str = "polylines_sharp",
-    convergence: float | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    options: _Options | None = None,
+    watch: _Watch | None = None,
 ) -> list[tuple[str, NDArray[np.uint8]]]:
     """A pair of name and picture for each of ``modes``, in order; all share one pair of eyes.
 
-    ``image`` is ``[H, W, C]`` with up to four channels, ``depth`` is ``[H, W]``, larger is nearer.
-    ``divergence`` and ``separation`` are percent of the width, ``balance`` goes from -1 (only the
-    right eye moves) to 1 (only the left), ``convergence`` is the nearness from 0 (farthest, also
-    ``None``) to 1 (nearest) that lies in the plane of the screen.
+    ``image`` is ``[H, W, C]`` with up to four channels, ``depth`` is ``[H, W]``, larger is nearer. Group ``stereo``.
     """
 
 def stereo_eyes(
     image: NDArray[np.uint8],
     depth: _AnyDepth,
-    *,
-    divergence: float = 2.5,
-    separation: float = 0.0,
-    balance: float = 0.0,
-    offset_exponent: float = 1.0,
-    fill: str = "polylines_sharp",
-    convergence: float | None = None,
-    progress: _Progress | None = None,
-    cancel: _Cancel | None = None,
+    options: _Options | None = None,
+    watch: _Watch | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The left eye, the right eye, and the masks of what the fill made up in each."""
+    """The left eye, the right eye, and the masks of what the fill made up in each. Group ``stereo``."""
 
 def stereo_compose(left: NDArray[np.uint8], right: NDArray[np.uint8], mode: str) -> NDArray[np.uint8]:
     """Two eyes ``[H, W, C]`` as one picture in a stereo mode."""

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from rilievo import env
+
 # Below the folder of a WebUI or of ComfyUI. The subfolders that the reference
 # extension uses in a WebUI's ``models`` are known to the catalog.
 _BELOW = (
@@ -39,9 +41,9 @@ def places_in(folder: str) -> list[str]:
 def caches() -> Iterator[Path]:
     """What PyTorch's hub and rembg have fetched, where they have fetched anything."""
     home = Path.home()
-    cache = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
-    torch = os.environ.get("TORCH_HOME") or Path(cache, "torch")
-    rembg = os.environ.get("U2NET_HOME") or home / ".u2net"
+    cache = env.XDG_CACHE_HOME.read() or home / ".cache"
+    torch = env.TORCH_HOME.read() or Path(cache, "torch")
+    rembg = env.U2NET_HOME.read() or home / ".u2net"
     for place in (Path(torch, "hub", "checkpoints"), Path(rembg)):
         if place.is_dir():
             yield place

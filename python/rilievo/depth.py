@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from rilievo import _native, pictures
 
 Kind = Literal["inverse", "depth", "metric"]
-KINDS = get_args(Kind)
+DEPTH_KINDS = get_args(Kind)
+# Metres; nothing is nearer.
+NEAREST = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,14 +24,19 @@ class DepthMap:
     ``kind`` is ``"inverse"`` (relative inverse depth, near = large),
     ``"depth"`` (relative depth, near = small) or ``"metric"`` (metres, near =
     small).
+
+    ``span`` is the lowest and the highest value of all maps that share one
+    scale, such as the frames of a clip: the map is stretched by these instead
+    of its own, and lies between them. ``None``: it stands alone.
     """
 
     values: Any
     kind: Kind = "inverse"
+    span: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}; it can be {', '.join(KINDS)}")
+        if self.kind not in DEPTH_KINDS:
+            raise ValueError(f"kind is {self.kind!r}; it can be {', '.join(DEPTH_KINDS)}")
         if not isinstance(self.values, np.ndarray) or self.values.ndim != 2 or self.values.size == 0:
             shape = getattr(self.values, "shape", type(self.values).__name__)
             raise ValueError(f"depth values must be a numpy array [H, W] with pixels in it, not {shape}")
@@ -39,14 +47,23 @@ class DepthMap:
             )
 
     @classmethod
-    def from_image(cls, image: pictures.ImageLike, *, size: tuple[int, int] | None = None) -> DepthMap:
+    def from_image(
+        cls,
+        image: pictures.ImageLike,
+        *,
+        size: tuple[int, int] | None = None,
+        white_is_one: bool = False,
+    ) -> DepthMap:
         """A depth picture (near = bright) as a map with values in 0..1.
 
         The bit depth is the picture's own: 8-bit v becomes v / 256, 16-bit v
-        becomes v / 65536; nothing is stretched. ``size`` is (width, height)
-        to resize to (Lanczos). A float numpy array is taken as it is.
+        becomes v / 65536 (``white_is_one``: v / 255 and v / 65535); nothing is
+        stretched. ``size`` is (width, height) to resize to (Lanczos). A float
+        numpy array is taken as it is.
         """
         raw = pictures.load_depth(image)
+        if white_is_one and np.issubdtype(raw.dtype, np.unsignedinteger):
+            raw = (raw / np.float32(np.iinfo(raw.dtype).max)).astype(np.float32)
         width, height = size or (raw.shape[1], raw.shape[0])
         return cls(_native.custom_depth(np.ascontiguousarray(raw), width, height), "inverse")
 
@@ -68,8 +85,13 @@ class DepthMap:
         known = np.isfinite(self.values)
         if known.all() or not known.any():
             return self
-        farthest = self.values[known].min() if self.kind == "inverse" else self.values[known].max()
-        return DepthMap(np.where(known, self.values, farthest), self.kind)
+        low, high = self.span or (self.values[known].min(), self.values[known].max())
+        farthest = self.values.dtype.type(low if self.kind == "inverse" else high)
+        return replace(self, values=np.where(known, self.values, farthest))
+
+    def inverse(self) -> DepthMap:
+        """Metres as relative inverse depth, nothing nearer than 1 cm; relative depth as it is."""
+        return self if self.kind != "metric" else DepthMap(1.0 / np.maximum(self.values, NEAREST))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,7 +100,7 @@ class DepthMap:
 
     def nearness(self) -> Any:
         """float32 ``[H, W]`` in 0..1, near = 1, stretched to the full range; all 0 for a flat map."""
-        return _native.nearness(self.values, self.kind)
+        return self._stretched(lambda values: _native.nearness(values, self.kind))
 
     def to_u16(
         self,
@@ -96,5 +118,72 @@ class DepthMap:
         at the fractions ``far`` and ``near`` of the range, ``"Outliers"`` at
         those fractions of the pixels. ``invert`` turns the result around.
         """
-        values = _native.depth_to_u16(self.values, self.kind, normalize, clip, far, near)
+        alone = self if normalize else replace(self, span=None)
+        cut = clipped(clip, far, near)
+        values = alone._stretched(lambda values: _native.depth_to_u16(values, self.kind, normalize, cut))
         return 65535 - values if invert else values
+
+    def relief(self, *, clip: str | None = None, far: float = 0.0, near: float = 1.0) -> _native.Relief:
+        """The map as effects take it, stretched inverse distance, clipped as in :meth:`to_u16`.
+
+        With a ``span`` the farthest point is taken to be as many times as far as the nearest as in depth
+        pictures, whatever was measured.
+        """
+        cut = clipped(clip, far, near)
+        if self.span is None:
+            return _native.Relief(self.values, self.kind, clip=cut)
+        nearness = self._stretched(lambda values: _native.Relief(values, self.kind, clip=cut).nearness)
+        return _native.Relief(nearness, normalize=False)
+
+    def for_surface(self) -> DepthMap:
+        """The map as meshes and clouds are built of it: itself, or distances by the scale of its ``span``."""
+        if self.span is None or self.kind == "metric":
+            return self
+        return DepthMap(self._stretched(lambda values: _native.mesh_depth(values, self.kind)), "metric")
+
+    def _stretched(self, made: Callable[[Any], Any]) -> Any:
+        """What ``made`` gives where it sees the whole ``span``: both ends are pixels of what it gets."""
+        if self.span is None:
+            return made(self.values)
+        ends = np.asarray(self.span, self.values.dtype)
+        return made(np.concatenate([self.values.ravel(), ends])[None])[0, :-2].reshape(self.values.shape)
+
+
+class Span:
+    """The lowest and the highest finite value of maps that are to share one scale, one map after the other."""
+
+    def __init__(self) -> None:
+        self.kind: Kind | None = None
+        self._ends = (np.inf, -np.inf)
+
+    def add(self, depth: DepthMap) -> None:
+        """One more map; a :class:`ValueError` if it means something else than those before."""
+        if self.kind not in (None, depth.kind):
+            raise ValueError(
+                f"depth of kinds {self.kind} and {depth.kind} has no scale in common; give maps of one kind, or let "
+                "each have a scale of its own"
+            )
+        self.kind = depth.kind
+        known = depth.values[np.isfinite(depth.values)]
+        if known.size:
+            low, high = self._ends
+            self._ends = (min(low, float(known.min())), max(high, float(known.max())))
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Both values, ``None`` if there was none."""
+        low, high = self._ends
+        return (low, high) if low <= high else None
+
+
+def stretched_together(maps: Sequence[DepthMap]) -> tuple[Any, ...]:
+    """Nearness of all maps by one scale, so that a still thing in a video stays as bright as it is."""
+    span = Span()
+    for one in maps:
+        span.add(one)
+    return tuple(replace(one, span=span.ends).nearness() for one in maps)
+
+
+def clipped(mode: str | None, far: float, near: float) -> dict[str, Any] | None:
+    """The options of a clip, or ``None`` for none."""
+    return None if mode is None else {"mode": mode, "far": far, "near": near}

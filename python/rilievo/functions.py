@@ -1,4 +1,7 @@
-"""The single steps, for use without the funnel: PIL images or numpy arrays in, arrays out."""
+"""The single steps, for use without the funnel: PIL images or numpy arrays in, arrays out.
+
+Their options are keywords; what those are, with their defaults and ranges, comes from the table of options.
+"""
 
 from __future__ import annotations
 
@@ -9,350 +12,228 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rilievo import _native, pictures
-from rilievo.depth import DepthMap
-from rilievo.options import parse_color
+from rilievo.depth import DepthMap, clipped
+from rilievo.options import DEFAULTS
+from rilievo.options.keywords import takes
+from rilievo.watch import Watch
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rilievo.options import _generated as keywords
     from rilievo.pictures import ImageLike
-    from rilievo.pipeline import Cancel, Progress
+    from rilievo.watch import Cancel, Progress
 
 
-def normal_map(
-    depth_u16: DepthMap | ImageLike,
-    *,
-    pre_blur: int | None = None,
-    sobel: int | None = 3,
-    post_blur: int | None = None,
-    invert: bool = False,
-    green: str = "opengl",
-) -> Any:
+@takes("normal_map")
+def normal_map(depth_u16: DepthMap | ImageLike, **options: Unpack[keywords.NormalMapKeywords]) -> Any:
     """A normal map, uint8 ``[H, W, 3]``, as the reference makes it.
 
-    ``pre_blur`` and ``post_blur`` are kernel sizes (and sigmas) of Gaussian
-    blurs of the depth and of the normals, ``sobel`` the kernel size of the
-    gradient, ``None`` for central differences; all odd, 1 to 31. ``green``
-    grows upwards (``"opengl"``) or downwards (``"directx"``).
+    ``pre_blur``, ``sobel`` and ``post_blur`` take the size of their kernel as well, or ``None`` for off.
     """
-    return _native.normal_map(
-        _u16(depth_u16), pre_blur=pre_blur, sobel=sobel, post_blur=post_blur, invert=invert, green=green
-    )
+    chosen: dict[str, Any] = dict(options)
+    for step in ("pre_blur", "sobel", "post_blur"):
+        size = chosen.get(step, True)
+        if size is None:
+            chosen[step] = False
+        elif not isinstance(size, bool):
+            chosen.update({step: True, f"{step}_kernel": size})
+    return _native.normal_map(_u16(depth_u16), chosen)
 
 
+@takes("camera", "normal_map.green", without=("spherical",))
 def camera_normal_map(
     depth: DepthMap | ImageLike,
     *,
-    fov: float = 55.0,
-    intrinsics: tuple[float, float, float, float] | None = None,
-    green: str = "opengl",
+    green: str = DEFAULTS["normalmap_green"],
+    **options: Unpack[keywords.CameraKeywords],
 ) -> Any:
     """A normal map of the surface in space, uint8 ``[H, W, 3]``, true to its angles.
 
-    The camera has the horizontal field of view ``fov`` in degrees, or is
-    ``intrinsics`` (fx, fy, cx, cy in pixels). ``green`` grows upwards
-    (``"opengl"``: Blender, Unity) or downwards (``"directx"``: Unreal).
+    The camera has the horizontal field of view ``fov``, or is ``intrinsics`` (fx, fy, cx, cy in pixels).
     """
     if not isinstance(depth, DepthMap):
         depth = DepthMap.from_image(depth)
-    return _native.camera_normal_map(
-        depth.values, kind=depth.kind, fov=fov, intrinsics=intrinsics, green=green
-    )
+    return _native.camera_normal_map(depth.values, depth.kind, options, green)
 
 
-def heat_map(depth_u16: DepthMap | ImageLike) -> Any:
-    """A coloured depth map (inferno between the percentiles 2 and 85), uint8 ``[H, W, 4]``."""
-    return _native.heat_map(_u16(depth_u16))
+@takes("heat_map")
+def heat_map(depth_u16: DepthMap | ImageLike, **options: Unpack[keywords.HeatMapKeywords]) -> Any:
+    """A coloured depth map (inferno, as in the reference), uint8 ``[H, W, 4]``."""
+    return _native.heat_map(_u16(depth_u16), options)
 
 
+@takes("stereo")
 def stereo_images(
     image: ImageLike,
     depth: DepthMap | ImageLike,
     *,
     modes: Sequence[str] = ("left-right",),
-    divergence: float = 2.5,
-    separation: float = 0.0,
-    balance: float = 0.0,
-    offset_exponent: float = 1.0,
-    fill: str = "polylines_sharp",
-    convergence: float = 0.0,
     alpha: bool = False,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.StereoKeywords],
 ) -> dict[str, Any]:
     """Stereo pictures by mode name, uint8 ``[H', W', 3]``, or 4 with ``alpha``.
 
-    ``divergence`` and ``separation`` are percent of the picture's width,
-    ``balance`` goes from -1 (only the right eye moves) to 1 (only the left).
-    ``convergence`` is the nearness that lies in the plane of the screen.
     ``alpha`` keeps the picture's transparency, which moves with the colours
-    (anaglyphs have none). ``rilievo.options.STEREO_MODES`` and
-    ``STEREO_FILLS`` list what there is.
+    (anaglyphs have none). ``rilievo.options.STEREO_MODES`` lists what ``modes`` there are.
     """
     picture = pictures.load_rgba(image) if alpha else pictures.load_rgb(image)
-    results = _native.stereo_images(
-        picture,
-        _u16(depth, size=(picture.shape[1], picture.shape[0])),
-        list(modes),
-        divergence=divergence,
-        separation=separation,
-        balance=balance,
-        offset_exponent=offset_exponent,
-        fill=fill,
-        convergence=convergence,
-        progress=progress,
-        cancel=cancel,
-    )
-    return dict(results)
+    depth_u16 = _u16(depth, size=(picture.shape[1], picture.shape[0]))
+    return dict(_native.stereo_images(picture, depth_u16, list(modes), options, Watch(progress, cancel)))
 
 
+@takes("stereo")
 def stereo_eyes(
     image: ImageLike,
     depth: DepthMap | ImageLike,
     *,
-    divergence: float = 2.5,
-    separation: float = 0.0,
-    balance: float = 0.0,
-    offset_exponent: float = 1.0,
-    fill: str = "polylines_sharp",
-    convergence: float = 0.0,
     alpha: bool = False,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.StereoKeywords],
 ) -> tuple[Any, Any, Any, Any]:
     """Left and right eye, uint8 ``[H, W, 3]`` (4 with ``alpha``), and masks of what the fill made up in each.
 
     Arguments as for :func:`stereo_images`; masks are bool ``[H, W]``.
     """
     picture = pictures.load_rgba(image) if alpha else pictures.load_rgb(image)
-    return _native.stereo_eyes(
-        picture,
-        _u16(depth, size=(picture.shape[1], picture.shape[0])),
-        divergence=divergence,
-        separation=separation,
-        balance=balance,
-        offset_exponent=offset_exponent,
-        fill=fill,
-        convergence=convergence,
-        progress=progress,
-        cancel=cancel,
-    )
+    depth_u16 = _u16(depth, size=(picture.shape[1], picture.shape[0]))
+    return _native.stereo_eyes(picture, depth_u16, options, Watch(progress, cancel))
 
 
+@takes("simple_mesh")
 def simple_mesh(
     image: ImageLike,
     depth: DepthMap | ImageLike,
     *,
-    occlude: bool = True,
-    spherical: bool = False,
-    fov: float = 55.0,
-    intrinsics: tuple[float, float, float, float] | None = None,
-    max_size: int = 2048,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.SimpleMeshKeywords],
 ) -> _native.Mesh:
     """A mesh of the picture bent by its depth: ``.vertices``, ``.faces``, ``.colors``, ``.save(path)``.
 
-    ``occlude`` leaves out triangles across depth edges, ``spherical`` takes an
-    equirectangular panorama, ``fov`` is the horizontal field of view in
-    degrees, ``intrinsics`` (fx, fy, cx, cy in pixels) are more exact. Pictures with a side above ``max_size`` are meshed at that size.
+    The camera has the horizontal field of view ``fov``, or is ``intrinsics`` (fx, fy, cx, cy in pixels), which
+    are more exact, or took a panorama (``spherical``).
     """
     rgb = pictures.load_rgb(image)
     if not isinstance(depth, DepthMap):
         depth = DepthMap.from_image(depth, size=(rgb.shape[1], rgb.shape[0]))
-    return _native.simple_mesh(
-        rgb,
-        depth.values,
-        kind=depth.kind,
-        occlude=occlude,
-        spherical=spherical,
-        fov=fov,
-        intrinsics=intrinsics,
-        max_size=max_size,
-        progress=progress,
-        cancel=cancel,
-    )
+    return _native.simple_mesh(rgb, depth.values, depth.kind, options, Watch(progress, cancel))
 
 
+# Here, unlike in the funnel, every point is kept unless told otherwise.
+_ALL_POINTS: dict[str, Any] = {"edge_rtol": 0.0, "voxel": 0.0}
+
+
+@takes("point_cloud", **_ALL_POINTS)
 def point_cloud(
     depth: DepthMap,
     image: ImageLike | None = None,
     *,
-    spherical: bool = False,
-    fov: float = 55.0,
-    intrinsics: tuple[float, float, float, float] | None = None,
-    edge_rtol: float | None = None,
-    voxel: float | None = None,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.PointCloudKeywords],
 ) -> _native.Mesh:
     """A cloud of points, coloured by a picture of the same size; save it as ``.ply``.
 
-    The camera has the horizontal field of view ``fov`` in degrees, or is
-    ``intrinsics`` (fx, fy, cx, cy in pixels), or took a panorama
-    (``spherical``). ``edge_rtol`` (0.04, say) leaves
-    out flying pixels at depth edges, ``voxel`` keeps one point for every cube
-    of that side.
+    The camera is as for :func:`simple_mesh`.
     """
+    given = {name: value for name, value in options.items() if value is not None}
     return _native.point_cloud(
         depth.values,
         None if image is None else pictures.load_rgb(image),
-        kind=depth.kind,
-        spherical=spherical,
-        fov=fov,
-        intrinsics=intrinsics,
-        edge_rtol=edge_rtol,
-        voxel=voxel,
-        progress=progress,
-        cancel=cancel,
+        depth.kind,
+        {**_ALL_POINTS, **given},
+        Watch(progress, cancel),
     )
 
 
+@takes("adjust", "clip.far", "clip.near")
 def adjust_depth(
     depth: DepthMap | ImageLike,
     *,
     clip: str | None = None,
-    far: float = 0.0,
-    near: float = 1.0,
-    normalize: bool = True,
-    gamma: float = 1.0,
-    invert: bool = False,
-    blur: float = 0.0,
+    far: float = DEFAULTS["clipdepth_far"],
+    near: float = DEFAULTS["clipdepth_near"],
+    **options: Unpack[keywords.AdjustKeywords],
 ) -> DepthMap:
     """Depth made to measure: a map of kind ``"inverse"`` in 0..1, near = 1.
 
-    ``normalize`` stretches it to the full range first; without that its values are in 0..1 already, near = 1,
-    and keep their scale. In this order: ``clip`` cuts at the fractions ``far`` and ``near`` of the range (``"Range"``) or of the
-    pixels (``"Outliers"``); nearness is raised to ``1 / gamma`` (above 1 lifts the background); ``invert``
-    turns near and far around; ``blur`` is the sigma of a Gaussian blur in pixels.
+    In this order it is stretched to the full range (``normalize``), cut at ``far`` and ``near`` if ``clip`` is
+    ``"Range"`` or ``"Outliers"``, bent (``gamma``), turned over (``invert``) and smoothed (``blur``).
     """
     if not isinstance(depth, DepthMap):
         depth = DepthMap.from_image(depth)
-    return DepthMap(
-        _native.adjust_depth(
-            depth.values,
-            depth.kind,
-            clip=clip,
-            far=far,
-            near=near,
-            normalize=normalize,
-            gamma=gamma,
-            invert=invert,
-            blur=blur,
-        )
-    )
+    return DepthMap(_native.adjust_depth(depth.values, depth.kind, options, clipped(clip, far, near)))
 
 
+@takes("depth_of_field")
 def depth_of_field(
     image: ImageLike,
     depth: DepthMap | ImageLike,
     *,
-    focus: float | None = None,
-    f_number: float = 2.8,
-    highlights: float = 0.5,
-    blades: int = 0,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.DepthOfFieldKeywords],
 ) -> Any:
     """The picture through a lens: blurred where it is out of focus, uint8 ``[H, W, 3]``.
 
-    ``focus`` is what is sharp, from 0 (the farthest point) to 1 (the nearest); ``None`` takes what is in the
-    middle of the picture. ``f_number`` (0.5 to 64) is that of a 50 mm lens before a scene from half a metre
-    to infinity: smaller blurs more. ``highlights`` (0 to 50) is how much brighter blurred highlights are than
-    the picture, where they are cut off, shows them. ``blades`` are those of the aperture, 3 to 16, or 0 for a
-    circle.
+    The ``f_number`` is that of a 50 mm lens before a scene from half a metre to infinity.
     """
     rgb = pictures.load_rgb(image)
-    return _native.depth_of_field(
-        rgb,
-        relief(depth, size=(rgb.shape[1], rgb.shape[0])),
-        focus=focus,
-        f_number=f_number,
-        highlights=highlights,
-        blades=blades,
-        progress=progress,
-        cancel=cancel,
-    )
+    return _native.depth_of_field(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
 
 
+@takes("fog")
 def fog(
     image: ImageLike,
     depth: DepthMap | ImageLike,
     *,
-    density: float = 2.0,
-    color: str | tuple[int, int, int] = "#c8d0d8",
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.FogKeywords],
 ) -> Any:
     """The picture with even fog in it, uint8 ``[H, W, 3]``.
 
-    ``density`` (0 to 50) is the optical depth from the nearest to the farthest point, of whose light
-    ``exp(-density)`` is left; ``color`` is ``"#rrggbb"`` or three numbers from 0 to 255.
+    ``density`` is the optical depth from the nearest to the farthest point; ``color`` is ``"#rrggbb"`` or three
+    numbers from 0 to 255.
     """
     rgb = pictures.load_rgb(image)
-    return _native.fog(
-        rgb,
-        relief(depth, size=(rgb.shape[1], rgb.shape[0])),
-        density=density,
-        color=parse_color(color) if isinstance(color, str) else color,
-        progress=progress,
-        cancel=cancel,
-    )
+    return _native.fog(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
 
 
-def depth_mask(
-    depth: DepthMap | ImageLike,
-    *,
-    far: float = 0.5,
-    near: float = 1.0,
-    feather: float = 0.05,
-    invert: bool = False,
-) -> Any:
-    """The mask of a range of depth, float32 ``[H, W]``: 1 inside, 0 beyond the feather.
-
-    ``far`` and ``near`` are nearness from 0 (the farthest point) to 1 (the nearest), ``feather`` how far
-    beyond them the mask fades out.
-    """
-    return _native.depth_mask(relief(depth), far=far, near=near, feather=feather, invert=invert)
+@takes("depth_mask")
+def depth_mask(depth: DepthMap | ImageLike, **options: Unpack[keywords.DepthMaskKeywords]) -> Any:
+    """The mask of a range of depth, float32 ``[H, W]``: 1 inside, 0 beyond the feather."""
+    return _native.depth_mask(relief(depth), options)
 
 
+@takes("parallax")
 def parallax_frames(
     image: ImageLike,
     depth: DepthMap | ImageLike,
     *,
-    preset: str = "circle",
-    frames: int = 48,
-    strength: float = 3.0,
-    focus: float | None = None,
-    max_size: int = 1024,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[keywords.ParallaxKeywords],
 ) -> Any:
-    """The frames of one loop of a camera around the picture, uint8 ``[N, H, W, 3]``.
-
-    ``preset`` is one of ``rilievo.options.PARALLAX_PRESETS``. ``strength`` (0 to 20) is how far the nearest
-    point moves against the farthest one, in percent of the larger side. What has the nearness ``focus``
-    stays in place; ``None`` takes what is in the middle of the picture. Pictures with a side above
-    ``max_size`` are shrunk first.
-    """
+    """The frames of one loop of a camera around the picture, uint8 ``[N, H, W, 3]``."""
     rgb = pictures.load_rgb(image)
-    return _native.parallax_frames(
-        rgb,
-        relief(depth, size=(rgb.shape[1], rgb.shape[0])),
-        preset=preset,
-        frames=frames,
-        strength=strength,
-        focus=focus,
-        max_size=max_size,
-        progress=progress,
-        cancel=cancel,
-    )
+    return _native.parallax_frames(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
 
 
 def relief(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> _native.Relief:
     """Depth as the effects take it; depth pictures keep their scale, as everywhere."""
     if isinstance(depth, DepthMap):
-        return _native.Relief(depth.values, depth.kind)
+        return depth.relief()
     depth = DepthMap.from_image(depth, size=size)
     return _native.Relief(depth.values, normalize=False)
+
+
+def _relief_of(depth: DepthMap | ImageLike, picture: Any) -> _native.Relief:
+    return relief(depth, size=(picture.shape[1], picture.shape[0]))
 
 
 def read_mesh(path: str | os.PathLike[str]) -> _native.Mesh:

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rilievo import _native
+from rilievo import _native, env
 from rilievo._native import RilievoError
 from rilievo._places import caches as _caches
 from rilievo._places import places_in
 from rilievo.options import Options
+from rilievo.watch import Watch
 
 if TYPE_CHECKING:
-    from rilievo.pipeline import Cancel, Progress
+    from rilievo.watch import Cancel, Progress
 
 _extra: list[str] = []
 
@@ -50,7 +51,7 @@ def folders() -> list[str]:
     other programs keep the same files. A WebUI's or ComfyUI's own folder, or
     its ``models`` folder, stands for all the places in it that can hold them.
     """
-    named = [folder for folder in os.environ.get("RILIEVO_MODELS", "").split(os.pathsep) if folder]
+    named = [folder for folder in env.RILIEVO_MODELS.read().split(os.pathsep) if folder]
     own = str(_data_folder() / "models")
     first = [os.path.abspath(os.path.expanduser(folder)) for folder in [*_extra, *named]]
     places = [place for folder in first for place in places_in(folder)]
@@ -157,7 +158,7 @@ def download(name: str, *, progress: Progress = None, cancel: Cancel | None = No
     variables. Raises :class:`rilievo.RilievoError` naming every source that
     failed and why.
     """
-    return os.fspath(_native.download_model(name, folders(), progress, cancel))
+    return os.fspath(_native.download_model(name, folders(), Watch(progress, cancel)))
 
 
 def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str | None:
@@ -166,7 +167,7 @@ def verify(name: str, *, progress: Progress = None, cancel: Cancel | None = None
     Without a known one the file is opened and its tensors compared with the
     network's. Raises :class:`rilievo.RilievoError` when either does not fit.
     """
-    found: str | None = _native.verify_model(name, folders(), progress, cancel)
+    found: str | None = _native.verify_model(name, folders(), Watch(progress, cancel))
     return found
 
 
@@ -183,7 +184,7 @@ def adopt(
     network's id and where its file lies now.
     """
     path = os.path.expanduser(os.fspath(file))
-    id_, target = _native.import_model(name, folders(), path, progress, cancel)
+    id_, target = _native.import_model(name, folders(), path, Watch(progress, cancel))
     return id_, os.fspath(target)
 
 
@@ -205,9 +206,9 @@ def _line(id_: str, automatic: bool) -> str:
 def _data_folder() -> Path:
     """Where this platform keeps a program's data."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = env.LOCALAPPDATA.read() or Path.home() / "AppData" / "Local"
     elif sys.platform == "darwin":
         base = Path.home() / "Library" / "Application Support"
     else:
-        base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        base = env.XDG_DATA_HOME.read() or Path.home() / ".local" / "share"
     return Path(base, "rilievo")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 
-from rilievo import _native
+from rilievo import _native, env
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -113,7 +113,7 @@ def _from_npy(path: str, max_pixels: int) -> Array:
 
 def _max_pixels() -> int:
     """The largest picture that is decoded, from ``RILIEVO_MAX_PIXELS``; by default 250 million pixels."""
-    text = os.environ.get("RILIEVO_MAX_PIXELS")
+    text = env.RILIEVO_MAX_PIXELS.read()
     if not text:
         return 250_000_000
     if not text.isdigit():

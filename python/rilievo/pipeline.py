@@ -1,56 +1,26 @@
 """``generate``: the one funnel every surface goes through.
 
 picture + options -> depth -> everything that follows from it, each output in
-exactly one place.
+exactly one place (:mod:`rilievo.recipes`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Optional, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rilievo import _native, models, pictures
+from rilievo import _native, pictures
 from rilievo.depth import DepthMap
-from rilievo.options import Options, parse_color
+from rilievo.options import Options
 from rilievo.outputs import Output
+from rilievo.recipes import made
+from rilievo.scene import Scene, estimate
+from rilievo.watch import Cancel, Progress, Watch
 
 if TYPE_CHECKING:
     from rilievo.pictures import ImageLike
-
-Progress = Optional[Callable[[str, int, int], None]]
-
-
-class Cancel(Protocol):
-    """Anything that can be asked whether to stop, such as a ``threading.Event``."""
-
-    def is_set(self) -> bool: ...
-
-
-# The network of the last call stays loaded, so that a batch loads it once; all of them if asked for.
-_loaded: dict[tuple[Any, ...], Any] = {}
-_habits = {"keep": False}
-
-
-def unload_models() -> None:
-    """Frees every network that stayed loaded."""
-    _loaded.clear()
-
-
-unload = unload_models
-
-
-def keep_models_loaded(keep: bool = True) -> None:
-    """Whether networks stay in memory when another one is loaded.
-
-    Off at first: only the last one stays, and it goes before the next is read. Turning it off frees all
-    but the last.
-    """
-    _habits["keep"] = keep
-    if not keep:
-        for key in list(_loaded)[:-1]:
-            del _loaded[key]
 
 
 def devices() -> dict[str, str | None]:
@@ -115,11 +85,11 @@ def estimate_depth(
         precision=precision,
         refine=refine,
     )
-    return _estimate(rgb, options, progress, cancel)
+    return estimate(rgb, options, Watch(progress, cancel))
 
 
 def generate(
-    images: ImageLike | Iterable[ImageLike],
+    images: ImageLike | Iterable[ImageLike | None],
     options: Options | None = None,
     *,
     depth_maps: Sequence[ImageLike | DepthMap | None] | None = None,
@@ -134,273 +104,41 @@ def generate(
     entry a picture, ``None`` for those without. A depth picture or array keeps
     its scale (8-bit v is v / 256) and is resized to fit; a :class:`DepthMap`
     is stretched and clipped like a fresh prediction, and so are files and
-    arrays of numbers that ``depth_map_kind`` says are no picture. ``option_values`` are fields of
-    :class:`Options`, and change those of ``options``.
+    arrays of numbers that ``depth_map_kind`` says are no picture. Where there
+    is a depth map the picture may be ``None``, if no output is made of it.
+    ``option_values`` are fields of :class:`Options`, and change those of
+    ``options``.
 
-    The outputs of a picture come in the order: ``depth_prediction``,
-    ``depth_values``, ``depth`` or ``concat_depth``, one per stereo mode,
-    ``normalmap``, ``camera_normalmap``, ``heatmap``, ``dof``, ``fog``,
-    ``depth_mask``, ``parallax``, ``simple_mesh``, ``point_cloud``.
+    The outputs of a picture come in the order of ``rilievo.recipes.RECIPES``:
+    ``depth_prediction``, ``depth_values``, ``depth``, ``concat_depth``, one per
+    stereo mode, ``normalmap``, ``camera_normalmap``, ``heatmap``, ``dof``,
+    ``fog``, ``depth_mask``, ``parallax``, ``simple_mesh``, ``point_cloud``.
 
     Clipping never applies to depth pictures, and inverting only to the written
     depth map, as in the reference.
     """
-    options = (options or Options()).replace(**option_values) if option_values or not options else options
-    items = _list_of(images)
+    options = merged(options, option_values)
+    items = list_of(images)
     maps = list(depth_maps) if depth_maps is not None else [None] * len(items)
     if len(maps) != len(items):
         raise ValueError(
             f"there are {len(items)} pictures but {len(maps)} depth maps; give one entry a picture"
         )
-    return _generate(items, maps, options, progress, cancel)
-
-
-def _generate(
-    items: Sequence[Any], maps: Sequence[Any], options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[Output]:
-    for index, (image, custom) in enumerate(zip(items, maps)):
-        for parts in _outputs(image, custom, options, progress, cancel):
-            yield Output(index, *parts)
-
-
-def _outputs(
-    image: Any, custom: Any, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[Any, ...]]:
-    """Kind and payload, and where it is not saved as a picture also the format and the options of that."""
-    rgb = pictures.load_rgb(image)
-    if custom is None:
-        depth = _estimate(rgb, options, progress, cancel)
-        depth_u16 = _stretched(depth, options)
-    else:
-        depth, depth_u16 = _given(custom, (rgb.shape[1], rgb.shape[0]), options)
-
-    if options.do_output_depth_prediction:
-        yield "depth_prediction", depth.values if depth.kind == "inverse" else -depth.values
-    if options.output_depth_values:
-        # Metres in a PNG become millimetres, as depth cameras store them.
-        scale = {"png_scale": 1000.0} if depth.kind == "metric" else {}
-        yield "depth_values", depth.values, options.depth_values_format, scale
-    if options.do_output_depth:
-        written = 65535 - depth_u16 if options.output_depth_invert else depth_u16
-        if not options.output_depth_combine or options.output_depth_both:
-            yield "depth", written
-        if options.output_depth_combine:
-            yield (
-                "concat_depth",
-                _native.combine(rgb, written, options.output_depth_combine_axis == "Vertical"),
-            )
-    if options.gen_stereo:
-        yield from _native.stereo_images(
-            pictures.load_rgba(image) if options.stereo_alpha else rgb,
-            depth_u16,
-            options.stereo_modes,
-            divergence=options.stereo_divergence,
-            separation=options.stereo_separation,
-            balance=options.stereo_balance,
-            offset_exponent=options.stereo_offset_exponent,
-            fill=options.stereo_fill_algo,
-            convergence=options.stereo_convergence,
-            progress=progress,
-            cancel=cancel,
-        )
-    if options.gen_normalmap:
-        yield (
-            "normalmap",
-            _native.normal_map(
-                depth_u16,
-                pre_blur=options.normalmap_pre_blur_kernel if options.normalmap_pre_blur else None,
-                sobel=options.normalmap_sobel_kernel if options.normalmap_sobel else None,
-                post_blur=options.normalmap_post_blur_kernel if options.normalmap_post_blur else None,
-                invert=options.normalmap_invert,
-                green=options.normalmap_green,
-            ),
-        )
-    if options.gen_camera_normalmap:
-        yield (
-            "camera_normalmap",
-            _native.camera_normal_map(
-                depth.values,
-                kind=depth.kind,
-                fov=options.simple_mesh_fov,
-                intrinsics=options.intrinsics,
-                green=options.normalmap_green,
-            ),
-        )
-    if options.gen_heatmap:
-        yield "heatmap", _native.heat_map(depth_u16)
-    if options.gen_dof or options.gen_fog or options.gen_depth_mask or options.gen_parallax:
-        keeps_scale = custom is not None and not isinstance(custom, DepthMap)
-        relief = _relief(depth, options, keeps_scale and options.depth_map_kind == "picture")
-        yield from _effects(rgb, relief, options, progress, cancel)
-    yield from _solids(rgb, depth, options, progress, cancel)
-
-
-def _solids(
-    rgb: Any, depth: DepthMap, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[Any, ...]]:
-    axes = {} if options.mesh_axes == "auto" else {"axes": options.mesh_axes}
-    if options.gen_simple_mesh:
-        mesh = _native.simple_mesh(
-            rgb,
-            depth.values,
-            kind=depth.kind,
-            occlude=options.simple_mesh_occlude,
-            spherical=options.simple_mesh_spherical,
-            fov=options.simple_mesh_fov,
-            intrinsics=options.intrinsics,
-            max_size=options.mesh_maxsize,
-            progress=progress,
-            cancel=cancel,
-        )
-        yield "simple_mesh", mesh, options.mesh_format, axes
-    if options.gen_point_cloud:
-        cloud = _native.point_cloud(
-            depth.values,
-            rgb,
-            kind=depth.kind,
-            spherical=options.simple_mesh_spherical,
-            fov=options.simple_mesh_fov,
-            intrinsics=options.intrinsics,
-            edge_rtol=options.point_cloud_edges or None,
-            voxel=options.point_cloud_voxel or None,
-            progress=progress,
-            cancel=cancel,
-        )
-        yield "point_cloud", cloud, "ply", axes
-
-
-def _relief(depth: DepthMap, options: Options, keeps_scale: bool) -> _native.Relief:
-    if keeps_scale:
-        return _native.Relief(depth.values, normalize=False)
-    return _native.Relief(
-        depth.filled().values,
-        depth.kind,
-        clip=options.clipdepth_mode if options.clipdepth else None,
-        far=options.clipdepth_far,
-        near=options.clipdepth_near,
+    watch = Watch(progress, cancel)
+    return (
+        Output(index, kind, content)
+        for index, (image, depth_map) in enumerate(zip(items, maps))
+        for kind, content in made(Scene(image, options, depth_map, watch), watch)
     )
 
 
-def _effects(
-    rgb: Any, relief: _native.Relief, options: Options, progress: Progress, cancel: Cancel | None
-) -> Iterator[tuple[Any, ...]]:
-    if options.gen_dof:
-        yield (
-            "dof",
-            _native.depth_of_field(
-                rgb,
-                relief,
-                focus=options.dof_focus,
-                f_number=options.dof_f_number,
-                highlights=options.dof_highlights,
-                blades=options.dof_blades,
-                progress=progress,
-                cancel=cancel,
-            ),
-        )
-    if options.gen_fog:
-        yield (
-            "fog",
-            _native.fog(
-                rgb,
-                relief,
-                density=options.fog_density,
-                color=parse_color(options.fog_color),
-                progress=progress,
-                cancel=cancel,
-            ),
-        )
-    if options.gen_depth_mask:
-        mask = _native.depth_mask(
-            relief,
-            far=options.depth_mask_far,
-            near=options.depth_mask_near,
-            feather=options.depth_mask_feather,
-            invert=options.depth_mask_invert,
-        )
-        yield "depth_mask", (mask * 255.0 + 0.5).astype(np.uint8)
-    if options.gen_parallax:
-        yield (
-            "parallax",
-            _native.parallax_frames(
-                rgb,
-                relief,
-                preset=options.parallax_preset,
-                frames=options.parallax_frames,
-                strength=options.parallax_strength,
-                focus=options.parallax_focus,
-                max_size=options.parallax_maxsize,
-                progress=progress,
-                cancel=cancel,
-            ),
-            options.parallax_format,
-            {"fps": options.parallax_fps},
-        )
+def merged(options: Options | None, values: dict[str, Any]) -> Options:
+    """The options with some values changed; ``None`` are the defaults."""
+    return (options or Options()).replace(**values) if values or not options else options
 
 
-def _estimate(rgb: Any, options: Options, progress: Progress, cancel: Cancel | None) -> DepthMap:
-    network, merge = _networks(options)
-    if options.boost:
-        values, kind = network.boost(
-            rgb,
-            merge,
-            rmax=options.boost_rmax,
-            max_patches=options.boost_max_patches,
-            progress=progress,
-            cancel=cancel,
-        )
-    else:
-        values, kind = network.estimate(
-            rgb,
-            net_size=options.net_size,
-            match_size=options.net_size_match,
-            refine=options.refine,
-            progress=progress,
-            cancel=cancel,
-        )
-    return DepthMap(values, kind)
-
-
-def _networks(options: Options) -> tuple[_native.Estimator, _native.MergeNetwork | None]:
-    """The network for depth and the one that merges, if there is one."""
-    choice = models.choice(options)
-    device, precision, tiling = options.compute_device, options.precision, options.tiling_mode
-    depth_key = (choice.id, choice.path, device, precision, tiling)
-    merge_key = (models.MERGE, choice.merge, device, precision)
-    wanted = {depth_key, merge_key} if choice.merge else {depth_key}
-    if not _habits["keep"]:
-        # What is not wanted goes first: two networks at once may not fit.
-        for key in _loaded.keys() - wanted:
-            del _loaded[key]
-    if depth_key not in _loaded:
-        _loaded[depth_key] = _native.Estimator(choice.id, choice.path, device, precision, tiling)
-    if choice.merge and merge_key not in _loaded:
-        _loaded[merge_key] = _native.MergeNetwork(choice.merge, device, precision)
-    return _loaded[depth_key], _loaded.get(merge_key) if choice.merge else None
-
-
-def _given(custom: Any, size: tuple[int, int], options: Options) -> tuple[DepthMap, Any]:
-    """The depth that came with a picture, and its 16-bit map."""
-    if not isinstance(custom, DepthMap) and options.depth_map_kind == "picture":
-        depth = DepthMap.from_image(custom, size=size)
-        return depth, depth.to_u16(normalize=False)
-    if not isinstance(custom, DepthMap):
-        custom = DepthMap.from_numbers(custom, options.depth_map_kind, scale=options.depth_map_scale)
-    depth = custom
-    if depth.size != size:
-        raise ValueError(
-            f"the depth map is {depth.size[0]}x{depth.size[1]} but the picture {size[0]}x{size[1]}; "
-            "give one of the picture's size, or a depth picture, which is resized"
-        )
-    return depth, _stretched(depth.filled(), options)
-
-
-def _stretched(depth: DepthMap, options: Options) -> Any:
-    clip = options.clipdepth_mode if options.clipdepth else None
-    return depth.to_u16(clip=clip, far=options.clipdepth_far, near=options.clipdepth_near)
-
-
-def _list_of(images: Any) -> list[Any]:
+def list_of(images: Any) -> list[Any]:
+    """One picture or several as a list."""
     if isinstance(images, (str, np.ndarray)) or hasattr(images, "__fspath__") or hasattr(images, "mode"):
         return [images]
     if not isinstance(images, Iterable):

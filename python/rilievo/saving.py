@@ -1,79 +1,22 @@
-"""Names and files: where an output goes, and how it gets there whole.
+"""Names and files: where an output goes.
 
-A file is written under a temporary name in its own folder and then moved into
-place; an existing file is never overwritten. All outputs of one picture share
-a number: ``photo-0000.png`` (the depth map), ``photo-0000-normalmap.png``,
-``photo-0000-left-right.png``, ``photo-0000-simple.glb``. What belongs to a file
-(the material and the picture of an OBJ) lies beside it under its name.
+All outputs of one picture share a number: ``photo-0000.png`` (the depth map),
+``photo-0000-normalmap.png``, ``photo-0000-left-right.png``,
+``photo-0000-simple.glb``. What belongs to a file (the material and the picture
+of an OBJ) lies beside it under its name. An existing file is never overwritten.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rilievo import _native
-from rilievo.outputs import Output
-
-PICTURE_FORMATS = ("png", "jpg", "webp")
-PICTURE_QUALITY = 92
-
-
-def suffix(kind: str) -> str:
-    """What the file name of an output of this kind ends in."""
-    return {
-        "depth": "",
-        "depth_values": "-values",
-        "simple_mesh": "-simple",
-        "point_cloud": "-points",
-    }.get(kind, f"-{kind}")
-
-
-def extension(format: str) -> str:
-    """What the name of a file in this format ends in."""
-    return "obj" if format == "obj-textured" else format
-
-
-def write(
-    output: Output, path: Path, text: dict[str, str] | None = None, *, quality: int = PICTURE_QUALITY
-) -> None:
-    """Writes one output in the format that the path's extension names.
-
-    ``text`` becomes text chunks of a PNG, ``quality`` is for JPEG and WebP.
-    """
-    if isinstance(output.payload, _native.Mesh):
-        _write_mesh(output, path)
-    elif output.kind == "parallax":
-        _write_animation(output, path, quality)
-    elif output.kind == "depth_values":
-        scale = output.save_options.get("png_scale") if path.suffix == ".png" else None
-        _native.save_depth(path, output.payload, png_scale=scale)
-    elif path.suffix == ".png":
-        _native.write_png(path, output.payload, text)
-    elif output.kind in ("depth", "depth_prediction"):
-        _native.save_depth(path, output.payload)
-    else:
-        output.image.save(path, quality=quality)
-
-
-def _write_mesh(output: Output, path: Path) -> None:
-    if path.suffix == ".glb":
-        # glTF has axes of its own.
-        output.payload.save(path)
-        return
-    format = output.format if output.format == "obj-textured" else None
-    # OBJ has the reference's axes; readers of PLY expect those of glTF.
-    usual = "gltf" if path.suffix == ".ply" else None
-    output.payload.save(path, format, axes=output.save_options.get("axes") or usual)
+from rilievo.outputs import PICTURE_FORMATS, PICTURE_QUALITY, Output, extension
+from rilievo.recipes import file_suffix
 
 
 class Saver:
@@ -109,24 +52,14 @@ class Saver:
         written to; nothing half-written is left behind.
         """
         self._make_folder()
-        path = self.folder / f"{stem}{suffix(output.kind)}.{self._extension(output)}"
+        format = output.content.usual_format(self.picture_format)
+        suffix = file_suffix(output.kind)
+        path = self.folder / f"{stem}{suffix}.{extension(format)}"
         text = {"Software": f"rilievo {_native.__version__}"}
         if info:
             text["rilievo"] = json.dumps(info, sort_keys=True)
-        with _whole_file(path) as temporary:
-            write(output, temporary, text, quality=self.quality)
+        output.save(path, format, text=text, quality=self.quality, overwrite=False)
         return path
-
-    def _extension(self, output: Output) -> str:
-        if output.format is not None:
-            return extension(output.format)
-        if output.kind == "depth_prediction":
-            return "npy"
-        return (
-            "png"
-            if output.payload.dtype == np.uint16 or output.payload.shape[-1] == 4
-            else self.picture_format
-        )
 
     def _make_folder(self) -> None:
         try:
@@ -146,52 +79,3 @@ class Saver:
             return 0
         taken = [int(match.group(1)) for match in map(pattern.match, names) if match]
         return max(taken, default=-1) + 1
-
-
-def _write_animation(output: Output, path: Path, quality: int) -> None:
-    """An endless loop of the frames."""
-    from PIL import Image, features
-
-    if path.suffix == ".webp" and not features.check("webp"):
-        raise _native.RilievoError(
-            "this Pillow was built without WebP; choose gif or png with parallax_format, or update Pillow"
-        )
-    first, *others = (Image.fromarray(frame) for frame in output.payload)
-    duration = round(1000 / output.save_options.get("fps", 24))
-    # Fast enough for long loops; the picture is the same.
-    more: dict[str, Any] = {"webp": {"quality": quality, "method": 2}}.get(path.suffix[1:], {})
-    first.save(path, save_all=True, append_images=others, duration=duration, loop=0, **more)
-
-
-@contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes ``path`` if the block ends well, and vanishes if not.
-
-    What the block puts beside it comes along, first: whoever finds ``path`` finds what it names.
-    """
-    folder = tempfile.mkdtemp(prefix=".rilievo-", dir=path.parent)
-    temporary = Path(folder, path.name)
-    try:
-        yield temporary
-        for name in sorted(os.listdir(folder), key=lambda name: name == path.name):
-            _publish(temporary.with_name(name), path.with_name(name))
-    finally:
-        for name in os.listdir(folder):
-            os.unlink(os.path.join(folder, name))
-        os.rmdir(folder)
-
-
-def _publish(temporary: Path, path: Path) -> None:
-    """Moves a finished file into place; refuses to overwrite one that is there."""
-    try:
-        # A hard link fails if the name is taken, in one step; a rename would overwrite.
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # The file system (or Windows share) has no hard links.
-        if path.exists():
-            raise FileExistsError(
-                errno.EEXIST, "a file with this name appeared meanwhile", str(path)
-            ) from None
-        os.rename(temporary, path)

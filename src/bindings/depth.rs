@@ -4,7 +4,8 @@ use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3}
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::depth::{self, Adjust, Axis, Clip, DepthKind, DepthMap};
+use super::options::Given;
+use crate::depth::{self, AdjustOptions, Axis, ClipOptions, DepthKind, DepthMap};
 use crate::image::Size;
 use crate::{Error, Result};
 
@@ -40,7 +41,7 @@ macro_rules! with_values {
 }
 
 #[pyfunction]
-fn nearness<'py>(
+pub(super) fn nearness<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyAny>,
     kind: &str,
@@ -60,18 +61,16 @@ fn nearness<'py>(
 }
 
 #[pyfunction]
-#[pyo3(signature = (values, kind = "inverse", normalize = true, clip = None, far = 0.0, near = 1.0))]
-fn depth_to_u16<'py>(
+#[pyo3(signature = (values, kind = "inverse", normalize = true, clip = None))]
+pub(super) fn depth_to_u16<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyAny>,
     kind: &str,
     normalize: bool,
-    clip: Option<&str>,
-    far: f64,
-    near: f64,
+    clip: Option<Given<ClipOptions>>,
 ) -> PyResult<Bound<'py, PyArray2<u16>>> {
     let kind = DepthKind::named(kind)?;
-    let clip = clip.map(|mode| Clip::named(mode, far, near)).transpose()?;
+    let clip = clip.map(|clip| clip.0);
     if !normalize {
         check_unit(kind, clip)?;
     }
@@ -84,7 +83,7 @@ fn depth_to_u16<'py>(
 }
 
 /// Maps that keep their scale are near = large and 0..1, and never clipped.
-fn check_unit(kind: DepthKind, clip: Option<Clip>) -> Result<()> {
+fn check_unit(kind: DepthKind, clip: Option<ClipOptions>) -> Result<()> {
     if kind != DepthKind::Inverse {
         return Err(Error::invalid(format!(
             "a map of kind {:?} has no scale of its own to keep; let it be stretched (normalize)",
@@ -112,7 +111,7 @@ enum DepthPicture<'py> {
 }
 
 #[pyfunction]
-fn custom_depth<'py>(
+pub(super) fn custom_depth<'py>(
     py: Python<'py>,
     picture: &Bound<'py, PyAny>,
     width: usize,
@@ -150,7 +149,7 @@ fn custom_depth<'py>(
 
 #[pyfunction]
 #[pyo3(signature = (picture, depth_u16, vertical = false))]
-fn combine<'py>(
+pub(super) fn combine<'py>(
     py: Python<'py>,
     picture: PyReadonlyArray3<'py, u8>,
     depth_u16: PyReadonlyArray2<'py, u16>,
@@ -169,26 +168,17 @@ fn combine<'py>(
 
 /// The nearness of a depth map, adjusted.
 #[pyfunction]
-#[pyo3(signature = (values, kind = "inverse", *, clip = None, far = 0.0, near = 1.0, normalize = true, gamma = 1.0, invert = false, blur = 0.0))]
-#[allow(clippy::too_many_arguments)]
-fn adjust_depth<'py>(
+#[pyo3(signature = (values, kind = "inverse", options = None, clip = None))]
+pub(super) fn adjust_depth<'py>(
     py: Python<'py>,
     values: &Bound<'py, PyAny>,
     kind: &str,
-    clip: Option<&str>,
-    far: f64,
-    near: f64,
-    normalize: bool,
-    gamma: f32,
-    invert: bool,
-    blur: f32,
+    options: Option<Given<AdjustOptions>>,
+    clip: Option<Given<ClipOptions>>,
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
-    let options = Adjust {
-        normalize,
-        clip: clip.map(|mode| Clip::named(mode, far, near)).transpose()?,
-        gamma,
-        invert,
-        blur,
+    let options = AdjustOptions {
+        clip: clip.map(|clip| clip.0),
+        ..options.unwrap_or_default().0
     };
     let depth = depth_map(values, kind)?;
     Ok(py.detach(|| depth::adjust(&depth, &options))?.into_pyarray(py))
@@ -201,12 +191,4 @@ pub(super) fn depth_map(values: &Bound<'_, PyAny>, kind: &str) -> PyResult<Depth
         Values::F64(array) => array.as_array().mapv(|value| value as f32),
     };
     Ok(DepthMap::new(values, DepthKind::named(kind)?))
-}
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(nearness, module)?)?;
-    module.add_function(wrap_pyfunction!(depth_to_u16, module)?)?;
-    module.add_function(wrap_pyfunction!(custom_depth, module)?)?;
-    module.add_function(wrap_pyfunction!(adjust_depth, module)?)?;
-    module.add_function(wrap_pyfunction!(combine, module)?)
 }

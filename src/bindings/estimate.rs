@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use numpy::{PyArray2, PyReadonlyArray3, ToPyArray};
 use pyo3::prelude::*;
 
-use super::monitor::watched_in_pool;
-use crate::estimate::boost::{self, BoostSettings, Merge};
-use crate::estimate::{self, Settings};
+use super::monitor::{Watch, watched_in_pool};
+use super::options::Given;
+use crate::estimate::boost::{self, BoostOptions, Merge};
+use crate::estimate::{self, EstimateOptions};
 use crate::networks;
+use crate::run;
 use crate::weights::catalog;
 
 /// A loaded network.
 #[pyclass(frozen, module = "rilievo._native")]
-struct Estimator {
+pub(super) struct Estimator {
     inner: estimate::Estimator,
 }
 
@@ -55,49 +57,37 @@ impl Estimator {
         self.inner.precision()
     }
 
-    /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]`, and what the numbers mean.
-    #[pyo3(signature = (picture, *, net_size = None, match_size = false, refine = None, progress = None, cancel = None))]
-    #[allow(clippy::too_many_arguments)]
+    /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]` (NaN where nothing could be measured), and
+    /// what the numbers mean.
+    #[pyo3(signature = (picture, options = None, watch = None))]
     fn estimate<'py>(
         &self,
         py: Python<'py>,
         picture: PyReadonlyArray3<'py, u8>,
-        net_size: Option<(usize, usize)>,
-        match_size: bool,
-        refine: Option<bool>,
-        progress: Option<Py<PyAny>>,
-        cancel: Option<Py<PyAny>>,
+        options: Option<Given<EstimateOptions>>,
+        watch: Option<Watch>,
     ) -> PyResult<(Bound<'py, PyArray2<f32>>, &'static str)> {
-        let picture = picture.as_array();
-        let settings = Settings {
-            net_size,
-            match_size,
-            refine,
-        };
-        let depth = watched_in_pool(py, progress, cancel, |monitor| {
-            self.inner.estimate(picture, &settings, monitor)
+        let (picture, options) = (picture.as_array(), options.unwrap_or_default());
+        let depth = watched_in_pool(py, watch, |monitor| {
+            self.inner.estimate(picture, &options, monitor)
         })?;
-        Ok((depth.values().to_pyarray(py), depth.kind().name()))
+        Ok((depth.measured().to_pyarray(py), depth.kind().name()))
     }
 
     /// The same with the details of many small looks, merged by a network or (`None`) by guided filtering.
-    #[pyo3(signature = (picture, merge = None, *, rmax = boost::DEFAULT_RMAX, max_patches = None, progress = None, cancel = None))]
-    #[allow(clippy::too_many_arguments)]
+    #[pyo3(signature = (picture, merge = None, options = None, watch = None))]
     fn boost<'py>(
         &self,
         py: Python<'py>,
         picture: PyReadonlyArray3<'py, u8>,
         merge: Option<Py<MergeNetwork>>,
-        rmax: usize,
-        max_patches: Option<usize>,
-        progress: Option<Py<PyAny>>,
-        cancel: Option<Py<PyAny>>,
+        options: Option<Given<BoostOptions>>,
+        watch: Option<Watch>,
     ) -> PyResult<(Bound<'py, PyArray2<f32>>, &'static str)> {
-        let picture = picture.as_array();
-        let settings = BoostSettings { rmax, max_patches };
+        let (picture, options) = (picture.as_array(), options.unwrap_or_default());
         let merge = merge.as_ref().map_or(&Merge::Guided, |merge| &merge.get().inner);
-        let depth = watched_in_pool(py, progress, cancel, |monitor| {
-            self.inner.boost(picture, merge, &settings, monitor)
+        let depth = watched_in_pool(py, watch, |monitor| {
+            self.inner.boost(picture, merge, &options, monitor)
         })?;
         Ok((depth.values().to_pyarray(py), depth.kind().name()))
     }
@@ -105,7 +95,7 @@ impl Estimator {
 
 /// The network that merges two depth maps, loaded.
 #[pyclass(frozen, module = "rilievo._native")]
-struct MergeNetwork {
+pub(super) struct MergeNetwork {
     inner: Merge,
 }
 
@@ -117,7 +107,7 @@ impl MergeNetwork {
     fn new(py: Python<'_>, path: PathBuf, device: &str, precision: &str) -> PyResult<Self> {
         let entry = catalog::find("pix2pix")?;
         let (device, precision) = (device.parse()?, precision.parse()?);
-        let network = py.detach(|| boost::MergeNetwork::open(entry, &path, device, precision))?;
+        let network = py.detach(|| boost::Merger::open(entry, &path, device, precision))?;
         Ok(Self {
             inner: Merge::Network(network),
         })
@@ -136,18 +126,18 @@ impl MergeNetwork {
 /// How a picture would be boosted: the network size for the whole, and the patches as (x, y, side) in a
 /// picture of the size that comes third.
 #[pyfunction]
-#[pyo3(signature = (picture, field, rmax = boost::DEFAULT_RMAX, max_patches = None))]
+#[pyo3(signature = (picture, field, options = None))]
 #[allow(clippy::type_complexity)]
-fn boost_plan(
+pub(super) fn boost_plan(
     py: Python<'_>,
     picture: PyReadonlyArray3<'_, u8>,
     field: usize,
-    rmax: usize,
-    max_patches: Option<usize>,
+    options: Option<Given<BoostOptions>>,
 ) -> PyResult<(usize, Vec<(usize, usize, usize)>, (usize, usize))> {
-    let picture = picture.as_array();
-    let plan = watched_in_pool(py, None, None, |_| {
-        boost::Plan::new(picture, field, rmax, max_patches)
+    let (picture, options) = (picture.as_array(), options.unwrap_or_default());
+    options.check()?;
+    let plan = watched_in_pool(py, None, |_| {
+        boost::Plan::new(picture, field, options.rmax, options.max_patches)
     })?;
     let patches = plan.patches.iter().map(|patch| (patch.x, patch.y, patch.side));
     Ok((
@@ -159,25 +149,17 @@ fn boost_plan(
 
 /// The name of the network that a checkpoint file holds.
 #[pyfunction]
-fn identify(py: Python<'_>, path: PathBuf) -> PyResult<&'static str> {
+pub(super) fn identify(py: Python<'_>, path: PathBuf) -> PyResult<&'static str> {
     Ok(&py.detach(|| networks::identify(&path))?.id)
 }
 
 /// The devices this build was made for, each with the reason if it cannot be used.
 #[pyfunction]
-fn devices(py: Python<'_>) -> Vec<(String, Option<String>)> {
-    let found = py.detach(estimate::devices);
+pub(super) fn devices(py: Python<'_>) -> Vec<(String, Option<String>)> {
+    let found = py.detach(run::devices);
     let reason = |answer: crate::Result<()>| answer.err().map(|error| error.to_string());
     found
         .into_iter()
         .map(|(choice, answer)| (choice.to_string(), reason(answer)))
         .collect()
-}
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Estimator>()?;
-    module.add_class::<MergeNetwork>()?;
-    module.add_function(wrap_pyfunction!(boost_plan, module)?)?;
-    module.add_function(wrap_pyfunction!(identify, module)?)?;
-    module.add_function(wrap_pyfunction!(devices, module)?)
 }

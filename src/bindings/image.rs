@@ -13,7 +13,11 @@ type PictureArrays<'py> = (Bound<'py, PyArray3<u8>>, Option<Bound<'py, PyArray2<
 
 #[pyfunction]
 #[pyo3(signature = (path, *, max_pixels = None))]
-fn read_picture(py: Python<'_>, path: PathBuf, max_pixels: Option<u64>) -> PyResult<PictureArrays<'_>> {
+pub(super) fn read_picture(
+    py: Python<'_>,
+    path: PathBuf,
+    max_pixels: Option<u64>,
+) -> PyResult<PictureArrays<'_>> {
     let picture = py.detach(|| image::read_picture(&path, limits(max_pixels)))?;
     let (rgb, alpha) = picture.into_parts();
     Ok((rgb.into_pyarray(py), alpha.map(|alpha| alpha.into_pyarray(py))))
@@ -21,7 +25,11 @@ fn read_picture(py: Python<'_>, path: PathBuf, max_pixels: Option<u64>) -> PyRes
 
 #[pyfunction]
 #[pyo3(signature = (path, *, max_pixels = None))]
-fn read_depth(py: Python<'_>, path: PathBuf, max_pixels: Option<u64>) -> PyResult<Bound<'_, PyAny>> {
+pub(super) fn read_depth(
+    py: Python<'_>,
+    path: PathBuf,
+    max_pixels: Option<u64>,
+) -> PyResult<Bound<'_, PyAny>> {
     let plane = py.detach(|| image::read_plane(&path, limits(max_pixels)))?;
     Ok(match plane {
         Plane::U8(values) => values.into_pyarray(py).into_any(),
@@ -47,7 +55,7 @@ enum Pixels<'py> {
 
 #[pyfunction]
 #[pyo3(signature = (path, pixels, text = None))]
-fn write_png(
+pub(super) fn write_png(
     py: Python<'_>,
     path: PathBuf,
     pixels: &Bound<'_, PyAny>,
@@ -70,10 +78,4 @@ fn write_png(
         Pixels::Color16(array) => write!(array),
     }?;
     Ok(())
-}
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(read_picture, module)?)?;
-    module.add_function(wrap_pyfunction!(read_depth, module)?)?;
-    module.add_function(wrap_pyfunction!(write_png, module)?)
 }

@@ -7,25 +7,50 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::{Error, Monitor, Result};
 
 /// Asking Python whether to stop takes the GIL, so it is asked at most this often.
 const POLL: Duration = Duration::from_millis(30);
 
+/// Who looks after long work: any object with these two attributes, such as `rilievo.watch.Watch`.
+#[derive(Default, FromPyObject)]
+pub(super) struct Watch {
+    /// Called as `progress(stage, done, total)`.
+    progress: Option<Py<PyAny>>,
+    /// Anything with `is_set()`, such as a `threading.Event`.
+    cancel: Option<Py<PyAny>>,
+}
+
+impl Watch {
+    /// The watch that keywords `progress` and `cancel` make, which are taken out.
+    pub fn taken_from(keywords: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let take = |name: &str| -> PyResult<Option<Py<PyAny>>> {
+            let value = keywords.get_item(name)?.filter(|value| !value.is_none());
+            if keywords.contains(name)? {
+                keywords.del_item(name)?;
+            }
+            Ok(value.map(Bound::unbind))
+        };
+        Ok(Self {
+            progress: take("progress")?,
+            cancel: take("cancel")?,
+        })
+    }
+}
+
 /// Runs `work` with the GIL released.
 ///
-/// `progress` is called as `progress(stage, done, total)`; `cancel` is anything
-/// with `is_set()`, such as a `threading.Event`. An exception raised by either,
+/// An exception raised by `progress` or `cancel`,
 /// or by a pending signal (Ctrl-C), stops the work and is raised to the caller.
 /// Warnings go to the logger `rilievo`.
 pub(super) fn watched<T: Send>(
     py: Python<'_>,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    watch: Option<Watch>,
     work: impl FnOnce(&Monitor) -> Result<T> + Send,
 ) -> PyResult<T> {
-    run(py, progress, cancel, false, work)
+    run(py, watch, false, work)
 }
 
 /// [`watched`] for work that is divided among the thread pool in many short steps.
@@ -34,22 +59,21 @@ pub(super) fn watched<T: Send>(
 /// calling thread, the only one that sees signals, looks after them meanwhile.
 pub(super) fn watched_in_pool<T: Send>(
     py: Python<'_>,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    watch: Option<Watch>,
     work: impl FnOnce(&Monitor) -> Result<T> + Send,
 ) -> PyResult<T> {
     // Called from a callback of other work, waiting here would keep a thread of the pool from this.
     let in_pool = rayon::current_thread_index().is_none();
-    run(py, progress, cancel, in_pool, work)
+    run(py, watch, in_pool, work)
 }
 
 fn run<T: Send>(
     py: Python<'_>,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    watch: Option<Watch>,
     in_pool: bool,
     work: impl FnOnce(&Monitor) -> Result<T> + Send,
 ) -> PyResult<T> {
+    let Watch { progress, cancel } = watch.unwrap_or_default();
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
     let stop = AtomicBool::new(false);
 

@@ -3,72 +3,57 @@
 use numpy::{IntoPyArray, PyArray3, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use super::surface::{Depth, named};
+use super::options::Given;
+use super::surface::Depth;
 use crate::depth::{DepthKind, DepthMap};
-use crate::surface::{self, Green, Intrinsics, NormalMapOptions};
+use crate::surface::{self, CameraOptions, Green, HeatMapOptions, NormalMapOptions};
 
 #[pyfunction]
-#[pyo3(signature = (
-    depth_u16, *, pre_blur = None, sobel = Some(3), post_blur = None, invert = false, green = "opengl",
-))]
-fn normal_map<'py>(
+#[pyo3(signature = (depth_u16, options = None))]
+pub(super) fn normal_map<'py>(
     py: Python<'py>,
     depth_u16: PyReadonlyArray2<'py, u16>,
-    pre_blur: Option<usize>,
-    sobel: Option<usize>,
-    post_blur: Option<usize>,
-    invert: bool,
-    green: &str,
+    options: Option<Given<NormalMapOptions>>,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
-    let options = NormalMapOptions {
-        pre_blur,
-        sobel,
-        post_blur,
-        invert,
-        green: named("green", green, &Green::NAMED)?,
-    };
-    let depth = depth_u16.as_array();
+    let (depth, options) = (depth_u16.as_array(), options.unwrap_or_default());
     Ok(py
-        .detach(|| surface::normal_map(depth, options))?
+        .detach(|| surface::normal_map(depth, &options))?
         .into_pyarray(py))
 }
 
 #[pyfunction]
-fn heat_map<'py>(
+#[pyo3(signature = (depth_u16, options = None))]
+pub(super) fn heat_map<'py>(
     py: Python<'py>,
     depth_u16: PyReadonlyArray2<'py, u16>,
+    options: Option<Given<HeatMapOptions>>,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
-    let depth = depth_u16.as_array();
-    Ok(py.detach(|| surface::heat_map(depth))?.into_pyarray(py))
+    let (depth, options) = (depth_u16.as_array(), options.unwrap_or_default());
+    Ok(py.detach(|| surface::heat_map(depth, &options))?.into_pyarray(py))
 }
 
 #[pyfunction]
-#[pyo3(signature = (depth, *, kind = "metric", fov = 55.0, intrinsics = None, green = "opengl"))]
-fn camera_normal_map<'py>(
+#[pyo3(signature = (depth, kind = "metric", options = None, green = "opengl"))]
+pub(super) fn camera_normal_map<'py>(
     py: Python<'py>,
     depth: Depth<'py>,
     kind: &str,
-    fov: f64,
-    intrinsics: Option<(f64, f64, f64, f64)>,
+    options: Option<Given<CameraOptions>>,
     green: &str,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
-    let kind = DepthKind::named(kind)?;
-    let green = named("green", green, &Green::NAMED)?;
+    let (kind, green) = (DepthKind::named(kind)?, Green::named(green)?);
+    let options = options.unwrap_or_default();
+    options.check()?;
     let map = DepthMap::new(depth.to_f32(), kind);
+    // The pinhole part of it, also where a panorama's mesh is made of the same options.
+    let camera = CameraOptions {
+        spherical: false,
+        ..options.0
+    }
+    .camera();
     let normals = py.detach(|| {
-        let (height, width) = map.values().dim();
-        let camera = match intrinsics {
-            Some((fx, fy, cx, cy)) => Intrinsics { fx, fy, cx, cy },
-            None => Intrinsics::from_fov(width, height, fov)?,
-        };
         let distance = surface::mesh_depth(&map)?;
         surface::camera_normal_map(distance.view(), camera, green)
     })?;
     Ok(normals.into_pyarray(py))
-}
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(normal_map, module)?)?;
-    module.add_function(wrap_pyfunction!(heat_map, module)?)?;
-    module.add_function(wrap_pyfunction!(camera_normal_map, module)?)
 }

@@ -1,71 +1,44 @@
 //! Python doors of the room `stereo`.
 
-// A Python function is called by keywords; its Rust side takes them all.
-#![allow(clippy::too_many_arguments)]
-
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
 use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::prelude::*;
 
-use super::monitor::watched;
+use super::monitor::{Watch, watched};
+use super::options::Given;
 use crate::stereo::{self, Eyes, Fill, Mode, StereoOptions};
 use crate::{Monitor, Result};
 
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(stereo_modes, module)?)?;
-    module.add_function(wrap_pyfunction!(stereo_fills, module)?)?;
-    module.add_function(wrap_pyfunction!(stereo_images, module)?)?;
-    module.add_function(wrap_pyfunction!(stereo_eyes, module)?)?;
-    module.add_function(wrap_pyfunction!(stereo_compose, module)?)
-}
-
 /// The names of all stereo modes, each with a few words on what it shows.
 #[pyfunction]
-fn stereo_modes() -> Vec<(&'static str, &'static str)> {
+pub(super) fn stereo_modes() -> Vec<(&'static str, &'static str)> {
     Mode::ALL.iter().map(|mode| (mode.name(), mode.about())).collect()
 }
 
 /// The names of all stereo fills.
 #[pyfunction]
-fn stereo_fills() -> Vec<&'static str> {
+pub(super) fn stereo_fills() -> Vec<&'static str> {
     Fill::ALL.iter().map(|fill| fill.name()).collect()
 }
 
 /// Stereo pictures, a pair of name and array for each of `modes`, in order.
 #[pyfunction]
-#[pyo3(signature = (
-    image, depth, modes, *, divergence = 2.5, separation = 0.0, balance = 0.0, offset_exponent = 1.0,
-    fill = "polylines_sharp", convergence = None, progress = None, cancel = None,
-))]
-fn stereo_images<'py>(
+#[pyo3(signature = (image, depth, modes, options = None, watch = None))]
+pub(super) fn stereo_images<'py>(
     py: Python<'py>,
     image: PyReadonlyArray3<'py, u8>,
     depth: Depth<'py>,
     modes: Vec<String>,
-    divergence: f64,
-    separation: f64,
-    balance: f64,
-    offset_exponent: f64,
-    fill: &str,
-    convergence: Option<f64>,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    options: Option<Given<StereoOptions>>,
+    watch: Option<Watch>,
 ) -> PyResult<Vec<(String, Bound<'py, PyArray3<u8>>)>> {
     let modes = modes
         .iter()
         .map(|mode| mode.parse())
         .collect::<Result<Vec<Mode>>>()?;
-    let options = StereoOptions {
-        divergence,
-        separation,
-        balance,
-        offset_exponent,
-        fill: fill.parse()?,
-        convergence: convergence.unwrap_or(0.0),
-        holes: false,
-    };
+    let options = options.unwrap_or_default();
     let (image, depth) = (image.as_array(), depth.view());
-    let pictures = watched(py, progress, cancel, |monitor| {
+    let pictures = watched(py, watch, |monitor| {
         depth.pictures(image, &options, &modes, monitor)
     })?;
     Ok(modes
@@ -75,7 +48,7 @@ fn stereo_images<'py>(
         .collect())
 }
 
-type Pictures<'py> = (
+pub(super) type Pictures<'py> = (
     Bound<'py, PyArray3<u8>>,
     Bound<'py, PyArray3<u8>>,
     Bound<'py, PyArray2<bool>>,
@@ -84,31 +57,17 @@ type Pictures<'py> = (
 
 /// The left eye, the right eye, and the masks of what the fill made up in each.
 #[pyfunction]
-#[pyo3(signature = (
-    image, depth, *, divergence = 2.5, separation = 0.0, balance = 0.0, offset_exponent = 1.0,
-    fill = "polylines_sharp", convergence = None, progress = None, cancel = None,
-))]
-fn stereo_eyes<'py>(
+#[pyo3(signature = (image, depth, options = None, watch = None))]
+pub(super) fn stereo_eyes<'py>(
     py: Python<'py>,
     image: PyReadonlyArray3<'py, u8>,
     depth: Depth<'py>,
-    divergence: f64,
-    separation: f64,
-    balance: f64,
-    offset_exponent: f64,
-    fill: &str,
-    convergence: Option<f64>,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    options: Option<Given<StereoOptions>>,
+    watch: Option<Watch>,
 ) -> PyResult<Pictures<'py>> {
     let options = StereoOptions {
-        divergence,
-        separation,
-        balance,
-        offset_exponent,
-        fill: fill.parse()?,
-        convergence: convergence.unwrap_or(0.0),
         holes: true,
+        ..options.unwrap_or_default().0
     };
     let (image, depth) = (image.as_array(), depth.view());
     let Eyes {
@@ -116,9 +75,7 @@ fn stereo_eyes<'py>(
         right,
         left_holes,
         right_holes,
-    } = watched(py, progress, cancel, |monitor| {
-        depth.eyes(image, &options, monitor)
-    })?;
+    } = watched(py, watch, |monitor| depth.eyes(image, &options, monitor))?;
     let mask = |holes: Option<Array2<bool>>, eye: &Array3<u8>| {
         holes.unwrap_or_else(|| Array2::default((eye.dim().0, eye.dim().1)))
     };
@@ -133,7 +90,7 @@ fn stereo_eyes<'py>(
 
 /// Two eyes as one picture.
 #[pyfunction]
-fn stereo_compose<'py>(
+pub(super) fn stereo_compose<'py>(
     py: Python<'py>,
     left: PyReadonlyArray3<'py, u8>,
     right: PyReadonlyArray3<'py, u8>,
@@ -151,7 +108,7 @@ fn stereo_compose<'py>(
 
 /// Depth in any of the number types it comes in, `[H, W]`, near = large.
 #[derive(FromPyObject)]
-enum Depth<'py> {
+pub(super) enum Depth<'py> {
     #[pyo3(transparent, annotation = "uint16 array [H, W]")]
     U16(PyReadonlyArray2<'py, u16>),
     #[pyo3(transparent, annotation = "float32 array [H, W]")]

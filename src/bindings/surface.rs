@@ -1,36 +1,32 @@
 //! Python doors of the room `surface`.
 
-// A Python function is called by keywords; its Rust side takes them all.
-#![allow(clippy::too_many_arguments)]
-
 use std::path::PathBuf;
 
 use ndarray::{ArrayView2, ArrayView3, Axis};
 use numpy::{Element, IntoPyArray, PyArray2, PyArray3, PyReadonlyArray2, PyReadonlyArray3};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
-use super::monitor::watched;
+use super::monitor::{Watch, watched};
+use super::options::Given;
 use crate::depth::{DepthKind, DepthMap};
+use crate::image::{self, DepthValues};
+use crate::named::named;
+use crate::options::options;
 use crate::surface::{
-    self, Axes, DepthValues, Intrinsics, Mesh, MeshFormat, PointCloud, SaveMesh, SimpleMesh, TextureFormat,
-    View,
+    self, Axes, Mesh, MeshFormat, PointCloudOptions, SaveMesh, SimpleMeshOptions, TextureFormat,
 };
 use crate::{Error, Result};
-
-pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyMesh>()?;
-    module.add_function(wrap_pyfunction!(mesh_depth, module)?)?;
-    module.add_function(wrap_pyfunction!(simple_mesh, module)?)?;
-    module.add_function(wrap_pyfunction!(point_cloud, module)?)?;
-    module.add_function(wrap_pyfunction!(read_mesh, module)?)?;
-    module.add_function(wrap_pyfunction!(save_depth, module)?)
-}
 
 /// The distances a simple mesh is built at, float32 `[H, W]`, near = small.
 #[pyfunction]
 #[pyo3(signature = (depth, kind = "inverse"))]
-fn mesh_depth<'py>(py: Python<'py>, depth: Depth<'py>, kind: &str) -> PyResult<Bound<'py, PyArray2<f32>>> {
+pub(super) fn mesh_depth<'py>(
+    py: Python<'py>,
+    depth: Depth<'py>,
+    kind: &str,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let kind = DepthKind::named(kind)?;
     let map = DepthMap::new(depth.to_f32(), kind);
     let scaled = py.detach(|| surface::mesh_depth(&map))?;
@@ -39,55 +35,37 @@ fn mesh_depth<'py>(py: Python<'py>, depth: Depth<'py>, kind: &str) -> PyResult<B
 
 /// A mesh of a picture bent by its depth.
 #[pyfunction]
-#[pyo3(signature = (
-    image, depth, *, kind = "inverse", occlude = true, spherical = false, fov = 55.0, intrinsics = None,
-    edge_threshold = 0.05, max_size = 2048, weld = false, textured = true, progress = None, cancel = None,
-))]
-fn simple_mesh(
+#[pyo3(signature = (image, depth, kind = "inverse", options = None, watch = None))]
+pub(super) fn simple_mesh(
     py: Python<'_>,
     image: Picture<'_>,
     depth: Depth<'_>,
     kind: &str,
-    occlude: bool,
-    spherical: bool,
-    fov: f64,
-    intrinsics: Option<(f64, f64, f64, f64)>,
-    edge_threshold: f64,
-    max_size: usize,
-    weld: bool,
-    textured: bool,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    options: Option<Given<SimpleMeshOptions>>,
+    watch: Option<Watch>,
 ) -> PyResult<PyMesh> {
     let kind = DepthKind::named(kind)?;
-    let options = SimpleMesh {
-        view: view(spherical, fov, intrinsics)?,
-        occlude,
-        edge_threshold,
-        max_size,
-        weld,
-        textured,
-    };
+    let options = options.unwrap_or_default();
     let picture = image.view();
     let mesh = match depth {
         // Metres are taken as they are, with all their digits.
         Depth::F64(values) if kind == DepthKind::Metric => {
             let values = values.as_array();
-            watched(py, progress, cancel, |monitor| {
+            watched(py, watch, |monitor| {
                 monitor.check()?;
                 surface::simple_mesh(picture, values, &options)
             })
         }
         Depth::F32(values) if kind == DepthKind::Metric => {
             let values = values.as_array();
-            watched(py, progress, cancel, |monitor| {
+            watched(py, watch, |monitor| {
                 monitor.check()?;
                 surface::simple_mesh(picture, values, &options)
             })
         }
         depth => {
             let map = DepthMap::new(depth.to_f32(), kind);
-            watched(py, progress, cancel, |monitor| {
+            watched(py, watch, |monitor| {
                 let depth = surface::mesh_depth(&map)?;
                 monitor.check()?;
                 surface::simple_mesh(picture, depth.view(), &options)
@@ -99,31 +77,19 @@ fn simple_mesh(
 
 /// Coloured points from depth.
 #[pyfunction]
-#[pyo3(signature = (
-    depth, image = None, *, kind = "metric", spherical = false, fov = 55.0, intrinsics = None, edge_rtol = None,
-    voxel = None, progress = None, cancel = None,
-))]
-fn point_cloud(
+#[pyo3(signature = (depth, image = None, kind = "metric", options = None, watch = None))]
+pub(super) fn point_cloud(
     py: Python<'_>,
     depth: Depth<'_>,
     image: Option<Picture<'_>>,
     kind: &str,
-    spherical: bool,
-    fov: f64,
-    intrinsics: Option<(f64, f64, f64, f64)>,
-    edge_rtol: Option<f64>,
-    voxel: Option<f64>,
-    progress: Option<Py<PyAny>>,
-    cancel: Option<Py<PyAny>>,
+    options: Option<Given<PointCloudOptions>>,
+    watch: Option<Watch>,
 ) -> PyResult<PyMesh> {
     let map = DepthMap::new(depth.to_f32(), DepthKind::named(kind)?);
-    let options = PointCloud {
-        view: view(spherical, fov, intrinsics)?,
-        edge_rtol,
-        voxel,
-    };
+    let options = options.unwrap_or_default();
     let picture = image.as_ref().map(Picture::view);
-    let cloud = watched(py, progress, cancel, |monitor| {
+    let cloud = watched(py, watch, |monitor| {
         let depth = surface::mesh_depth(&map)?;
         monitor.check()?;
         surface::point_cloud(picture, depth.view(), &options)
@@ -133,14 +99,14 @@ fn point_cloud(
 
 /// Reads a mesh from OBJ or PLY.
 #[pyfunction]
-fn read_mesh(py: Python<'_>, path: PathBuf) -> PyResult<PyMesh> {
+pub(super) fn read_mesh(py: Python<'_>, path: PathBuf) -> PyResult<PyMesh> {
     Ok(PyMesh(py.detach(|| surface::read_mesh(&path))?))
 }
 
 /// Writes depth as EXR, NPY, 16-bit PNG or TIFF.
 #[pyfunction]
 #[pyo3(signature = (path, depth, *, png_scale = None))]
-fn save_depth(
+pub(super) fn save_depth(
     py: Python<'_>,
     path: PathBuf,
     depth: &Bound<'_, PyAny>,
@@ -148,17 +114,17 @@ fn save_depth(
 ) -> PyResult<()> {
     if let Ok(values) = depth.extract::<PyReadonlyArray2<'_, u16>>() {
         let values = values.as_array();
-        py.detach(|| surface::save_depth(&path, DepthValues::U16(values), png_scale))?;
+        py.detach(|| image::save_depth(&path, DepthValues::U16(values), png_scale))?;
     } else {
         let values = depth.extract::<Depth<'_>>()?.to_f32();
-        py.detach(|| surface::save_depth(&path, DepthValues::F32(values.view()), png_scale))?;
+        py.detach(|| image::save_depth(&path, DepthValues::F32(values.view()), png_scale))?;
     }
     Ok(())
 }
 
 /// Triangles in space, or points where there are no triangles.
 #[pyclass(frozen, name = "Mesh", module = "rilievo")]
-struct PyMesh(Mesh);
+pub(super) struct PyMesh(Mesh);
 
 #[pymethods]
 impl PyMesh {
@@ -173,7 +139,7 @@ impl PyMesh {
         axes: &str,
     ) -> PyResult<Self> {
         let faces = faces.map_or(Ok(Vec::new()), |faces| rows("faces", faces.as_array()))?;
-        let mut mesh = Mesh::new(rows("vertices", vertices.as_array())?, faces, named_axes(axes)?)?;
+        let mut mesh = Mesh::new(rows("vertices", vertices.as_array())?, faces, Axes::named(axes)?)?;
         if let Some(colors) = colors {
             mesh = mesh.with_colors(rows("colors", colors.as_array())?)?;
         }
@@ -193,7 +159,7 @@ impl PyMesh {
 
     /// The vertices in another frame.
     fn vertices_in<'py>(&self, py: Python<'py>, axes: &str) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let (own, target) = (self.0.axes(), named_axes(axes)?);
+        let (own, target) = (self.0.axes(), Axes::named(axes)?);
         let rows: Vec<[f64; 3]> = (self.0.vertices().iter())
             .map(|&vertex| own.convert(target, vertex))
             .collect();
@@ -249,49 +215,63 @@ impl PyMesh {
     }
 
     /// Writes the mesh; the file appears whole under its name or not at all.
-    #[pyo3(signature = (
-        path, format = None, *, texture = None, jpeg_quality = None, axes = None, progress = None, cancel = None,
-    ))]
+    #[pyo3(signature = (path, format = None, **keywords))]
     fn save(
         &self,
         py: Python<'_>,
         path: PathBuf,
         format: Option<&str>,
-        texture: Option<&str>,
-        jpeg_quality: Option<u8>,
-        axes: Option<&str>,
-        progress: Option<Py<PyAny>>,
-        cancel: Option<Py<PyAny>>,
+        keywords: Option<Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let texture = match (texture, jpeg_quality) {
-            (None, None) => None,
-            (Some("png"), None) => Some(TextureFormat::Png),
-            (Some("jpeg"), quality) => Some(TextureFormat::Jpeg(quality.unwrap_or(90))),
-            (Some("png") | None, Some(_)) => {
-                return Err(PyValueError::new_err("jpeg_quality: it needs texture=\"jpeg\""));
-            }
-            (Some(other), _) => {
-                return Err(PyValueError::new_err(format!(
-                    "texture: {other:?} is not \"png\" or \"jpeg\""
-                )));
-            }
-        };
+        let keywords = keywords.map_or_else(|| Ok(PyDict::new(py)), |keywords| keywords.copy())?;
+        let watch = Watch::taken_from(&keywords)?;
+        let options: Given<SaveMeshOptions> = keywords.extract()?;
         let options = SaveMesh {
-            format: format
-                .map(|name| named("format", name, &MeshFormat::NAMED))
-                .transpose()?,
-            texture,
-            axes: axes.map(named_axes).transpose()?,
+            format: format.map(MeshFormat::named).transpose()?,
+            texture: options.texture_format()?,
+            axes: options.axes,
         };
-        watched(py, progress, cancel, |monitor| {
-            self.0.save(&path, &options, monitor)
-        })
+        watched(py, Some(watch), |monitor| self.0.save(&path, &options, monitor))
+    }
+}
+
+named! {
+    /// The formats of a mesh's picture.
+    pub enum Texture as "texture format" {
+        /// Without loss.
+        Png = "png",
+        /// Smaller.
+        Jpeg = "jpeg",
+    }
+}
+
+options! {
+    /// How a mesh is written.
+    pub struct SaveMeshOptions("save_mesh", _) {
+        /// Format of the picture in glb and obj-textured; default: png.
+        texture: Option<Texture> = None;
+        /// Quality of a jpeg texture; default: 90.
+        jpeg_quality: Option<u8> = None, least(1.0), most(100.0);
+        /// Where x, y and z point in OBJ and PLY; default: the mesh's own, in obj-textured gltf.
+        axes: Option<Axes> = None;
+    }
+}
+
+impl SaveMeshOptions {
+    fn texture_format(&self) -> Result<Option<TextureFormat>> {
+        self.check()?;
+        match (self.texture, self.jpeg_quality) {
+            (Some(Texture::Jpeg), quality) => Ok(Some(TextureFormat::Jpeg(quality.unwrap_or(90)))),
+            (_, Some(_)) => Err(Error::invalid("jpeg_quality: it needs texture=\"jpeg\"")),
+            (Some(Texture::Png), None) => Ok(Some(TextureFormat::Png)),
+            (None, None) => Ok(None),
+        }
     }
 }
 
 /// A picture, uint8 `[H, W]` or `[H, W, 1..4]`.
 #[derive(FromPyObject)]
-enum Picture<'py> {
+pub(super) enum Picture<'py> {
     #[pyo3(transparent, annotation = "uint8 array [H, W, C]")]
     Channels(PyReadonlyArray3<'py, u8>),
     #[pyo3(transparent, annotation = "uint8 array [H, W]")]
@@ -325,35 +305,11 @@ impl Depth<'_> {
     }
 }
 
-fn named_axes(name: &str) -> PyResult<Axes> {
-    named("axes", name, &Axes::NAMED)
-}
-
-/// The value of this name in a table.
-pub(super) fn named<T: Copy>(argument: &str, name: &str, table: &[(&str, T)]) -> PyResult<T> {
-    let found = table.iter().find(|entry| entry.0 == name);
-    found.map(|entry| entry.1).ok_or_else(|| {
-        let names: Vec<_> = table.iter().map(|entry| format!("{:?}", entry.0)).collect();
-        PyValueError::new_err(format!(
-            "{argument}: {name:?} is unknown; it can be {}",
-            names.join(", ")
-        ))
-    })
-}
-
-fn view(spherical: bool, fov: f64, intrinsics: Option<(f64, f64, f64, f64)>) -> Result<View> {
-    match (spherical, intrinsics) {
-        (true, None) => Ok(View::Spherical),
-        (false, None) => Ok(View::Fov(fov)),
-        (false, Some((fx, fy, cx, cy))) => Ok(View::Intrinsics(Intrinsics { fx, fy, cx, cy })),
-        (true, Some(_)) => Err(Error::invalid(
-            "a spherical picture has no intrinsics; give one of the two",
-        )),
-    }
-}
-
 /// The rows of an array of `N` columns.
-fn rows<T: Copy, const N: usize>(argument: &str, array: ArrayView2<'_, T>) -> PyResult<Vec<[T; N]>> {
+pub(super) fn rows<T: Copy, const N: usize>(
+    argument: &str,
+    array: ArrayView2<'_, T>,
+) -> PyResult<Vec<[T; N]>> {
     if array.ncols() != N {
         return Err(PyValueError::new_err(format!(
             "{argument}: its shape is [{}, {}]; it must have {N} columns",

@@ -2,40 +2,32 @@
 
 use ndarray::Array2;
 
-use super::clip::Clip;
+use super::clip::{ClipMode, ClipOptions};
 use super::map::DepthMap;
 use super::percentile::percentiles;
+use crate::Result;
 use crate::image::filter::gaussian_blur;
-use crate::{Error, Result};
+use crate::options::options;
 
-/// What is done to a depth map, in this order.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adjust {
-    /// Stretches to the full range first. Without that, values are nearness in
-    /// 0..1 already (what lies outside is clamped), as for the frames of a video,
-    /// which must stay comparable.
-    pub normalize: bool,
-    /// Cuts off what is too far and too near.
-    pub clip: Option<Clip>,
-    /// Nearness is raised to one over this power, 0.05 to 20: above 1 lifts the
-    /// background, below 1 pushes it back.
-    pub gamma: f32,
-    /// Turns near and far around.
-    pub invert: bool,
-    /// Sigma of a Gaussian blur in pixels, 0 to 200; 0 for none.
-    pub blur: f32,
-}
-
-impl Default for Adjust {
-    /// Nothing but the stretching.
-    fn default() -> Self {
-        Self {
-            normalize: true,
-            clip: None,
-            gamma: 1.0,
-            invert: false,
-            blur: 0.0,
-        }
+options! {
+    /// What is done to a depth map: stretched, clipped, then as follows in this order.
+    #[derive(Copy)]
+    pub struct AdjustOptions("adjust", _) {
+        /// Stretch to the full range first.
+        ///
+        /// Without that, values are nearness in 0..1 already (what lies outside is
+        /// clamped), as for the frames of a video, which must stay comparable.
+        normalize: bool = true;
+        /// Nearness is raised to one over this power: above 1 lifts the background, below 1 pushes it back.
+        gamma: f32 = 1.0, least(0.05), most(20.0);
+        /// Turn near and far around.
+        invert: bool = false;
+        /// Sigma of a Gaussian blur in pixels; 0 for none.
+        blur: f32 = 0.0, least(0.0), most(200.0);
+    }
+    and {
+        /// Cuts off what is too far and too near.
+        clip: Option<ClipOptions> = None;
     }
 }
 
@@ -45,19 +37,10 @@ impl Default for Adjust {
 /// ends meet leaves a mask.
 ///
 /// # Errors
-/// [`Error::Invalid`] for numbers out of range, ends of the clip that make no
+/// [`Error::Invalid`](crate::Error::Invalid) for numbers out of range, ends of the clip that make no
 /// sense, and depth without pixels or with values that are not finite.
-pub fn adjust(depth: &DepthMap, options: &Adjust) -> Result<Array2<f32>> {
-    for (name, value, low, high) in [
-        ("gamma", options.gamma, 0.05, 20.0),
-        ("blur", options.blur, 0.0, 200.0),
-    ] {
-        if !(low..=high).contains(&value) {
-            return Err(Error::invalid(format!(
-                "the {name} of the depth is {value}; give a number from {low} to {high}"
-            )));
-        }
-    }
+pub fn adjust(depth: &DepthMap, options: &AdjustOptions) -> Result<Array2<f32>> {
+    options.check()?;
     let stretched = depth.nearness()?;
     let mut nearness = if options.normalize {
         stretched
@@ -66,10 +49,10 @@ pub fn adjust(depth: &DepthMap, options: &Adjust) -> Result<Array2<f32>> {
     };
     if let Some(clip) = options.clip {
         clip.check()?;
-        let (far, near) = clip.ends();
-        let [far, near] = match clip {
-            Clip::Range { .. } => [far, near],
-            Clip::Outliers { .. } => {
+        let ClipOptions { mode, far, near } = clip;
+        let [far, near] = match mode {
+            ClipMode::Range => [far, near],
+            ClipMode::Outliers => {
                 percentiles(nearness.view(), [far * 100.0, near * 100.0]).unwrap_or([0.0, 1.0])
             }
         }
@@ -102,34 +85,39 @@ mod tests {
     use crate::depth::DepthKind;
     use ndarray::array;
 
-    fn adjusted(options: Adjust) -> Result<Vec<f32>> {
+    fn adjusted(options: AdjustOptions) -> Result<Vec<f32>> {
         let depth = DepthMap::new(array![[0.0, 1.0, 2.0, 4.0]], DepthKind::Inverse);
         Ok(adjust(&depth, &options)?.into_raw_vec_and_offset().0)
     }
 
     #[test]
     fn every_step_does_what_it_says() -> Result<()> {
-        let none = Adjust::default();
+        let none = AdjustOptions::default();
         assert_eq!(adjusted(none)?, [0.0, 0.25, 0.5, 1.0]);
         let normalize = false;
-        assert_eq!(adjusted(Adjust { normalize, ..none })?, [0.0, 1.0, 1.0, 1.0]);
-        let clip = Some(Clip::Range {
-            far: 0.25,
-            near: 0.75,
-        });
-        assert_eq!(adjusted(Adjust { clip, ..none })?, [0.0, 0.0, 0.5, 1.0]);
-        let clip = Some(Clip::Outliers { far: 0.0, near: 0.5 });
-        assert_eq!(adjusted(Adjust { clip, ..none })?, [0.0, 0.25 / 0.375, 1.0, 1.0]);
-        let clip = Some(Clip::Range { far: 0.5, near: 0.5 });
-        assert_eq!(adjusted(Adjust { clip, ..none })?, [0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(adjusted(Adjust { invert: true, ..none })?, [1.0, 0.75, 0.5, 0.0]);
-        assert_eq!(adjusted(Adjust { gamma: 2.0, ..none })?[1], 0.5);
-        let blurred = adjusted(Adjust { blur: 1.0, ..none })?;
+        assert_eq!(
+            adjusted(AdjustOptions { normalize, ..none })?,
+            [0.0, 1.0, 1.0, 1.0]
+        );
+        for (mode, far, near, wanted) in [
+            (ClipMode::Range, 0.25, 0.75, [0.0, 0.0, 0.5, 1.0]),
+            (ClipMode::Outliers, 0.0, 0.5, [0.0, 0.25 / 0.375, 1.0, 1.0]),
+            (ClipMode::Range, 0.5, 0.5, [0.0, 0.0, 1.0, 1.0]),
+        ] {
+            let clip = Some(ClipOptions { mode, far, near });
+            assert_eq!(adjusted(AdjustOptions { clip, ..none })?, wanted);
+        }
+        assert_eq!(
+            adjusted(AdjustOptions { invert: true, ..none })?,
+            [1.0, 0.75, 0.5, 0.0]
+        );
+        assert_eq!(adjusted(AdjustOptions { gamma: 2.0, ..none })?[1], 0.5);
+        let blurred = adjusted(AdjustOptions { blur: 1.0, ..none })?;
         assert!(blurred[0] > 0.0 && blurred[3] < 1.0);
         for wrong in [
-            Adjust { gamma: 0.0, ..none },
-            Adjust { blur: -1.0, ..none },
-            Adjust {
+            AdjustOptions { gamma: 0.0, ..none },
+            AdjustOptions { blur: -1.0, ..none },
+            AdjustOptions {
                 blur: f32::NAN,
                 ..none
             },

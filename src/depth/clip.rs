@@ -1,74 +1,56 @@
 //! Cutting off what is too far and too near.
 
+use crate::named::named;
+use crate::options::{Called, options};
 use crate::{Error, Result};
 
-/// Which part of the depth is stretched over the whole range; what lies
-/// beyond becomes black or white.
-///
-/// If `far` equals `near` the result is a mask: white from there on, black
-/// beyond. (The reference promised that but gave a black picture.)
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Clip {
-    /// From the fraction `far` to the fraction `near` of the range of values.
-    Range {
-        /// Far end, 0..1, 0 the farthest value.
-        far: f64,
-        /// Near end, 0..1, 1 the nearest value.
-        near: f64,
-    },
-    /// From the `far` to the `near` quantile of the pixels.
-    Outliers {
-        /// Far end, 0..1: the fraction of pixels that are farther.
-        far: f64,
-        /// Near end, 0..1: the fraction of pixels that are not nearer.
-        near: f64,
-    },
+named! {
+    /// What the ends of a clip are fractions of.
+    #[derive(Default)]
+    pub enum ClipMode as "clip mode" {
+        /// Of the range of values.
+        #[default]
+        Range = "Range",
+        /// Of the pixels: the ends are quantiles.
+        Outliers = "Outliers",
+    }
 }
 
-impl Clip {
-    /// The mode of this name, `Range` or `Outliers`.
+options! {
+    /// Which part of the depth is stretched over the whole range; what lies
+    /// beyond becomes black or white.
     ///
-    /// # Errors
-    /// [`Error::Invalid`] for any other name, and as [`check`](Self::check).
-    pub fn named(mode: &str, far: f64, near: f64) -> Result<Self> {
-        let clip = match mode {
-            "Range" => Self::Range { far, near },
-            "Outliers" => Self::Outliers { far, near },
-            _ => {
-                return Err(Error::invalid(format!(
-                    "the clip mode {mode:?} is unknown; use \"Range\" or \"Outliers\""
-                )));
-            }
-        };
-        clip.check()?;
-        Ok(clip)
+    /// If `far` equals `near` the result is a mask: white from there on, black
+    /// beyond. (The reference promised that but gave a black picture.)
+    #[derive(Copy)]
+    pub struct ClipOptions("clip", "clipdepth_") {
+        /// Cut at fractions of the range (Range) or of the pixels (Outliers).
+        mode: ClipMode = ClipMode::Range;
+        /// Lower bound, 0 to 1.
+        ///
+        /// The fraction of the range below it, 0 being the farthest value, or of
+        /// the pixels that are farther.
+        far: f64 = 0.0, least(0.0), most(1.0);
+        /// Upper bound, 0 to 1.
+        ///
+        /// The fraction of the range below it, 1 being the nearest value, or of
+        /// the pixels that are not nearer.
+        near: f64 = 1.0, least(0.0), most(1.0);
     }
+    rules ClipOptions::ends_in_order;
+}
 
-    /// The far and the near end.
-    pub fn ends(self) -> (f64, f64) {
-        match self {
-            Self::Range { far, near } | Self::Outliers { far, near } => (far, near),
+impl ClipOptions {
+    fn ends_in_order(&self, called: Called<'_>) -> Result<()> {
+        let Self { far, near, .. } = self;
+        if far <= near {
+            return Ok(());
         }
-    }
-
-    /// Whether the ends make sense.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] unless 0 <= far <= near <= 1.
-    pub fn check(self) -> Result<()> {
-        let (far, near) = self.ends();
-        for (name, value) in [("far", far), ("near", near)] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(Error::invalid(format!(
-                    "the {name} end of the clip is {value}; it must lie in 0..1"
-                )));
-            }
-        }
-        if far > near {
-            return Err(Error::invalid(format!(
-                "the far end of the clip, {far}, is above the near end, {near}; swap them, or invert the result"
-            )));
-        }
-        Ok(())
+        Err(Error::invalid(format!(
+            "the far end of the clip, {far}, is above the near end, {near}: nothing would be left; swap them ({} and \
+             {}), or invert the depth map to turn it around",
+            called("far"),
+            called("near")
+        )))
     }
 }

@@ -3,15 +3,17 @@
 use ndarray::{Array3, ArrayView2, ArrayView3, s};
 
 use crate::image::Size;
+use crate::named::named;
 use crate::{Error, Result};
 
-/// How two pictures are put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axis {
-    /// The second right of the first.
-    Horizontal,
-    /// The second below the first.
-    Vertical,
+named! {
+    /// How two pictures are put together.
+    pub enum Axis as "axis" {
+        /// The second below the first.
+        Vertical = "Vertical",
+        /// The second right of the first.
+        Horizontal = "Horizontal",
+    }
 }
 
 /// `picture` (`[H, W, 3]` or `[H, W, 4]`) and its 16-bit depth map (`[H, W]`)

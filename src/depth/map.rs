@@ -1,8 +1,10 @@
 //! Numbers per pixel, and what they mean.
 
-use ndarray::Array2;
+use std::borrow::Cow;
 
-use super::clip::Clip;
+use ndarray::{Array2, Zip};
+
+use super::clip::ClipOptions;
 use super::stretch::{nearness, to_u16};
 use crate::networks::DepthKind;
 use crate::{Error, Monitor, Result};
@@ -22,49 +24,114 @@ use crate::{Error, Monitor, Result};
 pub struct DepthMap {
     values: Array2<f32>,
     kind: DepthKind,
+    valid: Option<Array2<bool>>,
+    field_of_view: Option<f64>,
 }
 
 impl DepthMap {
-    /// Wraps `values` (`[H, W]`), which mean `kind`.
+    /// Wraps `values` (`[H, W]`), which mean `kind`, all of them measured by an unknown camera.
     pub fn new(values: Array2<f32>, kind: DepthKind) -> Self {
-        Self { values, kind }
+        Self {
+            values,
+            kind,
+            valid: None,
+            field_of_view: None,
+        }
+    }
+
+    /// The same, measured only where `valid` (`[H, W]`) says so; `None` is everywhere.
+    pub fn with_valid(self, valid: Option<Array2<bool>>) -> Self {
+        Self { valid, ..self }
+    }
+
+    /// The same, seen by a camera with this horizontal field of view in degrees.
+    pub fn with_field_of_view(self, field_of_view: Option<f64>) -> Self {
+        Self {
+            field_of_view,
+            ..self
+        }
+    }
+
+    /// Where it was measured, `[H, W]`; `None` is everywhere.
+    pub fn valid(&self) -> Option<&Array2<bool>> {
+        self.valid.as_ref()
+    }
+
+    /// The camera's horizontal field of view in degrees, where it is known.
+    pub fn field_of_view(&self) -> Option<f64> {
+        self.field_of_view
+    }
+
+    /// The numbers, NaN where nothing was measured.
+    pub fn measured(&self) -> Cow<'_, Array2<f32>> {
+        self.with_unmeasured(|| f32::NAN)
+    }
+
+    /// The numbers, as far as any where nothing was measured.
+    fn filled(&self) -> Cow<'_, Array2<f32>> {
+        self.with_unmeasured(|| {
+            let measured = self.measured_values();
+            match self.kind {
+                DepthKind::Inverse => measured.fold(f32::INFINITY, f32::min),
+                DepthKind::Depth | DepthKind::Metric => measured.fold(f32::NEG_INFINITY, f32::max),
+            }
+        })
+    }
+
+    /// The numbers that were measured.
+    fn measured_values(&self) -> impl Iterator<Item = f32> {
+        let mut valid = self.valid.iter().flatten();
+        let values = self.values.iter().copied();
+        values.filter(move |_| *valid.next().unwrap_or(&true))
     }
 
     /// What a network predicted, if that says anything. A map that is the same
-    /// everywhere is a [`warning`](Monitor::warn).
+    /// wherever it was measured is a [`warning`](Monitor::warn).
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] when the values are zero everywhere, or one of
-    /// them is NaN or infinite: weights that are damaged, all zero or NaN.
-    pub fn predicted(values: Array2<f32>, kind: DepthKind, monitor: &Monitor<'_>) -> Result<Self> {
-        let unmeasured = values.iter().filter(|value| !value.is_finite()).count();
+    /// [`Error::Checkpoint`] when all measured numbers are zero, or one of them
+    /// is NaN or infinite: weights that are damaged, all zero or NaN.
+    pub fn checked(self, monitor: &Monitor<'_>) -> Result<Self> {
         let nothing = |what: String| {
             Error::Checkpoint(format!(
                 "the network gave nothing: {what}; its file is probably damaged, so delete it and fetch it again, or \
                  choose another network"
             ))
         };
-        if unmeasured > 0 {
-            let all = values.len();
+        let (mut count, mut infinite, mut least, mut most) =
+            (0_usize, 0_usize, f32::INFINITY, f32::NEG_INFINITY);
+        for value in self.measured_values() {
+            count += 1;
+            infinite += usize::from(!value.is_finite());
+            (least, most) = (least.min(value), most.max(value));
+        }
+        if infinite > 0 {
             return Err(nothing(format!(
-                "{unmeasured} of {all} values are NaN or infinite"
+                "{infinite} of {count} values are NaN or infinite"
             )));
         }
-        let first = values.first().copied().unwrap_or_default();
-        if values.iter().all(|&value| value == first) {
-            if first == 0.0 {
-                return Err(nothing("every value is zero".into()));
-            }
-            if values.len() > 1 {
-                monitor.warn(&format!(
-                    "the depth map is flat: every value is {first}; is the picture of one colour, or the network's file damaged?"
-                ));
-            }
+        if self.valid.is_some() && count == 0 {
+            monitor.warn("the network could measure nothing in this picture");
+        } else if count == 0 || (least == 0.0 && most == 0.0) {
+            return Err(nothing("every value is zero".into()));
+        } else if least == most && count > 1 {
+            monitor.warn(&format!(
+                "the depth map is flat: every value is {least}; is the picture of one colour, or the network's file damaged?"
+            ));
         }
-        Ok(Self::new(values, kind))
+        Ok(self)
     }
 
-    /// The numbers, `[H, W]`.
+    fn with_unmeasured(&self, number: impl FnOnce() -> f32) -> Cow<'_, Array2<f32>> {
+        let Some(valid) = &self.valid else {
+            return Cow::Borrowed(&self.values);
+        };
+        let number = number();
+        let values = Zip::from(&self.values).and(valid);
+        Cow::Owned(values.map_collect(|value, valid| if *valid { *value } else { number }))
+    }
+
+    /// The network's numbers, `[H, W]`, wherever it could measure or not.
     pub fn values(&self) -> &Array2<f32> {
         &self.values
     }
@@ -74,20 +141,20 @@ impl DepthMap {
         self.kind
     }
 
-    /// The values stretched to 0..1, near = 1; see [`nearness`].
+    /// The values stretched to 0..1, near = 1; see [`nearness`]. What was not measured is far.
     ///
     /// # Errors
     /// As [`nearness`].
     pub fn nearness(&self) -> Result<Array2<f32>> {
-        nearness(self.values.view(), self.kind)
+        nearness(self.filled().view(), self.kind)
     }
 
     /// The 16-bit depth map, near = bright; see [`to_u16`].
     ///
     /// # Errors
     /// As [`to_u16`].
-    pub fn to_u16(&self, clip: Option<Clip>) -> Result<Array2<u16>> {
-        to_u16(self.values.view(), self.kind, clip)
+    pub fn to_u16(&self, clip: Option<ClipOptions>) -> Result<Array2<u16>> {
+        to_u16(self.filled().view(), self.kind, clip)
     }
 }
 
@@ -100,11 +167,12 @@ mod tests {
     use super::*;
 
     /// What becomes of these values, and what is said on the way.
-    fn predicted(values: Array2<f32>) -> (Result<DepthMap>, Vec<String>) {
+    fn checked(values: Array2<f32>, valid: Option<Array2<bool>>) -> (Result<DepthMap>, Vec<String>) {
         let said = Mutex::new(Vec::new());
         let warn = |sentence: &str| said.lock().unwrap().push(sentence.to_owned());
         let monitor = Monitor::silent().with_warnings(&warn);
-        let map = DepthMap::predicted(values, DepthKind::Inverse, &monitor);
+        let map = DepthMap::new(values, DepthKind::Inverse).with_valid(valid);
+        let map = map.checked(&monitor);
         (map, said.into_inner().unwrap())
     }
 
@@ -117,19 +185,32 @@ mod tests {
             array![[0.0, -0.0]],
             Array2::zeros((0, 3)),
         ] {
-            let error = predicted(values.clone()).0.unwrap_err().to_string();
+            let error = checked(values.clone(), None).0.unwrap_err().to_string();
             assert!(error.contains("the network gave nothing"), "{values}: {error}");
         }
     }
 
     #[test]
     fn a_flat_map_is_a_warning_and_any_other_is_silent() {
-        let (map, said) = predicted(array![[2.5, 2.5]]);
+        let (map, said) = checked(array![[2.5, 2.5]], None);
         assert_eq!(map.unwrap().values(), array![[2.5, 2.5]]);
         assert!(said.len() == 1 && said[0].contains("2.5"), "{said:?}");
         for values in [array![[0.0, 1.0]], array![[7.0]], array![[-1.0, 1e-9]]] {
-            let (map, said) = predicted(values);
+            let (map, said) = checked(values, None);
             assert!(map.is_ok() && said.is_empty(), "{said:?}");
         }
+    }
+
+    #[test]
+    fn only_what_was_measured_is_checked() {
+        let (map, said) = checked(array![[f32::NAN, 1.0, 2.0]], Some(array![[false, true, true]]));
+        assert!(map.is_ok() && said.is_empty(), "{said:?}");
+        let (map, _) = checked(array![[1.0, 0.0, 0.0]], Some(array![[false, true, true]]));
+        assert!(map.unwrap_err().to_string().contains("every value is zero"));
+        let (map, said) = checked(array![[1.0, 2.0]], Some(array![[false, false]]));
+        assert!(
+            map.is_ok() && said[0].contains("nothing in this picture"),
+            "{said:?}"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! Floor 2: [`DepthMap`], the one type everything downstream takes.
+//! Floor 2: [`DepthMap`], the one type everything downstream takes, and the
+//! [`Camera`] that saw it.
 //!
 //! A network's numbers are stretched to 0..1 with near = 1 ([`nearness`]), if
-//! asked clipped before that ([`Clip`]), and written in 16 bits ([`to_u16`]).
+//! asked clipped before that ([`ClipOptions`]), and written in 16 bits ([`to_u16`]).
 //! Depth pictures from elsewhere keep their scale instead, so that the frames
 //! of a video stay comparable ([`from_picture`], [`unit_to_u16`]).
 //!
@@ -9,6 +10,7 @@
 //! type of the map: f32 for networks, f64 where a map is f64.
 
 mod adjust;
+mod camera;
 mod clip;
 mod combine;
 mod custom;
@@ -18,8 +20,9 @@ mod percentile;
 mod stretch;
 
 pub use crate::networks::DepthKind;
-pub use adjust::{Adjust, adjust};
-pub use clip::Clip;
+pub use adjust::{AdjustOptions, adjust};
+pub use camera::{Camera, Intrinsics};
+pub use clip::{ClipMode, ClipOptions};
 pub use combine::{Axis, combine};
 pub use custom::{DepthSample, from_picture};
 pub use map::DepthMap;

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use super::clip::Clip;
+use super::clip::{ClipMode, ClipOptions};
 use super::number::Number;
 use super::percentile::percentiles;
 use crate::image::map::{fold, map};
@@ -27,7 +27,7 @@ pub fn nearness<T: Number>(values: ArrayView2<'_, T>, kind: DepthKind) -> Result
 /// `values` (`[H, W]`, meaning `kind`) as a 16-bit depth map, near = bright,
 /// stretched to the full range; all 0 if they are all equal.
 ///
-/// With `Clip::Outliers` the arithmetic goes on in f64, as it does in the
+/// With [`ClipMode::Outliers`] the arithmetic goes on in f64, as it does in the
 /// reference with numpy 2.
 ///
 /// # Errors
@@ -36,17 +36,20 @@ pub fn nearness<T: Number>(values: ArrayView2<'_, T>, kind: DepthKind) -> Result
 pub fn to_u16<T: Number>(
     values: ArrayView2<'_, T>,
     kind: DepthKind,
-    clip: Option<Clip>,
+    clip: Option<ClipOptions>,
 ) -> Result<Array2<u16>> {
     let bounds = Bounds::of(values, kind)?;
     if bounds.flat() {
         return map(values, |_| 0);
     }
     let stretched = move |value| bounds.stretch(value);
-    match clip {
-        None => map(values, move |value| stretched(value).to_u16()),
-        Some(clip @ Clip::Range { far, near }) => {
-            clip.check()?;
+    let Some(clip) = clip else {
+        return map(values, move |value| stretched(value).to_u16());
+    };
+    clip.check()?;
+    let ClipOptions { mode, far, near } = clip;
+    match mode {
+        ClipMode::Range => {
             let (far, near) = (T::nearest(far), T::nearest(near));
             if far == near {
                 return mask(values, far, far <= T::default(), stretched);
@@ -56,8 +59,7 @@ pub fn to_u16<T: Number>(
                 ((value - far) / (near - far)).to_u16()
             })
         }
-        Some(clip @ Clip::Outliers { far, near }) => {
-            clip.check()?;
+        ClipMode::Outliers => {
             let signed = map(values, move |value| bounds.signed(value))?;
             let Some([far, near]) = percentiles(signed.view(), [far * 100.0, near * 100.0]) else {
                 return Err(nothing());

@@ -2,31 +2,37 @@
 
 use ndarray::Array2;
 
-use super::{Relief, within};
+use super::Relief;
+use crate::options::{Called, options};
 use crate::{Error, Result};
 
-/// A range of nearness, 0 (farthest) to 1 (nearest).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DepthMask {
-    /// Far end of the range.
-    pub far: f32,
-    /// Near end of the range.
-    pub near: f32,
-    /// How far beyond both ends the mask fades out, in nearness.
-    pub feather: f32,
-    /// Whether the mask is of what lies outside.
-    pub invert: bool,
+options! {
+    /// A range of nearness, 0 (farthest) to 1 (nearest).
+    #[derive(Copy)]
+    pub struct DepthMaskOptions("depth_mask", "depth_mask_") {
+        /// Of the range: 0 the farthest point, 1 the nearest.
+        far: f32 = 0.5, least(0.0), most(1.0);
+        /// Of the range.
+        near: f32 = 1.0, least(0.0), most(1.0);
+        /// How far beyond both ends the mask fades out.
+        feather: f32 = 0.05, least(0.0), most(1.0);
+        /// Mask what lies outside the range.
+        invert: bool = false;
+    }
+    rules DepthMaskOptions::ends_in_order;
 }
 
-impl Default for DepthMask {
-    /// The nearer half, with a soft end.
-    fn default() -> Self {
-        Self {
-            far: 0.5,
-            near: 1.0,
-            feather: 0.05,
-            invert: false,
+impl DepthMaskOptions {
+    fn ends_in_order(&self, called: Called<'_>) -> Result<()> {
+        let Self { far, near, .. } = self;
+        if far <= near {
+            return Ok(());
         }
+        Err(Error::invalid(format!(
+            "the far end of the depth mask, {far}, is above the near end, {near}; swap them, or use {} for what lies \
+             outside",
+            called("invert")
+        )))
     }
 }
 
@@ -35,21 +41,14 @@ impl Default for DepthMask {
 ///
 /// # Errors
 /// [`Error::Invalid`] for numbers out of 0..1 and ends the wrong way round.
-pub fn depth_mask(relief: &Relief, options: &DepthMask) -> Result<Array2<f32>> {
-    let DepthMask {
+pub fn depth_mask(relief: &Relief, options: &DepthMaskOptions) -> Result<Array2<f32>> {
+    options.check()?;
+    let DepthMaskOptions {
         far,
         near,
         feather,
         invert,
     } = *options;
-    for (name, value) in [("far end", far), ("near end", near), ("feather", feather)] {
-        within(&format!("the {name} of the depth mask"), value.into(), 0.0, 1.0)?;
-    }
-    if far > near {
-        return Err(Error::invalid(format!(
-            "the far end of the depth mask, {far}, is above the near end, {near}; swap them, or invert the mask"
-        )));
-    }
     Ok(relief.nearness().mapv(|n| {
         let beyond = (far - n).max(n - near).max(0.0);
         let inside = if beyond == 0.0 {

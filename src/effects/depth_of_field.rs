@@ -1,4 +1,5 @@
-//! Depth of field: what a lens of large aperture makes of a picture.
+//! Depth of field by splatting in layers: what a lens of large aperture makes
+//! of a picture.
 //!
 //! Every pixel spreads its light over the shape of the aperture, as large as
 //! its circle of confusion. Layers are put over each other from far to near,
@@ -12,36 +13,28 @@ use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
 use super::aperture::Aperture;
-use super::backdrop::Backdrop;
 use super::samples::{Lens, Row, Sample, rows};
-use super::{Relief, checked, within};
+use super::{Relief, checked};
 use crate::image::light::encode;
+use crate::monitor::Stage;
+use crate::options::options;
+use crate::paint::LayeredDepth;
 use crate::{Monitor, Result};
 
-/// A lens.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DepthOfField {
-    /// What is in focus, as nearness: 0 the farthest point, 1 the nearest.
-    /// `None`: what is in the middle of the picture.
-    pub focus: Option<f32>,
-    /// Relative aperture, 0.5 to 64: smaller blurs more.
-    pub f_number: f32,
-    /// How much brighter highlights out of focus are than the picture, where
-    /// they are cut off, shows them; 0 to 50, 0 for not at all.
-    pub highlights: f32,
-    /// Blades of the aperture, 3 to 16; 0 for a circle.
-    pub blades: u32,
-}
-
-impl Default for DepthOfField {
-    /// An f/2.8 lens with a round aperture, focused on the middle of the picture.
-    fn default() -> Self {
-        Self {
-            focus: None,
-            f_number: 2.8,
-            highlights: 0.5,
-            blades: 0,
-        }
+options! {
+    /// A lens.
+    #[derive(Copy)]
+    pub struct DepthOfFieldOptions("depth_of_field", "dof_") {
+        /// What is sharp: 0 the farthest point, 1 the nearest; default: what is in the middle of the picture.
+        focus: Option<f32> = None, least(0.0), most(1.0);
+        /// Aperture of the lens (50 mm, full frame): smaller blurs more.
+        f_number: f32 = 2.8, least(0.5), most(64.0);
+        /// How much brighter blurred highlights are than the picture shows them.
+        ///
+        /// The picture cuts them off; 0 takes them as they are.
+        highlights: f32 = 0.5, least(0.0), most(50.0);
+        /// Shape of blurred highlights: 3 to 16 straight blades, or 0 for a circle.
+        blades: u32 = 0, least(3.0), most(16.0), or_zero("a circle");
     }
 }
 
@@ -76,13 +69,11 @@ const NONE: f32 = 1e-4;
 pub fn depth_of_field(
     image: ArrayView3<'_, u8>,
     relief: &Relief,
-    options: &DepthOfField,
+    options: &DepthOfFieldOptions,
     monitor: &Monitor<'_>,
 ) -> Result<Array3<u8>> {
+    options.check()?;
     let focus = options.focus.unwrap_or_else(|| relief.middle());
-    within("the focus", focus.into(), 0.0, 1.0)?;
-    within("the f-number", options.f_number.into(), 0.5, 64.0)?;
-    within("the strength of highlights", options.highlights.into(), 0.0, 50.0)?;
     let mut image = checked(image, relief)?.into_owned();
     let (height, width, _) = image.dim();
     let lens = Lens {
@@ -94,10 +85,10 @@ pub fn depth_of_field(
         .nearness()
         .iter()
         .fold(0.0_f32, |largest, &n| largest.max(lens.blur(n).abs()));
-    let aperture = Aperture::new(options.blades, largest)?;
-    monitor.report("depth of field", 0, height as u64)?;
+    let aperture = Aperture::new(options.blades, largest);
+    monitor.report(Stage::DepthOfField, 0, height as u64)?;
 
-    let backdrop = Backdrop::new(
+    let depth = LayeredDepth::new(
         relief.nearness().iter().copied().collect(),
         width,
         (VISIBLE / lens.radius).max(JUMP),
@@ -107,7 +98,7 @@ pub fn depth_of_field(
     let Some(pixels) = image.as_slice_mut() else {
         return Ok(image);
     };
-    let rows = rows(pixels.as_chunks().0, &backdrop, &lens, &aperture);
+    let rows = rows(pixels.as_chunks().0, &depth, &lens, &aperture);
     monitor.check()?;
     let scene = Scene {
         rows: &rows,
@@ -126,10 +117,10 @@ pub fn depth_of_field(
             |canvas, (band, pixels)| {
                 canvas.draw(&scene, band * BAND, pixels.as_chunks_mut().0);
                 let done = done.fetch_add((pixels.len() / (3 * width)) as u64, Ordering::Relaxed);
-                monitor.report("depth of field", done, height as u64)
+                monitor.report(Stage::DepthOfField, done, height as u64)
             },
         )?;
-    monitor.report("depth of field", height as u64, height as u64)?;
+    monitor.report(Stage::DepthOfField, height as u64, height as u64)?;
     Ok(image)
 }
 
@@ -277,10 +268,10 @@ mod tests {
     #[test]
     fn the_number_of_threads_changes_nothing() -> Result<()> {
         let (image, relief) = scene()?;
-        let options = DepthOfField {
+        let options = DepthOfFieldOptions {
             f_number: 0.7,
             blades: 5,
-            ..DepthOfField::default()
+            ..DepthOfFieldOptions::default()
         };
         let drawn = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -300,7 +291,7 @@ mod tests {
         let stopped = depth_of_field(
             image.view(),
             &relief,
-            &DepthOfField::default(),
+            &DepthOfFieldOptions::default(),
             &Monitor::new(None, Some(&|| true)),
         );
         assert!(matches!(stopped, Err(crate::Error::Cancelled)));

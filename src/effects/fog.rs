@@ -3,27 +3,24 @@
 use ndarray::{Array3, ArrayView3};
 use rayon::prelude::*;
 
-use super::{Relief, checked, within};
+use super::{Relief, checked};
 use crate::image::light::{decode, encode};
+use crate::monitor::Stage;
+use crate::options::options;
 use crate::{Monitor, Result};
 
-/// Even fog.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fog {
-    /// Optical depth from the nearest to the farthest point, 0 to 50: of the
-    /// light of the farthest point `exp(-density)` is left.
-    pub density: f32,
-    /// Colour of the fog, sRGB.
-    pub color: [u8; 3],
-}
-
-impl Default for Fog {
-    /// Density 2, a pale blue grey.
-    fn default() -> Self {
-        Self {
-            density: 2.0,
-            color: [200, 208, 216],
-        }
+options! {
+    /// Even fog.
+    #[derive(Copy)]
+    pub struct FogOptions("fog", "fog_") {
+        /// Of the light of the farthest point exp(-density) is left.
+        ///
+        /// The optical depth from the nearest to the farthest point.
+        density: f32 = 2.0, least(0.0), most(50.0);
+        /// As #rrggbb.
+        ///
+        /// The colour of the fog, sRGB.
+        color: [u8; 3] = [200, 208, 216];
     }
 }
 
@@ -39,10 +36,10 @@ impl Default for Fog {
 pub fn fog(
     image: ArrayView3<'_, u8>,
     relief: &Relief,
-    options: &Fog,
+    options: &FogOptions,
     monitor: &Monitor<'_>,
 ) -> Result<Array3<u8>> {
-    within("the fog's density", options.density.into(), 0.0, 50.0)?;
+    options.check()?;
     let mut image = checked(image, relief)?.into_owned();
     let distance = relief.distance();
     let width = distance.ncols();
@@ -61,6 +58,6 @@ pub fn fog(
                 }
             });
     }
-    monitor.report("fog", 1, 1)?;
+    monitor.report(Stage::Fog, 1, 1)?;
     Ok(image)
 }

@@ -1,4 +1,4 @@
-//! Floor 3: depth -> depth of field, fog, masks, parallax frames.
+//! Floor 4: depth -> depth of field, fog, masks, parallax frames.
 //!
 //! All of them look at a [`Relief`]: how far things are, as lenses and moving
 //! cameras see it.
@@ -6,29 +6,27 @@
 //! ```
 //! use ndarray::{Array2, Array3};
 //! use rilievo::Monitor;
-//! use rilievo::effects::{DepthOfField, Relief, depth_of_field};
+//! use rilievo::effects::{DepthOfFieldOptions, Relief, depth_of_field};
 //!
 //! let image = Array3::<u8>::from_elem((8, 8, 3), 99);
 //! let relief = Relief::from_unit(Array2::from_shape_fn((8, 8), |(y, _)| y as f32 / 7.0))?;
-//! let blurred = depth_of_field(image.view(), &relief, &DepthOfField::default(), &Monitor::silent())?;
+//! let blurred = depth_of_field(image.view(), &relief, &DepthOfFieldOptions::default(), &Monitor::silent())?;
 //! assert_eq!(blurred, image); // one colour stays one colour
 //! # Ok::<(), rilievo::Error>(())
 //! ```
 
 mod aperture;
-mod backdrop;
 mod depth_mask;
 mod depth_of_field;
-mod edges;
 mod fog;
 mod parallax;
 mod relief;
 mod samples;
 
-pub use depth_mask::{DepthMask, depth_mask};
-pub use depth_of_field::{DepthOfField, depth_of_field};
-pub use fog::{Fog, fog};
-pub use parallax::{Parallax, Preset, parallax};
+pub use depth_mask::{DepthMaskOptions, depth_mask};
+pub use depth_of_field::{DepthOfFieldOptions, depth_of_field};
+pub use fog::{FogOptions, fog};
+pub use parallax::{ParallaxClip, ParallaxOptions, Preset, parallax};
 pub use relief::Relief;
 
 use ndarray::{ArrayView3, CowArray, Ix3};
@@ -57,14 +55,4 @@ fn checked<'a>(image: ArrayView3<'a, u8>, relief: &Relief) -> Result<CowArray<'a
     } else {
         image.as_standard_layout().into_owned().into()
     })
-}
-
-/// Whether an option is a number in its range.
-fn within(name: &str, value: f64, low: f64, high: f64) -> Result<()> {
-    if (low..=high).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!(
-        "{name} is {value}; give a number from {low} to {high}"
-    )))
 }

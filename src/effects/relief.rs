@@ -1,8 +1,9 @@
-//! How far things are, as lenses and moving cameras see it.
+//! Inverse depth (disparity), stretched to 0..1: how far things are, as lenses
+//! and moving cameras see it.
 
 use ndarray::{Array2, Zip};
 
-use crate::depth::{Clip, DepthKind, DepthMap, nearness, percentiles};
+use crate::depth::{ClipMode, ClipOptions, DepthKind, DepthMap, nearness, percentiles};
 use crate::{Error, Result};
 
 /// Relative depth does not say how much farther the farthest point is than the
@@ -34,17 +35,17 @@ impl Relief {
     /// # Errors
     /// [`Error::Invalid`] if there are no values, some are not finite, or the
     /// ends of `clip` make no sense.
-    pub fn new(depth: &DepthMap, clip: Option<Clip>) -> Result<Self> {
+    pub fn new(depth: &DepthMap, clip: Option<ClipOptions>) -> Result<Self> {
         // Checks the values on the way.
         let linear = nearness(depth.values().view(), depth.kind())?;
         let (far, near) = match clip {
             None => (0.0, 1.0),
             Some(clip) => {
                 clip.check()?;
-                let (far, near) = clip.ends();
-                match clip {
-                    Clip::Range { .. } => (far as f32, near as f32),
-                    Clip::Outliers { .. } => percentiles(linear.view(), [far * 100.0, near * 100.0])
+                let ClipOptions { mode, far, near } = clip;
+                match mode {
+                    ClipMode::Range => (far as f32, near as f32),
+                    ClipMode::Outliers => percentiles(linear.view(), [far * 100.0, near * 100.0])
                         .map_or((0.0, 1.0), |ends| (ends[0] as f32, ends[1] as f32)),
                 }
             }
@@ -170,7 +171,11 @@ mod tests {
         let relief = Relief::new(&metres, None)?;
         close(relief.nearness(), array![[1.0, (0.5 - 0.2) / 0.8, 0.0]]);
         close(&relief.distance(), array![[0.0, 0.25, 1.0]]);
-        let clipped = Relief::new(&metres, Some(Clip::Range { far: 0.25, near: 1.0 }))?;
+        let quarter = ClipOptions {
+            far: 0.25,
+            ..Default::default()
+        };
+        let clipped = Relief::new(&metres, Some(quarter))?;
         close(&clipped.distance(), array![[0.0, 1.0 / 3.0, 1.0]]);
         Ok(())
     }

@@ -1,11 +1,12 @@
-//! A picture as points of light, each with its blur, sorted by distance.
+//! Splats: a picture as points of light, each with its circle of confusion,
+//! sorted by distance.
 
 use rayon::prelude::*;
 
 use super::aperture::Aperture;
-use super::backdrop::{Backdrop, NOTHING};
 use super::depth_mask::smooth_step;
 use crate::image::light::decode;
+use crate::paint::{LayeredDepth, NOTHING};
 
 /// Layers are at least this thick, in nearness.
 const THINNEST: f32 = 1.0 / 32.0;
@@ -103,26 +104,26 @@ impl Lens {
 
 /// The points of all rows. Beyond the left and right end of a row it goes on
 /// with its last pixel, as far as that is blurred.
-pub(super) fn rows(pixels: &[[u8; 3]], backdrop: &Backdrop, lens: &Lens, aperture: &Aperture) -> Vec<Row> {
-    let width = backdrop.width;
-    let hidden = (!backdrop.is_empty()).then(|| backdrop.smooth(pixels));
+pub(super) fn rows(pixels: &[[u8; 3]], depth: &LayeredDepth, lens: &Lens, aperture: &Aperture) -> Vec<Row> {
+    let width = depth.width;
+    let hidden = (!depth.is_empty()).then(|| depth.smooth(pixels));
     let layers = lens.layers();
     (0..pixels.len() / width)
         .into_par_iter()
         .map(|y| {
             let row = y * width..(y + 1) * width;
-            let nearness = &backdrop.nearness[row.clone()];
+            let nearness = &depth.nearness[row.clone()];
             let beyond = |nearness: f32| lens.blur(nearness).abs().ceil() as i32;
             let columns = -beyond(nearness[0])..width as i32 + beyond(nearness[width - 1]);
             let mut samples = Vec::with_capacity(columns.len());
             for column in columns {
                 let x = row.start + column.clamp(0, width as i32 - 1) as usize;
-                samples.push(lens.sample(aperture, column, backdrop.nearness[x], pixels[x]));
+                samples.push(lens.sample(aperture, column, depth.nearness[x], pixels[x]));
             }
             if let Some(hidden) = &hidden {
                 for (column, x) in row.enumerate() {
-                    if backdrop.behind[x] != NOTHING {
-                        samples.push(lens.sample(aperture, column as i32, backdrop.behind[x], hidden[x]));
+                    if depth.behind[x] != NOTHING {
+                        samples.push(lens.sample(aperture, column as i32, depth.behind[x], hidden[x]));
                     }
                 }
             }

@@ -3,29 +3,42 @@
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
-use ndarray::{Array2, ArrayView3};
+use ndarray::{Array2, ArrayView2, ArrayView3};
 
-use super::device::{self, DeviceChoice, Precision};
-use super::guided::{self, GuidedOptions};
-use super::look::{DepthRunner, Look, plane};
-use super::preprocess::{self, ChannelOrder};
-use super::runner::{DepthTraits, Runner};
-use super::tiling;
+use super::guided_upsampling::{self, GuidedOptions};
+use super::input::{DepthRunner, Estimate, Input};
+use super::{preprocess, tiling};
 use crate::depth::DepthMap;
 use crate::image::Size;
-use crate::networks::{self, Preprocessing};
+use crate::monitor::Stage;
+use crate::networks::{Prediction, Preprocessing, Spec};
+use crate::options::options;
+use crate::run::{DeviceChoice, Precision, Runner};
 use crate::weights::catalog::Entry;
 use crate::{Error, Monitor, Result};
 
-/// How one picture should go through a network.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Settings {
+options! {
+    /// How one picture goes through a network.
+    #[derive(Copy)]
+    pub struct EstimateOptions("estimate", "") {
+        /// Run the network at the picture's own size: slow, finer.
+        match_size as "net_size_match": bool = false;
+        /// Network input width in pixels; default: the model's own.
+        net_width: Option<usize> = None, least(32.0), most(8192.0), unit("pixels");
+        /// Network input height in pixels; default: the model's own.
+        net_height: Option<usize> = None, least(32.0), most(8192.0), unit("pixels");
+        /// Edge-aware upsampling guided by the picture; default: on for pocket, off for the others.
+        refine: Option<bool> = None;
+    }
+}
+
+impl EstimateOptions {
     /// Width and height of the network's input; `None` takes the network's own.
-    pub net_size: Option<(usize, usize)>,
-    /// Take the picture's own size as the network size.
-    pub match_size: bool,
-    /// Guide the upsampling by the picture; `None` takes the network's habit.
-    pub refine: Option<bool>,
+    /// One side alone stands for both.
+    pub fn net_size(&self) -> Option<(usize, usize)> {
+        let side = self.net_width.or(self.net_height)?;
+        Some((self.net_width.unwrap_or(side), self.net_height.unwrap_or(side)))
+    }
 }
 
 /// A network on a device, with what its catalog entry says about it.
@@ -54,48 +67,44 @@ impl Estimator {
         precision: Precision,
         tiling: bool,
     ) -> Result<Self> {
-        let file = file.map(Path::to_owned);
-        let load =
-            move |device: &Device, dtype| networks::load(entry, file.as_deref(), device, dtype, tiling);
-        let runner = Runner::new(Box::new(load), device.open()?, precision, entry.half)?;
         Ok(Self {
             entry,
-            runner,
+            runner: Runner::open(entry, file, device, precision, tiling)?,
             tiling,
         })
     }
 
     /// The device it runs on now, such as `cuda:0`.
     pub fn device(&self) -> String {
-        device::name(&self.runner.place().0)
+        self.runner.device()
     }
 
     /// The number format it runs in now, such as `f16`.
     pub fn precision(&self) -> &'static str {
-        self.runner.place().1.as_str()
+        self.runner.precision()
+    }
+
+    /// What the network says about itself.
+    pub fn spec(&self) -> &Spec {
+        self.runner.spec()
     }
 
     /// How pictures become its input.
-    pub fn preprocessing(&self) -> &Preprocessing {
-        &self.traits().preprocessing
+    fn preprocessing(&self) -> &Preprocessing {
+        &self.spec().preprocessing
     }
 
-    /// The predictions `[B, h, w]` for a batch of its inputs `[B, 3, H, W]`, in
-    /// single precision on the CPU. Reports the stage `network`.
+    /// The prediction for a batch of its inputs `[B, 3, H, W]`, in single
+    /// precision on the CPU. Reports the stage `network`.
     ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled),
     /// [`Error::Compute`](crate::Error::Compute) when the device fails.
-    pub fn predict(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+    pub fn predict(&self, inputs: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
         self.runner.forward(inputs, monitor)
     }
 
-    /// What the network says about itself.
-    pub(super) fn traits(&self) -> &DepthTraits {
-        self.runner.traits()
-    }
-
-    /// What runs it.
+    /// What runs the network.
     pub(super) fn runner(&self) -> &DepthRunner {
         &self.runner
     }
@@ -114,58 +123,64 @@ impl Estimator {
     pub fn estimate(
         &self,
         picture: ArrayView3<'_, u8>,
-        settings: &Settings,
+        options: &EstimateOptions,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
+        options.check()?;
         let (height, width, _) = picture.dim();
-        let spec = self.preprocessing();
-        let size = match settings {
-            Settings { match_size: true, .. } => preprocess::matching_size(Size { width, height }),
-            Settings {
-                net_size: Some(size), ..
-            } => *size,
-            _ => spec.net_size,
+        let size = if options.match_size {
+            preprocess::matching_size(Size { width, height })
+        } else {
+            options.net_size().unwrap_or(self.preprocessing().net_size)
         };
-        let refine = settings.refine.unwrap_or(self.entry.refine);
-        let values = if !self.tiling {
-            self.values(picture, size, refine, monitor)?
-        } else if self.traits().tiles {
+        let refine = options.refine.unwrap_or(self.entry.refine);
+        let kind = self.spec().kind;
+        if !self.tiling {
+            let estimate = self.plain(picture, size, refine, monitor)?;
+            return estimate.into_map(kind).checked(monitor);
+        }
+        // A picture that tiles has neither a horizon nor a camera.
+        let values = if self.spec().tiles {
             self.wrapped(picture, size, refine, monitor)?
         } else {
             tiling::framed(picture, size, |picture, size| {
-                self.values(picture, size, refine, monitor)
+                Ok(self.plain(picture, size, refine, monitor)?.depth)
             })?
         };
-        DepthMap::predicted(values, self.traits().kind, monitor)
+        DepthMap::new(values, kind).checked(monitor)
     }
 
-    /// A picture's depth at its own size, `asked` (width, height) being the network size.
-    fn values(
+    /// What the network says of a picture, at its own size; `asked` (width, height) is the network size.
+    fn plain(
         &self,
         picture: ArrayView3<'_, u8>,
         asked: (usize, usize),
         refine: bool,
         monitor: &Monitor<'_>,
-    ) -> Result<Array2<f32>> {
-        monitor.report("prepare", 0, 1)?;
+    ) -> Result<Estimate> {
+        monitor.report(Stage::Prepare, 0, 1)?;
         let (height, width, _) = picture.dim();
-        let look = Look::prepare(picture, self.traits(), asked)?;
-        monitor.report("prepare", 1, 1)?;
-        let predictions = Look::predictions(&[look], &self.runner, monitor)?;
-        let prediction = predictions
-            .first()
-            .ok_or_else(|| Error::Compute("there is no prediction".into()))?;
-        monitor.report("upsample", 0, 1)?;
-        let values = if refine {
-            guided::refine(prediction.view(), picture, &GuidedOptions::default(), monitor)?
-        } else {
-            preprocess::to_picture_size(prediction.view(), self.preprocessing(), Size { width, height })?
+        let input = Input::prepare(picture, self.spec(), asked)?;
+        monitor.report(Stage::Prepare, 1, 1)?;
+        let estimate = only(Input::predictions(&[input], &self.runner, monitor)?)?;
+        monitor.report(Stage::Upsample, 0, 1)?;
+        let resized = |map: ArrayView2<'_, f32>| {
+            preprocess::to_picture_size(map, self.preprocessing(), Size { width, height })
         };
-        monitor.report("upsample", 1, 1)?;
-        Ok(values)
+        let depth = estimate.depth.view();
+        let estimate = Estimate {
+            depth: match refine {
+                true => guided_upsampling::refine(depth, picture, &GuidedOptions::default(), monitor)?,
+                false => resized(depth)?,
+            },
+            valid: estimate.valid.map(|valid| resized(valid.view())).transpose()?,
+            ..estimate
+        };
+        monitor.report(Stage::Upsample, 1, 1)?;
+        Ok(estimate)
     }
 
-    /// The same by a network that wraps around.
+    /// A picture's depth by a network that wraps around.
     fn wrapped(
         &self,
         picture: ArrayView3<'_, u8>,
@@ -173,15 +188,15 @@ impl Estimator {
         refine: bool,
         monitor: &Monitor<'_>,
     ) -> Result<Array2<f32>> {
-        monitor.report("prepare", 0, 1)?;
+        monitor.report(Stage::Prepare, 0, 1)?;
         let (height, width, _) = picture.dim();
-        let (spec, order) = (self.preprocessing(), ChannelOrder::Rgb);
-        let input = preprocess::to_tensor_with(picture, spec, asked, order, &Device::Cpu, true)?;
-        monitor.report("prepare", 1, 1)?;
-        let prediction = plane(&self.predict(&input, monitor)?)?;
-        monitor.report("upsample", 0, 1)?;
+        let spec = self.preprocessing();
+        let input = preprocess::to_tensor_with(picture, spec, asked, &Device::Cpu, true)?;
+        monitor.report(Stage::Prepare, 1, 1)?;
+        let depth = only(Estimate::each(&self.predict(&input, monitor)?)?)?.depth;
+        monitor.report(Stage::Upsample, 0, 1)?;
         let size = Size { width, height };
-        let mut values = preprocess::to_picture_size_tiling(prediction.view(), spec, size)?;
+        let mut values = preprocess::to_picture_size_tiling(depth.view(), spec, size)?;
         if refine {
             // The guided upsampling knows nothing of tiling.
             let margins = tiling::margins(height, width);
@@ -190,10 +205,70 @@ impl Estimator {
                 tiling::frame(picture, margins),
             );
             let options = GuidedOptions::default();
-            let refined = guided::refine(values_around.view(), picture.view(), &options, monitor)?;
+            let refined = guided_upsampling::refine(values_around.view(), picture.view(), &options, monitor)?;
             values = tiling::faded(refined.view(), margins);
         }
-        monitor.report("upsample", 1, 1)?;
+        monitor.report(Stage::Upsample, 1, 1)?;
         Ok(values)
+    }
+}
+
+/// The estimate for a batch of one.
+fn only(estimates: Vec<Estimate>) -> Result<Estimate> {
+    estimates
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::Compute("there is no prediction".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+
+    use super::*;
+    use crate::estimate::boost::{BoostSettings, Merge};
+    use crate::estimate::stub::{Ramp, preprocessing};
+    use crate::networks::DepthKind;
+    use crate::weights::catalog;
+
+    /// An estimator whose network sees a camera of 70 degrees and cannot measure what is black.
+    fn estimator(kind: DepthKind) -> Estimator {
+        let network = Ramp::new(Spec::new(kind, preprocessing((64, 64)))).with_camera(70.0);
+        Estimator {
+            entry: catalog::find("res101").unwrap(),
+            runner: network.runner(),
+            tiling: false,
+        }
+    }
+
+    /// White, black on the right half.
+    fn picture() -> Array3<u8> {
+        Array3::from_shape_fn((48, 64, 3), |(_, x, _)| if x < 32 { 255 } else { 0 })
+    }
+
+    #[test]
+    fn a_predicted_camera_and_what_can_be_measured_reach_the_map() {
+        let settings = Settings::default();
+        let depth = estimator(DepthKind::Metric);
+        let depth = depth
+            .estimate(picture().view(), &settings, &Monitor::silent())
+            .unwrap();
+        assert_eq!(depth.field_of_view(), Some(70.0));
+        let valid = depth.valid().unwrap();
+        assert_eq!(valid.dim(), (48, 64));
+        assert!(valid[[20, 10]] && !valid[[20, 50]]);
+        assert!(depth.values().iter().all(|value| value.is_finite()));
+        // The farthest that was measured; what was not counts as no nearer.
+        let nearness = depth.nearness().unwrap();
+        assert_eq!((nearness[[20, 0]], nearness[[20, 50]]), (1.0, 0.0));
+        assert!(depth.measured()[[20, 50]].is_nan());
+    }
+
+    #[test]
+    fn boost_keeps_the_camera_of_the_whole_picture() {
+        let depth = estimator(DepthKind::Inverse);
+        let settings = BoostSettings::default();
+        let depth = depth.boost(picture().view(), &Merge::Guided, &settings, &Monitor::silent());
+        assert_eq!(depth.unwrap().field_of_view(), Some(70.0));
     }
 }

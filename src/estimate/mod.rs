@@ -1,15 +1,13 @@
-//! Floor 2: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
+//! Floor 3: picture -> preprocess -> network -> [`DepthMap`](crate::depth::DepthMap).
 
 pub mod boost;
-pub mod device;
 mod estimator;
-pub mod guided;
-mod look;
-mod memory;
+pub mod guided_upsampling;
+mod input;
+pub mod mirror;
 pub mod preprocess;
-mod runner;
+#[cfg(test)]
+mod stub;
 pub mod tiling;
-pub mod zoedepth;
 
-pub use device::{DeviceChoice, Precision, devices};
-pub use estimator::{Estimator, Settings};
+pub use estimator::{EstimateOptions, Estimator};

@@ -15,19 +15,6 @@ use crate::{Error, Result};
 /// Inputs never have more than this many times the pixels of the size asked for.
 const MAX_AREA_FACTOR: f64 = 4.0;
 
-/// The order of a picture's channels as the network gets them.
-///
-/// The reference feeds most of its networks blue, green, red although they
-/// were trained on red, green, blue; only comparisons with it want that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ChannelOrder {
-    /// Red, green, blue: what the networks were trained on.
-    #[default]
-    Rgb,
-    /// Blue, green, red.
-    Bgr,
-}
-
 /// The pixel types of pictures.
 pub trait Sample: AreaSample + Copy + Send + Sync {
     /// The value in 0..1.
@@ -126,10 +113,9 @@ pub fn to_tensor<T: Sample>(
     picture: ArrayView3<'_, T>,
     spec: &Preprocessing,
     asked: (usize, usize),
-    order: ChannelOrder,
     device: &Device,
 ) -> Result<Tensor> {
-    to_tensor_with(picture, spec, asked, order, device, false)
+    to_tensor_with(picture, spec, asked, device, false)
 }
 
 /// The same; `tiling` if opposite borders of the picture are neighbours.
@@ -140,7 +126,6 @@ pub fn to_tensor_with<T: Sample>(
     picture: ArrayView3<'_, T>,
     spec: &Preprocessing,
     asked: (usize, usize),
-    order: ChannelOrder,
     device: &Device,
     tiling: bool,
 ) -> Result<Tensor> {
@@ -165,12 +150,8 @@ pub fn to_tensor_with<T: Sample>(
     };
     let mut planes = vec![0_f32; 3 * size.width * size.height];
     for (channel, plane) in planes.chunks_exact_mut(size.width * size.height).enumerate() {
-        let source = match order {
-            ChannelOrder::Rgb => channel,
-            ChannelOrder::Bgr => 2 - channel,
-        };
         let (mean, std) = (spec.mean[channel], spec.std[channel]);
-        for (out, value) in plane.iter_mut().zip(resized.index_axis(Axis(2), source)) {
+        for (out, value) in plane.iter_mut().zip(resized.index_axis(Axis(2), channel)) {
             *out = ((value - mean) / std) as f32;
         }
     }
@@ -285,28 +266,18 @@ mod tests {
         picture.slice_mut(s![.., .., 0]).fill(255);
         picture.slice_mut(s![.., .., 2]).fill(51);
         let spec = spec(SizeRule::Stretch, 1);
-        let values = |order| {
-            let tensor = to_tensor(picture.view(), &spec, (3, 2), order, &Device::Cpu).unwrap();
-            assert_eq!(tensor.dims(), [1, 3, 2, 3]);
-            tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap()
-        };
-        let rgb = values(ChannelOrder::Rgb);
+        let tensor = to_tensor(picture.view(), &spec, (3, 2), &Device::Cpu).unwrap();
+        assert_eq!(tensor.dims(), [1, 3, 2, 3]);
+        let rgb = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!(rgb[..6].iter().all(|value| (value - 2.0).abs() < 1e-6));
         assert!(rgb[6..12].iter().all(|value| (value + 2.0).abs() < 1e-6));
         assert!(rgb[12..].iter().all(|value| (value + 1.2).abs() < 1e-6));
-        assert_eq!(values(ChannelOrder::Bgr)[..6], rgb[12..]);
     }
 
     #[test]
     fn a_picture_without_pixels_is_refused() {
         let empty = Array3::<u8>::zeros((0, 5, 3));
-        let error = to_tensor(
-            empty.view(),
-            &spec(SizeRule::Minimal, 32),
-            (64, 64),
-            ChannelOrder::Rgb,
-            &Device::Cpu,
-        );
+        let error = to_tensor(empty.view(), &spec(SizeRule::Minimal, 32), (64, 64), &Device::Cpu);
         assert!(matches!(error, Err(Error::Invalid(_))));
     }
 }

@@ -2,7 +2,7 @@
 //! is to be seamless too.
 //!
 //! A convolutional network can be told so and wraps around by itself
-//! ([`DepthNetwork::tiles`](crate::networks::DepthNetwork::tiles)); then only
+//! ([`Spec::tiles`](crate::networks::Spec::tiles)); then only
 //! the resampling before and after it has to wrap as well ([`resampled`]). A
 //! transformer cannot: its positions have ends. It is given a frame of the
 //! opposite sides' pixels around the picture and predicts both together; where

@@ -3,9 +3,9 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::simd;
 use super::size::{Raster, array, checked_len};
 use crate::Result;
+use crate::simd;
 
 /// Pixels a thread takes at a time.
 const CHUNK: usize = 1 << 16;

@@ -1,79 +1,26 @@
-//! The networks that tell a foreground from its background, as one.
+//! What the networks that tell a foreground from its background have in common.
 
-use candle_core::{DType, Device, Tensor};
-
-use super::isnet::IsNet;
-use super::u2net::{self, Config, U2Net};
+use super::u2net;
 use crate::weights::Checkpoint;
-use crate::weights::catalog::Entry;
-use crate::{Error, Monitor, Result};
 
-/// A network that tells a foreground from its background.
-pub struct Background {
-    network: Network,
-    config: Config,
+/// What a background network expects of its input.
+///
+/// The published programs divide a picture by its own largest value before
+/// subtracting the mean, not by 255.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Config {
+    /// Subtracted from red, green and blue in 0..1.
+    pub mean: [f64; 3],
+    /// Divided by afterwards.
+    pub std: [f64; 3],
+    /// Side of the square input that the network was trained on.
+    pub side: usize,
 }
 
-enum Network {
-    U2Net(U2Net),
-    IsNet(IsNet),
-}
-
-impl Background {
-    /// Reads the network of `entry`.
-    ///
-    /// # Errors
-    /// [`Error::Checkpoint`] saying which tensor is missing or has another
-    /// shape, [`Error::Invalid`] if `entry` is another kind of network.
-    pub fn load(entry: &Entry, checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
-        let config = match entry.config.as_str() {
-            "u2net" => Config::u2net(),
-            "general" => Config::isnet_general(),
-            "anime" => Config::isnet_anime(),
-            config => {
-                return Err(Error::invalid(format!(
-                    "{} names an unknown configuration {config:?}",
-                    entry.id
-                )));
-            }
-        };
-        let network = match entry.family.as_str() {
-            "u2net" => Network::U2Net(U2Net::load(checkpoint, device, dtype)?),
-            "isnet" => Network::IsNet(IsNet::load(checkpoint, device, dtype)?),
-            family => {
-                return Err(Error::invalid(format!(
-                    "{} is of the family {family:?}, which knows no background",
-                    entry.id
-                )));
-            }
-        };
-        Ok(Self { network, config })
-    }
-
-    /// What it expects of its input.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// Normalised pictures `[B, 3, H, W]` become the likelihood of the
-    /// foreground `[B, H, W]`, in 0..1. The sides can have any length.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if there are no pixels, [`Error::Cancelled`], or
-    /// [`Error::Compute`] when the device fails.
-    pub fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
-        match &self.network {
-            Network::U2Net(network) => network.forward(input, monitor),
-            Network::IsNet(network) => network.forward(input, monitor),
-        }
-    }
-}
-
-/// Whether a checkpoint has the tensors of a network of `family`. IS-Net has
-/// one convolution more than U-2-Net, before all stages; exporters keep their
-/// number where they do not keep their names.
-pub(super) fn fits(family: &str, checkpoint: &Checkpoint) -> bool {
-    let before = usize::from(family == "isnet");
+/// Whether a checkpoint has the tensors of U-2-Net's stages and so many
+/// convolutions `before` them: IS-Net has one, U-2-Net none; exporters keep
+/// their number where they do not keep their names.
+pub(super) fn fits(checkpoint: &Checkpoint, before: usize) -> bool {
     if checkpoint.contains("stage1.rebnconvin.conv_s1.weight") {
         return checkpoint.contains("conv_in.weight") == (before == 1);
     }

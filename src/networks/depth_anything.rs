@@ -3,34 +3,56 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::dinov2::{self, PATCH};
 use super::dpt::{FusionBlock, conv3x3};
-use super::layers::{conv_transpose2d, conv2d, conv2d_unbiased, layer_norm};
+use super::layers::{conv_transpose2d, conv2d, conv2d_unbiased, input_size};
 use super::progress::Progress;
-use super::vit::{Block, Family};
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
-use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, bilinear};
+use super::registry::{Configs, Family, Loader, named, names};
+use super::{DepthKind, Enlarge, Network, Prediction, Preprocessing, Shrink, SizeRule, Spec};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2d, bilinear};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
-
-/// Side of a patch in pixels.
-const PATCH: usize = 14;
-/// Side of the grid of patches the position embedding was trained on.
-const GRID: usize = 37;
 
 /// The tensor that tells the size of a network.
 const CLS_TOKEN: &str = "pretrained.cls_token";
 
+/// The published networks.
+const CONFIGS: Configs<Config, 12> = [
+    ("v1_small", Config::v1_small),
+    ("v1_base", Config::v1_base),
+    ("v1_large", Config::v1_large),
+    ("v2_small", Config::v2_small),
+    ("v2_base", Config::v2_base),
+    ("v2_large", Config::v2_large),
+    ("v2_small_indoor", || Config::v2_small().metric(20.0)),
+    ("v2_base_indoor", || Config::v2_base().metric(20.0)),
+    ("v2_large_indoor", || Config::v2_large().metric(20.0)),
+    ("v2_small_outdoor", || Config::v2_small().metric(80.0)),
+    ("v2_base_outdoor", || Config::v2_base().metric(80.0)),
+    ("v2_large_outdoor", || Config::v2_large().metric(80.0)),
+];
+
+/// Depth Anything in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "depth_anything",
+    configs: &names(&CONFIGS),
+    embedded: None,
+    half: true,
+    fits: |config, checkpoint| Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+    loader: Loader::Depth {
+        spec: |config| Ok(Config::named(config)?.spec()),
+        load: |config, checkpoint, weights| {
+            let (config, device, dtype) = (Config::named(config)?, weights.device(), weights.dtype());
+            Ok(Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?))
+        },
+    },
+};
+
 /// A published network of the family.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Channels of a token.
-    width: usize,
-    /// Attention heads.
-    heads: usize,
-    /// Transformer blocks.
-    depth: usize,
-    /// The blocks whose results the decoder sees.
-    taps: [usize; 4],
+    /// The encoder.
+    backbone: dinov2::Config,
     /// Channels of the decoder's levels, finest first.
     levels: [usize; 4],
     /// Channels of the fusion blocks.
@@ -45,10 +67,7 @@ impl Config {
     /// Depth Anything Small (25 M parameters).
     pub fn v1_small() -> Self {
         Self {
-            width: 384,
-            heads: 6,
-            depth: 12,
-            taps: [8, 9, 10, 11],
+            backbone: dinov2::Config::small(&[8, 9, 10, 11]),
             levels: [48, 96, 192, 384],
             features: 64,
             align_corners: false,
@@ -59,8 +78,7 @@ impl Config {
     /// Depth Anything Base (97 M parameters).
     pub fn v1_base() -> Self {
         Self {
-            width: 768,
-            heads: 12,
+            backbone: dinov2::Config::base(&[8, 9, 10, 11]),
             levels: [96, 192, 384, 768],
             features: 128,
             ..Self::v1_small()
@@ -70,10 +88,7 @@ impl Config {
     /// Depth Anything Large (335 M parameters).
     pub fn v1_large() -> Self {
         Self {
-            width: 1024,
-            heads: 16,
-            depth: 24,
-            taps: [20, 21, 22, 23],
+            backbone: dinov2::Config::large(&[20, 21, 22, 23]),
             levels: [256, 512, 1024, 1024],
             features: 256,
             ..Self::v1_small()
@@ -83,7 +98,7 @@ impl Config {
     /// Depth Anything V2 Small (25 M parameters).
     pub fn v2_small() -> Self {
         Self {
-            taps: [2, 5, 8, 11],
+            backbone: dinov2::Config::small(&[2, 5, 8, 11]),
             align_corners: true,
             ..Self::v1_small()
         }
@@ -92,7 +107,7 @@ impl Config {
     /// Depth Anything V2 Base (97 M parameters).
     pub fn v2_base() -> Self {
         Self {
-            taps: [2, 5, 8, 11],
+            backbone: dinov2::Config::base(&[2, 5, 8, 11]),
             align_corners: true,
             ..Self::v1_base()
         }
@@ -101,7 +116,7 @@ impl Config {
     /// Depth Anything V2 Large (335 M parameters).
     pub fn v2_large() -> Self {
         Self {
-            taps: [4, 11, 17, 23],
+            backbone: dinov2::Config::large(&[4, 11, 17, 23]),
             align_corners: true,
             ..Self::v1_large()
         }
@@ -122,38 +137,39 @@ impl Config {
     /// # Errors
     /// [`Error::Invalid`] naming the known ones.
     pub fn named(name: &str) -> Result<Self> {
-        if let Some(relative) = name.strip_suffix("_indoor") {
-            return Ok(Self::named(relative)?.metric(20.0));
-        }
-        if let Some(relative) = name.strip_suffix("_outdoor") {
-            return Ok(Self::named(relative)?.metric(80.0));
-        }
-        Ok(match name {
-            "v1_small" => Self::v1_small(),
-            "v1_base" => Self::v1_base(),
-            "v1_large" => Self::v1_large(),
-            "v2_small" => Self::v2_small(),
-            "v2_base" => Self::v2_base(),
-            "v2_large" => Self::v2_large(),
-            _ => {
-                return Err(Error::invalid(format!(
-                    "Depth Anything has no configuration {name:?}; known are v1_small, v1_base, v1_large, v2_small, \
-                     v2_base and v2_large"
-                )));
-            }
-        })
+        named("Depth Anything", &CONFIGS, name)
+    }
+
+    /// What a network of this size says about itself.
+    fn spec(&self) -> Spec {
+        let kind = match self.max_depth {
+            Some(_) => DepthKind::Metric,
+            None => DepthKind::Inverse,
+        };
+        let preprocessing = Preprocessing {
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            net_size: (518, 518),
+            multiple: PATCH,
+            rule: SizeRule::LowerBound,
+            shrink: Shrink::Cubic,
+            enlarge: Enlarge::Bilinear {
+                align_corners: self.align_corners,
+            },
+        };
+        Spec::new(kind, preprocessing)
     }
 
     /// Whether a checkpoint has the tensors of a network of this size.
-    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+    fn fits(&self, checkpoint: &Checkpoint) -> bool {
         let official = official_layout(checkpoint);
         let has_block =
             |number: usize| official.contains(&format!("pretrained.blocks.{number}.norm1.weight"));
         official
             .shape(CLS_TOKEN)
-            .is_some_and(|shape| shape.last() == Some(&self.width))
-            && has_block(self.depth - 1)
-            && !has_block(self.depth)
+            .is_some_and(|shape| shape.last() == Some(&self.backbone.width))
+            && has_block(self.backbone.depth - 1)
+            && !has_block(self.backbone.depth)
     }
 
     /// What this size is called, with a token of `width` channels.
@@ -169,9 +185,9 @@ impl Config {
 
 /// A Depth Anything network.
 pub struct DepthAnything {
-    encoder: Encoder,
+    encoder: dinov2::Encoder,
     decoder: Decoder,
-    preprocessing: Preprocessing,
+    spec: Spec,
     max_depth: Option<f64>,
     dtype: DType,
 }
@@ -192,186 +208,53 @@ impl DepthAnything {
                     checkpoint.path().display()
                 )));
             }
-            Some([1, 1, width]) if *width != config.width => {
+            Some([1, 1, width]) if *width != config.backbone.width => {
                 let size = |width| Config::size(width).unwrap_or("of another size");
                 return Err(Error::Checkpoint(format!(
                     "{} holds Depth Anything {} ({width} channels), not {} ({}); choose the model that belongs to the file",
                     checkpoint.path().display(),
                     size(*width),
-                    size(config.width),
-                    config.width
+                    size(config.backbone.width),
+                    config.backbone.width
                 )));
             }
             Some(_) => {}
         }
         let weights = Weights::new(&official, device, dtype);
         Ok(Self {
-            encoder: Encoder::new(&weights.pp("pretrained"), config)?,
+            encoder: dinov2::Encoder::new(&weights, "pretrained", &config.backbone)?,
             decoder: Decoder::new(&weights.pp("depth_head"), config)?,
-            preprocessing: Preprocessing {
-                mean: [0.485, 0.456, 0.406],
-                std: [0.229, 0.224, 0.225],
-                net_size: (518, 518),
-                multiple: PATCH,
-                rule: SizeRule::LowerBound,
-                shrink: Shrink::Cubic,
-                enlarge: Enlarge::Bilinear {
-                    align_corners: config.align_corners,
-                },
-            },
+            spec: config.spec(),
             max_depth: config.max_depth,
             dtype,
         })
     }
 }
 
-impl DepthNetwork for DepthAnything {
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
-        let (_, _, h, w) = input.dims4()?;
-        if h == 0 || w == 0 || h % PATCH != 0 || w % PATCH != 0 {
-            return Err(Error::invalid(format!(
-                "Depth Anything was given a {w} x {h} input; both sides must be multiples of {PATCH}"
-            )));
-        }
-        let grid = (h / PATCH, w / PATCH);
-        let mut progress = Progress::new(monitor, self.encoder.blocks.len() + DECODER_STEPS);
+impl Network for DepthAnything {
+    type Inputs = Tensor;
+    type Outputs = Prediction;
+    type Spec = Spec;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
+        let (h, w) = input_size(input, "Depth Anything", PATCH)?;
+        let mut progress = Progress::new(monitor, self.encoder.steps() + DECODER_STEPS);
         let taps = self
             .encoder
-            .forward(&input.to_dtype(self.dtype)?, grid, &mut progress)?;
-        let y = self.decoder.forward(&taps, grid, &mut progress)?;
+            .forward(&input.to_dtype(self.dtype)?, &mut progress)?;
+        let y = self
+            .decoder
+            .forward(&taps, (h / PATCH, w / PATCH), &mut progress)?;
         let y = match self.max_depth {
             Some(max_depth) => (candle_nn::ops::sigmoid(&y)? * max_depth)?,
             None => y.relu()?,
         };
-        Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
+        Ok(y.squeeze(1)?.to_dtype(DType::F32)?.into())
     }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        match self.max_depth {
-            Some(_) => DepthKind::Metric,
-            None => DepthKind::Inverse,
-        }
-    }
-}
-
-/// DINOv2 (Oquab et al. 2023).
-struct Encoder {
-    patch_embed: Conv2d,
-    cls_token: Tensor,
-    /// Of the class token, `[1, 1, C]`.
-    cls_position: Tensor,
-    /// Of the patches, `[GRID * GRID, C]`.
-    positions: Vec<f32>,
-    blocks: Vec<Block>,
-    norm: LayerNorm,
-    taps: [usize; 4],
-}
-
-impl Encoder {
-    fn new(weights: &Weights<'_>, config: &Config) -> Result<Self> {
-        let Config {
-            width,
-            heads,
-            depth,
-            taps,
-            ..
-        } = *config;
-        let embed = Conv2dConfig {
-            stride: PATCH,
-            ..Conv2dConfig::default()
-        };
-        let positions = weights.tensor("pos_embed", (1, GRID * GRID + 1, width))?;
-        let patches = positions.narrow(1, 1, GRID * GRID)?;
-        Ok(Self {
-            patch_embed: conv2d(&weights.pp("patch_embed.proj"), 3, width, PATCH, embed)?,
-            cls_token: weights.tensor("cls_token", (1, 1, width))?,
-            cls_position: positions.narrow(1, 0, 1)?,
-            positions: patches
-                .to_dtype(DType::F32)?
-                .to_device(&Device::Cpu)?
-                .flatten_all()?
-                .to_vec1()?,
-            blocks: (0..depth)
-                .map(|i| Block::new(&weights.pp("blocks").pp(i), width, heads, Family::Dino))
-                .collect::<Result<_>>()?,
-            norm: layer_norm(&weights.pp("norm"), width, 1e-6)?,
-            taps,
-        })
-    }
-
-    /// The normalised results of the tapped blocks as maps `[B, C, grid]`.
-    fn forward(&self, x: &Tensor, grid: (usize, usize), progress: &mut Progress<'_>) -> Result<Vec<Tensor>> {
-        let patches = self.patch_embed.forward(x)?.flatten_from(2)?.transpose(1, 2)?;
-        progress.show("pretrained.patch_embed", &patches);
-        let (batch, count, width) = patches.dims3()?;
-        let positions = Tensor::from_vec(self.positions_for(grid), (1, count, width), x.device())?;
-        let patches = patches.broadcast_add(&positions.to_dtype(x.dtype())?)?;
-        let cls = (&self.cls_token + &self.cls_position)?.repeat((batch, 1, 1))?;
-        let mut tokens = Tensor::cat(&[cls, patches], 1)?;
-        let mut taps = Vec::with_capacity(self.taps.len());
-        for (i, block) in self.blocks.iter().enumerate() {
-            tokens = block.forward(&tokens, None)?;
-            progress.show(format_args!("pretrained.blocks.{i}"), &tokens);
-            if self.taps.contains(&i) {
-                let patches = self.norm.forward(&tokens)?.narrow(1, 1, count)?;
-                taps.push(patches.transpose(1, 2)?.reshape((batch, width, grid.0, grid.1))?);
-            }
-            progress.step()?;
-        }
-        Ok(taps)
-    }
-
-    /// The position embedding for another grid: PyTorch's bicubic resampling
-    /// without low-pass, sampled at `GRID / (side + 0.1)` patches per patch
-    /// as DINOv2 was trained, not at the ratio of the sides.
-    fn positions_for(&self, (rows, columns): (usize, usize)) -> Vec<f32> {
-        if (rows, columns) == (GRID, GRID) {
-            return self.positions.clone();
-        }
-        let width = self.positions.len() / (GRID * GRID);
-        let (down, across) = (cubic_taps(rows), cubic_taps(columns));
-        let mut resized = Vec::with_capacity(rows * columns * width);
-        for row in &down {
-            for column in &across {
-                let mut sum = vec![0f32; width];
-                for &(y, wy) in row {
-                    for &(x, wx) in column {
-                        let from = &self.positions[(y * GRID + x) * width..][..width];
-                        for (sum, value) in sum.iter_mut().zip(from) {
-                            *sum += wy * wx * value;
-                        }
-                    }
-                }
-                resized.extend(sum);
-            }
-        }
-        resized
-    }
-}
-
-/// For each of `count` samples, the four patches it is mixed from and their weights.
-fn cubic_taps(count: usize) -> Vec<[(usize, f32); 4]> {
-    const A: f64 = -0.75;
-    let near = |t: f64| ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0;
-    let far = |t: f64| ((A * t - 5.0 * A) * t + 8.0 * A) * t - 4.0 * A;
-    let step = GRID as f64 / (count as f64 + 0.1);
-    (0..count)
-        .map(|i| {
-            let at = (i as f64 + 0.5) * step - 0.5;
-            let (low, t) = (at.floor(), at - at.floor());
-            let patch = |offset: f64| (low + offset).clamp(0.0, (GRID - 1) as f64) as usize;
-            [
-                (patch(-1.0), far(t + 1.0) as f32),
-                (patch(0.0), near(t) as f32),
-                (patch(1.0), near(1.0 - t) as f32),
-                (patch(2.0), far(2.0 - t) as f32),
-            ]
-        })
-        .collect()
 }
 
 /// Steps that [`Decoder::forward`] reports.
@@ -395,7 +278,7 @@ struct Decoder {
 impl Decoder {
     fn new(weights: &Weights<'_>, config: &Config) -> Result<Self> {
         let Config {
-            width,
+            ref backbone,
             levels,
             features,
             ..
@@ -412,7 +295,7 @@ impl Decoder {
         };
         Ok(Self {
             projects: (0..4)
-                .map(|i| conv2d(&projects.pp(i), width, levels[i], 1, point))
+                .map(|i| conv2d(&projects.pp(i), backbone.width, levels[i], 1, point))
                 .collect::<Result<_>>()?,
             resize4: conv_transpose2d(&resize.pp(0), levels[0], levels[0], 4)?,
             resize2: conv_transpose2d(&resize.pp(1), levels[1], levels[1], 2)?,
@@ -446,11 +329,11 @@ impl Decoder {
         })
     }
 
-    /// The four taps to a prediction `[B, 1, H, W]` before its last activation.
+    /// The tokens of the four taps to a prediction `[B, 1, H, W]` before its last activation.
     fn forward(&self, taps: &[Tensor], grid: (usize, usize), progress: &mut Progress<'_>) -> Result<Tensor> {
         let mut levels = Vec::with_capacity(taps.len());
         for (i, (tap, project)) in taps.iter().zip(&self.projects).enumerate() {
-            let x = project.forward(tap)?;
+            let x = project.forward(&dinov2::as_map(tap, grid)?)?;
             let x = match i {
                 0 => self.resize4.forward(&x)?,
                 1 => self.resize2.forward(&x)?,
@@ -489,21 +372,10 @@ fn official_layout(checkpoint: &Checkpoint) -> Checkpoint {
 
 /// The official name of a tensor that the `transformers` library calls `name`.
 fn official_name(name: &str) -> Option<String> {
-    let (place, kind) = name.rsplit_once('.')?;
-    if let Some(rest) = place.strip_prefix("backbone.encoder.layer.") {
-        let (block, part) = rest.split_once('.')?;
-        let part = match part {
-            "attention.attention.query" => "attn.query",
-            "attention.attention.key" => "attn.key",
-            "attention.attention.value" => "attn.value",
-            "attention.output.dense" => "attn.proj",
-            "layer_scale1" => "ls1",
-            "layer_scale2" => "ls2",
-            other => other,
-        };
-        let kind = if kind == "lambda1" { "gamma" } else { kind };
-        return Some(format!("pretrained.blocks.{block}.{part}.{kind}"));
+    if let Some(rest) = name.strip_prefix("backbone.") {
+        return Some(format!("pretrained.{}", dinov2::official_name(rest)?));
     }
+    let (place, kind) = name.rsplit_once('.')?;
     if let Some(rest) = place.strip_prefix("neck.reassemble_stage.layers.") {
         let (level, part) = rest.split_once('.')?;
         let part = match part {
@@ -532,15 +404,6 @@ fn official_name(name: &str) -> Option<String> {
         return Some(format!("depth_head.scratch.refinenet{level}.{part}.{kind}"));
     }
     let place = match place {
-        "backbone.embeddings" => {
-            return match kind {
-                "cls_token" => Some("pretrained.cls_token".to_owned()),
-                "position_embeddings" => Some("pretrained.pos_embed".to_owned()),
-                _ => None,
-            };
-        }
-        "backbone.embeddings.patch_embeddings.projection" => "pretrained.patch_embed.proj",
-        "backbone.layernorm" => "pretrained.norm",
         "head.conv1" => "depth_head.scratch.output_conv1",
         "head.conv2" => "depth_head.scratch.output_conv2.0",
         "head.conv3" => "depth_head.scratch.output_conv2.2",

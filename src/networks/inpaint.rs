@@ -9,35 +9,69 @@ use candle_core::{DType, Tensor};
 
 pub use self::edge::EdgeNet;
 pub use self::partial::{ColorNet, DepthNet};
+use super::network::Batch;
+use super::registry::{Family, Loader};
 use crate::{Error, Result};
 
 /// What an input's sides are filled up to multiples of.
 const MULTIPLE: usize = 128;
 
-/// Where a picture is to be continued. All are maps `[B, 1, H, W]` of zeros
-/// and ones, of any size.
-pub struct Hole<'a> {
-    /// One where something is to be made up.
-    pub mask: &'a Tensor,
-    /// One where the picture is known and belongs to the same surface.
-    pub context: &'a Tensor,
+/// The inpainting networks in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "inpaint",
+    configs: &["edge", "depth", "color"],
+    embedded: None,
+    half: true,
+    fits: |config, checkpoint| match config {
+        "edge" => EdgeNet::fits(checkpoint),
+        "depth" => DepthNet::fits(checkpoint),
+        _ => ColorNet::fits(checkpoint),
+    },
+    loader: Loader::Inpaint {
+        load: |config, checkpoint, weights| {
+            let (device, dtype) = (weights.device(), weights.dtype());
+            Ok(match config {
+                "edge" => Box::new(EdgeNet::load(checkpoint, device, dtype)?),
+                "depth" => Box::new(DepthNet::load(checkpoint, device, dtype)?),
+                _ => Box::new(ColorNet::load(checkpoint, device, dtype)?),
+            })
+        },
+    },
+};
+
+/// Where pictures are to be continued, and what is known of them: maps
+/// `[B, channels, H, W]` of any size. All but the content have one channel of
+/// zeros and ones.
+#[derive(Clone, Debug)]
+pub struct Hole {
+    /// What is known, zero outside the context; its channels are the network's.
+    pub content: Tensor,
     /// One on the edges, known or made up before.
-    pub edge: &'a Tensor,
+    pub edge: Tensor,
+    /// One where the picture is known and belongs to the same surface.
+    pub context: Tensor,
+    /// One where something is to be made up.
+    pub mask: Tensor,
 }
 
-impl Hole<'_> {
-    /// `content`, then the edges, the context and the mask, side by side as
-    /// channels, in the middle of zeros up to the next multiples.
-    fn beside(&self, content: &[&Tensor], dtype: DType) -> Result<Framed> {
-        let parts = content
-            .iter()
-            .copied()
-            .chain([self.edge, self.context, self.mask]);
-        let parts = parts
-            .map(|part| Ok(part.to_dtype(dtype)?))
-            .collect::<Result<Vec<_>>>()?;
+impl Batch for Hole {
+    fn try_map(&self, change: &mut dyn FnMut(&Tensor) -> Result<Tensor>) -> Result<Self> {
+        Ok(Self {
+            content: change(&self.content)?,
+            edge: change(&self.edge)?,
+            context: change(&self.context)?,
+            mask: change(&self.mask)?,
+        })
+    }
+}
+
+impl Hole {
+    /// Content, edges, context and mask side by side as channels, in the
+    /// middle of zeros up to the next multiples.
+    fn beside(&self, dtype: DType) -> Result<Framed> {
+        let parts = [&self.content, &self.edge, &self.context, &self.mask];
         let (batch, _, height, width) = self.mask.dims4()?;
-        for part in &parts {
+        for part in parts {
             let (b, _, h, w) = part.dims4()?;
             if (b, h, w) != (batch, height, width) || h == 0 || w == 0 {
                 return Err(Error::invalid(format!(
@@ -48,6 +82,8 @@ impl Hole<'_> {
                 )));
             }
         }
+        let parts = parts.map(|part| part.to_dtype(dtype));
+        let parts = parts.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (rows, columns) = (
             height.next_multiple_of(MULTIPLE) - height,
             width.next_multiple_of(MULTIPLE) - width,

@@ -3,13 +3,38 @@
 
 use candle_core::{DType, Device, Tensor};
 
+use super::background::{self, Config};
 use super::layers::{conv2d, input_size};
+use super::network::Network;
 use super::progress::Progress;
-pub use super::u2net::Config;
+use super::registry::{Configs, Family, Loader, named, names};
 use super::u2net::{STEPS, Trunk, side, with_published_names};
 use crate::nn::{Conv2d, Conv2dConfig, Padding, bilinear};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
+
+/// The published networks.
+const CONFIGS: Configs<Config, 2> = [("general", Config::isnet_general), ("anime", Config::isnet_anime)];
+
+/// IS-Net in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "isnet",
+    configs: &names(&CONFIGS),
+    embedded: None,
+    half: true,
+    fits: |_, checkpoint| background::fits(checkpoint, 1),
+    loader: Loader::Background {
+        spec: |config| named("IS-Net", &CONFIGS, config),
+        load: |config, checkpoint, weights| {
+            let (config, device, dtype) = (
+                named("IS-Net", &CONFIGS, config)?,
+                weights.device(),
+                weights.dtype(),
+            );
+            Ok(Box::new(IsNet::load(checkpoint, config, device, dtype)?))
+        },
+    },
+};
 
 impl Config {
     /// IS-Net for anything (`isnet-general-use`).
@@ -37,6 +62,7 @@ pub struct IsNet {
     trunk: Trunk,
     /// Of the six side maps only the finest is ever used.
     side1: Conv2d,
+    config: Config,
     dtype: DType,
 }
 
@@ -47,7 +73,7 @@ impl IsNet {
     ///
     /// # Errors
     /// [`Error::Checkpoint`](crate::Error::Checkpoint) saying which tensor is missing or has another shape.
-    pub fn load(checkpoint: &Checkpoint, device: &Device, dtype: DType) -> Result<Self> {
+    pub fn load(checkpoint: &Checkpoint, config: Config, device: &Device, dtype: DType) -> Result<Self> {
         let checkpoint = with_published_names(checkpoint, "IS-Net", &["conv_in"], &["side1"])?;
         let weights = Weights::new(&checkpoint, device, dtype);
         let [channels, ..] = weights.shape4("conv_in.weight")?;
@@ -61,19 +87,25 @@ impl IsNet {
             conv_in: conv2d(&weights.pp("conv_in"), 3, channels, 3, halve)?,
             side1: side(&weights.pp("side1"), trunk.side_channels(1))?,
             trunk,
+            config,
             dtype,
         })
+    }
+}
+
+impl Network for IsNet {
+    type Inputs = Tensor;
+    type Outputs = Tensor;
+    type Spec = Config;
+
+    fn spec(&self) -> &Config {
+        &self.config
     }
 
     /// Normalised pictures `[B, 3, H, W]` (see [`Config`]) become the
     /// likelihood of the foreground `[B, H, W]`, in 0..1. The sides can have
     /// any length.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if there are no pixels,
-    /// [`Error::Cancelled`](crate::Error::Cancelled), or
-    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
-    pub fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
         let size = input_size(input, "IS-Net", 1)?;
         let mut progress = Progress::new(monitor, STEPS);
         let x = self.conv_in.forward(&input.to_dtype(self.dtype)?)?;

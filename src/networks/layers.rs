@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::nn::{
     Activation, BatchNorm, Conv2d, Conv2dConfig, ConvTranspose2d, LayerNorm, Linear, bilinear,
-    bilinear_wrapped,
+    bilinear_circular,
 };
 use crate::weights::Weights;
 use crate::{Error, Result};
@@ -37,7 +37,7 @@ pub(super) fn conv2d_unbiased(
 /// The same convolution, around the map's borders if the network is for pictures that tile.
 pub(super) fn wrapping(weights: &Weights<'_>, config: Conv2dConfig) -> Conv2dConfig {
     Conv2dConfig {
-        wrap: weights.tiling(),
+        circular: weights.tiling(),
         ..config
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn wrapping(weights: &Weights<'_>, config: Conv2dConfig) -> Conv2dCon
 /// [`bilinear`], around the map's borders if the network is for pictures that tile.
 pub(super) fn resize(x: &Tensor, size: (usize, usize), align_corners: bool, tiling: bool) -> Result<Tensor> {
     match tiling {
-        true => bilinear_wrapped(x, size),
+        true => bilinear_circular(x, size),
         false => bilinear(x, size, align_corners),
     }
 }

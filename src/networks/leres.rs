@@ -6,8 +6,9 @@ use candle_core::{DType, Device, Tensor};
 use super::dpt::conv3x3;
 use super::layers::{conv2d, conv2d_norm, input_size, resize};
 use super::progress::Progress;
+use super::registry::{Family, Loader};
 use super::resnext::ResNext101;
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
+use super::{DepthKind, Enlarge, Network, Prediction, Preprocessing, Shrink, SizeRule, Spec};
 use crate::nn::{Activation, Conv2d, Conv2dConfig};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
@@ -19,6 +20,33 @@ const MULTIPLE: usize = 32;
 const FEATURES: usize = 256;
 /// Steps a run reports: four levels of the encoder, the bottom, three merges, the head.
 const STEPS: usize = 9;
+
+/// LeReS in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "leres",
+    configs: &["res101"],
+    embedded: None,
+    half: true,
+    fits: |_, checkpoint| LeReS::fits(checkpoint),
+    loader: Loader::Depth {
+        spec: |_| Ok(spec()),
+        load: |_, _, weights| Ok(Box::new(LeReS::new(weights)?)),
+    },
+};
+
+/// What the network says about itself.
+fn spec() -> Spec {
+    let preprocessing = Preprocessing {
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+        net_size: (448, 448),
+        multiple: MULTIPLE,
+        rule: SizeRule::Stretch,
+        shrink: Shrink::Linear,
+        enlarge: Enlarge::OpenCvCubic,
+    };
+    Spec::new(DepthKind::Depth, preprocessing)
+}
 
 /// The LeReS network.
 ///
@@ -32,14 +60,13 @@ pub struct LeReS {
     merge: Vec<Merge>,
     adapt: Conv2d,
     output: Conv2d,
-    preprocessing: Preprocessing,
+    spec: Spec,
     dtype: DType,
-    tiling: bool,
 }
 
 impl LeReS {
     /// Whether a checkpoint has the tensors of this network.
-    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
+    fn fits(checkpoint: &Checkpoint) -> bool {
         const CONV: &str = "encoder_modules.encoder.conv1.weight";
         checkpoint.contains(CONV) || checkpoint.contains(&format!("depth_model.{CONV}"))
     }
@@ -88,23 +115,25 @@ impl LeReS {
                 rectified,
             )?,
             output: conv2d(&head.pp(3), FEATURES / 2, 1, 3, conv3x3())?,
-            preprocessing: Preprocessing {
-                mean: [0.485, 0.456, 0.406],
-                std: [0.229, 0.224, 0.225],
-                net_size: (448, 448),
-                multiple: MULTIPLE,
-                rule: SizeRule::Stretch,
-                shrink: Shrink::Linear,
-                enlarge: Enlarge::OpenCvCubic,
+            spec: Spec {
+                tiles: root.tiling(),
+                ..spec()
             },
             dtype: root.dtype(),
-            tiling: root.tiling(),
         })
     }
 }
 
-impl DepthNetwork for LeReS {
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+impl Network for LeReS {
+    type Inputs = Tensor;
+    type Outputs = Prediction;
+    type Spec = Spec;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
         input_size(input, "LeReS", MULTIPLE)?;
         let mut progress = Progress::new(monitor, STEPS);
         let levels = self
@@ -119,28 +148,19 @@ impl DepthNetwork for LeReS {
         };
         let bottom = self.bottom.forward(coarsest)?;
         progress.show("decoder_modules.conv", &bottom);
-        let mut path = doubled(&self.reduce.forward(&bottom)?, self.tiling)?;
+        let mut path = doubled(&self.reduce.forward(&bottom)?, self.spec.tiles)?;
         progress.step()?;
         for (i, (level, merge)) in levels.zip(&self.merge).enumerate() {
             path = merge.forward(level, &path)?;
             progress.show(format_args!("decoder_modules.ffm{}", 2 - i), &path);
             progress.step()?;
         }
-        let y = doubled(&self.output.forward(&self.adapt.forward(&path)?)?, self.tiling)?;
+        let y = doubled(
+            &self.output.forward(&self.adapt.forward(&path)?)?,
+            self.spec.tiles,
+        )?;
         progress.step()?;
-        Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
-    }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        DepthKind::Depth
-    }
-
-    fn tiles(&self) -> bool {
-        self.tiling
+        Ok(y.squeeze(1)?.to_dtype(DType::F32)?.into())
     }
 }
 

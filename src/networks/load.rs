@@ -6,119 +6,56 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
-use super::background::Background;
-use super::depth_anything::{self, DepthAnything};
-use super::dpt::{self, Dpt};
-use super::inpaint::{ColorNet, DepthNet, EdgeNet};
-use super::leres::LeReS;
-use super::midas_v21::{self, MidasV21};
-use super::pix2pix::Pix2Pix;
-use super::pocket::Pocket;
-use super::zoedepth::{self, ZoeDepth};
-use super::{DepthNetwork, background};
+use super::registry::{Family, Loader, OfRole};
 use crate::weights::catalog::{self, Entry, Role};
 use crate::weights::{Checkpoint, Survey, Weights};
 use crate::{Error, Result};
 
-/// Loads the depth network of `entry` from `file`; `None` is for the embedded
-/// one. With `tiling` a convolutional network wraps around the borders of its
-/// input; see [`DepthNetwork::tiles`].
+/// Loads the network of `entry` from `file`; `None` is for an embedded one.
+/// With `tiling` a convolutional depth network wraps around the borders of its
+/// input; see [`Spec::tiles`](super::Spec::tiles).
 ///
 /// # Errors
 /// [`Error::Checkpoint`] when the file holds another network or none, saying
 /// what does not fit and what it holds; what [`Checkpoint::open`] says of a
-/// damaged one; [`Error::Invalid`] for a helper.
-pub fn load(
+/// damaged one; [`Error::Invalid`] for an entry of another role, and where a
+/// file is missing.
+pub fn load<N: OfRole>(
     entry: &Entry,
     file: Option<&Path>,
     device: &Device,
     dtype: DType,
     tiling: bool,
-) -> Result<Box<dyn DepthNetwork>> {
-    check_role(entry, Role::Depth)?;
-    let Some(file) = file else {
-        return Ok(Box::new(Pocket::embedded_for(device, dtype, tiling)?));
-    };
-    open(entry, file, device, dtype, |checkpoint, device, dtype| {
+) -> Result<N> {
+    let family = Family::of(entry)?;
+    let load = N::loader(family).ok_or_else(|| other_role(entry, N::ROLE))?;
+    let read = |checkpoint: &Checkpoint, device: &Device, dtype: DType| {
         let weights = Weights::new(checkpoint, device, dtype).with_tiling(tiling);
-        depth_network(entry, checkpoint, &weights)
-    })
-}
-
-/// Loads the network that merges two depth maps.
-///
-/// # Errors
-/// As [`load`]; [`Error::Invalid`] for an entry of another role.
-pub fn load_merge(entry: &Entry, file: &Path, device: &Device, dtype: DType) -> Result<Pix2Pix> {
-    check_role(entry, Role::Merge)?;
-    open(entry, file, device, dtype, Pix2Pix::load)
-}
-
-/// Loads a network that tells a foreground from its background.
-///
-/// # Errors
-/// As [`load`]; [`Error::Invalid`] for an entry of another role.
-pub fn load_background(entry: &Entry, file: &Path, device: &Device, dtype: DType) -> Result<Background> {
-    check_role(entry, Role::Background)?;
-    open(entry, file, device, dtype, |checkpoint, device, dtype| {
-        Background::load(entry, checkpoint, device, dtype)
-    })
-}
-
-/// The three networks that continue a picture, its depth and its outlines
-/// behind what hides them.
-pub struct Inpainting {
-    /// Continues outlines.
-    pub edge: EdgeNet,
-    /// Continues depth.
-    pub depth: DepthNet,
-    /// Continues colours.
-    pub color: ColorNet,
-}
-
-/// Loads the three inpainting networks from the files that `locate` finds for
-/// their catalog entries.
-///
-/// # Errors
-/// As [`load`], and what `locate` says.
-pub fn load_inpainting(
-    locate: impl Fn(&'static Entry) -> Result<std::path::PathBuf>,
-    device: &Device,
-    dtype: DType,
-) -> Result<Inpainting> {
-    fn part<T>(
-        id: &str,
-        locate: &impl Fn(&'static Entry) -> Result<std::path::PathBuf>,
-        device: &Device,
-        dtype: DType,
-        read: impl Fn(&Checkpoint, &Device, DType) -> Result<T>,
-    ) -> Result<T> {
-        let entry = catalog::find(id)?;
-        open(entry, &locate(entry)?, device, dtype, read)
+        load(&entry.config, checkpoint, &weights)
+    };
+    match (file, family.embedded) {
+        (Some(file), _) => open(entry, file, device, dtype, read),
+        (None, Some(embedded)) => read(&Checkpoint::from_bytes(embedded)?, device, dtype),
+        (None, None) => Err(Error::invalid(format!(
+            "{} is read from a file, and none was given",
+            entry.id
+        ))),
     }
-    Ok(Inpainting {
-        edge: part("inpaint_edge", &locate, device, dtype, EdgeNet::load)?,
-        depth: part("inpaint_depth", &locate, device, dtype, DepthNet::load)?,
-        color: part("inpaint_color", &locate, device, dtype, ColorNet::load)?,
-    })
 }
 
-fn check_role(entry: &Entry, wanted: Role) -> Result<()> {
-    if entry.role == wanted {
-        return Ok(());
-    }
+fn other_role(entry: &Entry, wanted: Role) -> Error {
     let known: Vec<_> = catalog::entries()
         .iter()
         .filter(|entry| entry.role == wanted)
         .map(|entry| entry.id.as_str())
         .collect();
-    Err(Error::invalid(format!(
+    Error::invalid(format!(
         "{} is a {} network, not a {} network; take one of {}",
         entry.id,
         entry.role.name(),
         wanted.name(),
         known.join(", ")
-    )))
+    ))
 }
 
 /// Reads a network from `file`; when it does not fit, the error says all about it.
@@ -160,35 +97,6 @@ fn misfit(entry: &Entry, file: &Path, checkpoint: &Checkpoint, reason: &str) -> 
         "{file} does not hold {}: {reason}; {advice}",
         entry.title
     ))
-}
-
-fn depth_network(
-    entry: &Entry,
-    checkpoint: &Checkpoint,
-    weights: &Weights<'_>,
-) -> Result<Box<dyn DepthNetwork>> {
-    let (config, device, dtype) = (entry.config.as_str(), weights.device(), weights.dtype());
-    Ok(match entry.family.as_str() {
-        "depth_anything" => {
-            let config = depth_anything::Config::named(config)?;
-            Box::new(DepthAnything::load(checkpoint, &config, device, dtype)?)
-        }
-        "dpt" => {
-            let config = dpt::Config::named(config)?;
-            Box::new(Dpt::load(checkpoint, &config, device, dtype)?)
-        }
-        "leres" => Box::new(LeReS::new(weights)?),
-        "midas_v21" => Box::new(MidasV21::new(weights, &midas_v21::Config::named(config)?)?),
-        "zoedepth" => {
-            let config = zoedepth::Config::named(config)?;
-            Box::new(ZoeDepth::load(checkpoint, &config, device, dtype)?)
-        }
-        family => {
-            return Err(Error::invalid(format!(
-                "the catalog names an unknown family {family:?}"
-            )));
-        }
-    })
 }
 
 /// The catalog entry of the network that a checkpoint file holds, told by its
@@ -251,15 +159,14 @@ pub fn check(entry: &Entry, file: &Path) -> Result<()> {
     if !fitting(&checkpoint).iter().any(|found| found.id == entry.id) {
         return Err(misfit(entry, file, &checkpoint, "its tensors are others"));
     }
+    let loader = &Family::of(entry)?.loader;
     let read = |checkpoint: &Checkpoint, device: &Device, dtype| {
         let (config, weights) = (entry.config.as_str(), Weights::new(checkpoint, device, dtype));
-        match (entry.role, config) {
-            (Role::Depth, _) => depth_network(entry, checkpoint, &weights).map(drop),
-            (Role::Merge, _) => Pix2Pix::load(checkpoint, device, dtype).map(drop),
-            (Role::Background, _) => Background::load(entry, checkpoint, device, dtype).map(drop),
-            (Role::Inpaint, "edge") => EdgeNet::load(checkpoint, device, dtype).map(drop),
-            (Role::Inpaint, "depth") => DepthNet::load(checkpoint, device, dtype).map(drop),
-            (Role::Inpaint, _) => ColorNet::load(checkpoint, device, dtype).map(drop),
+        match loader {
+            Loader::Depth { load, .. } => load(config, checkpoint, &weights).map(drop),
+            Loader::Merge { load } => load(config, checkpoint, &weights).map(drop),
+            Loader::Background { load, .. } => load(config, checkpoint, &weights).map(drop),
+            Loader::Inpaint { load } => load(config, checkpoint, &weights).map(drop),
         }
     };
     // The survey also writes down what a network can do without: whether it can is tried.
@@ -288,28 +195,7 @@ fn survey<T>(
 
 /// The entries whose network has tensors like these.
 fn fitting(checkpoint: &Checkpoint) -> Vec<&'static Entry> {
-    catalog::entries()
-        .iter()
-        .filter(|entry| {
-            let config = entry.config.as_str();
-            match entry.family.as_str() {
-                "depth_anything" => {
-                    depth_anything::Config::named(config).is_ok_and(|config| config.fits(checkpoint))
-                }
-                "dpt" => dpt::Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
-                "leres" => LeReS::fits(checkpoint),
-                "midas_v21" => midas_v21::Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
-                "zoedepth" => zoedepth::Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
-                "pix2pix" => Pix2Pix::fits(checkpoint),
-                "inpaint" => match config {
-                    "edge" => EdgeNet::fits(checkpoint),
-                    "depth" => DepthNet::fits(checkpoint),
-                    "color" => ColorNet::fits(checkpoint),
-                    _ => false,
-                },
-                "u2net" | "isnet" => background::fits(&entry.family, checkpoint),
-                _ => false,
-            }
-        })
-        .collect()
+    let fits =
+        |entry: &&Entry| Family::of(entry).is_ok_and(|family| (family.fits)(&entry.config, checkpoint));
+    catalog::entries().iter().filter(fits).collect()
 }

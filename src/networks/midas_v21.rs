@@ -7,8 +7,9 @@ use super::dpt::conv3x3;
 use super::efficientnet_lite::EfficientNetLite3;
 use super::layers::{conv2d, conv2d_unbiased, input_size, resize};
 use super::progress::Progress;
+use super::registry::{Configs, Family, Loader, named, names};
 use super::resnext::ResNext101;
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
+use super::{DepthKind, Enlarge, Network, Prediction, Preprocessing, Shrink, SizeRule, Spec};
 use crate::nn::{Activation, Conv2d, Conv2dConfig};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
@@ -29,6 +30,22 @@ pub struct Config {
     /// Default side of the input.
     side: usize,
 }
+
+/// The published networks.
+const CONFIGS: Configs<Config, 2> = [("large", Config::large), ("small", Config::small)];
+
+/// MiDaS v2.1 in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "midas_v21",
+    configs: &names(&CONFIGS),
+    embedded: None,
+    half: true,
+    fits: |config, checkpoint| Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+    loader: Loader::Depth {
+        spec: |config| Ok(Config::named(config)?.spec()),
+        load: |config, _, weights| Ok(Box::new(MidasV21::new(weights, &Config::named(config)?)?)),
+    },
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Published {
@@ -62,17 +79,25 @@ impl Config {
     /// # Errors
     /// [`Error::Invalid`] naming the known ones.
     pub fn named(name: &str) -> Result<Self> {
-        match name {
-            "large" => Ok(Self::large()),
-            "small" => Ok(Self::small()),
-            _ => Err(Error::invalid(format!(
-                "MiDaS v2.1 has no configuration {name:?}; known are large and small"
-            ))),
-        }
+        named("MiDaS v2.1", &CONFIGS, name)
+    }
+
+    /// What a network of this size says about itself.
+    fn spec(&self) -> Spec {
+        let preprocessing = Preprocessing {
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            net_size: (self.side, self.side),
+            multiple: MULTIPLE,
+            rule: SizeRule::UpperBound,
+            shrink: Shrink::Cubic,
+            enlarge: Enlarge::Bicubic,
+        };
+        Spec::new(DepthKind::Inverse, preprocessing)
     }
 
     /// Whether a checkpoint has the tensors of a network of this size.
-    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+    fn fits(&self, checkpoint: &Checkpoint) -> bool {
         let reduced = checkpoint.shape("scratch.layer1_rn.weight");
         checkpoint.contains("pretrained.layer1.0.weight")
             && reduced.is_some_and(|shape| shape.first() == Some(&self.features[0]))
@@ -87,9 +112,8 @@ pub struct MidasV21 {
     /// Finest level first.
     fusion: Vec<Fusion>,
     head: [Conv2d; 3],
-    preprocessing: Preprocessing,
+    spec: Spec,
     dtype: DType,
-    tiling: bool,
 }
 
 enum Encoder {
@@ -154,23 +178,25 @@ impl MidasV21 {
                 conv2d(&head.pp(2), config.head, 32, 3, rectified)?,
                 conv2d(&head.pp(4), 32, 1, 1, point)?,
             ],
-            preprocessing: Preprocessing {
-                mean: [0.485, 0.456, 0.406],
-                std: [0.229, 0.224, 0.225],
-                net_size: (config.side, config.side),
-                multiple: MULTIPLE,
-                rule: SizeRule::UpperBound,
-                shrink: Shrink::Cubic,
-                enlarge: Enlarge::Bicubic,
+            spec: Spec {
+                tiles: weights.tiling(),
+                ..config.spec()
             },
             dtype: weights.dtype(),
-            tiling: weights.tiling(),
         })
     }
 }
 
-impl DepthNetwork for MidasV21 {
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+impl Network for MidasV21 {
+    type Inputs = Tensor;
+    type Outputs = Prediction;
+    type Spec = Spec;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
         let size = input_size(input, "MiDaS v2.1", MULTIPLE)?;
         let mut progress = Progress::new(monitor, STEPS);
         let x = input.to_dtype(self.dtype)?;
@@ -198,22 +224,10 @@ impl DepthNetwork for MidasV21 {
         // The resampling here keeps the map's edges in place, unlike those of the fusion blocks.
         let y = first.forward(&path)?;
         progress.show("scratch.output_conv.0", &y);
-        let y = resize(&y, size, false, self.tiling)?;
+        let y = resize(&y, size, false, self.spec.tiles)?;
         let y = last.forward(&second.forward(&y)?)?;
         progress.step()?;
-        Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
-    }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        DepthKind::Inverse
-    }
-
-    fn tiles(&self) -> bool {
-        self.tiling
+        Ok(y.squeeze(1)?.to_dtype(DType::F32)?.into())
     }
 }
 

@@ -1,7 +1,11 @@
-//! Floor 1: one file per family of depth networks. Tensors in, tensors out.
+//! Floor 1: one file per family of networks. Tensors in, tensors out.
+//!
+//! A [`Network`] turns [`Batch`]es into batches; [`FAMILIES`] says which there
+//! are; [`load()`] reads one from a file.
 
 pub mod background;
 pub mod depth_anything;
+mod dinov2;
 pub mod dpt;
 mod efficientnet_lite;
 pub mod inpaint;
@@ -10,80 +14,33 @@ mod layers;
 pub mod leres;
 mod load;
 pub mod midas_v21;
+mod network;
 pub mod pix2pix;
 pub mod pocket;
 mod preprocessing;
 mod progress;
+mod registry;
 mod resnext;
 pub mod u2net;
 mod vit;
 pub mod zoedepth;
 
-use candle_core::Tensor;
-
-pub use self::load::{Inpainting, check, identify, load, load_background, load_inpainting, load_merge};
+pub use self::load::{check, identify, load};
+pub use self::network::{
+    BackgroundNetwork, Batch, DepthNetwork, InpaintNetwork, MergeNetwork, Network, Prediction, Spec,
+};
 pub use self::preprocessing::{Enlarge, Preprocessing, Shrink, SizeRule};
-use crate::{Monitor, Result};
+pub use self::registry::{FAMILIES, Family, Load, Loader, OfRole};
+use crate::named::named;
 
-/// What the numbers of a prediction mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DepthKind {
-    /// Relative inverse depth: near is large, scale and shift are arbitrary.
-    Inverse,
-    /// Relative depth: near is small, scale and shift are arbitrary.
-    Depth,
-    /// Metres along the optical axis: near is small.
-    Metric,
-}
-
-impl DepthKind {
-    /// What it is called outside: `inverse`, `depth` or `metric`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Inverse => "inverse",
-            Self::Depth => "depth",
-            Self::Metric => "metric",
-        }
-    }
-
-    /// The kind of this name.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for any other name.
-    pub fn named(name: &str) -> Result<Self> {
-        let kinds = [Self::Inverse, Self::Depth, Self::Metric];
-        kinds.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            crate::Error::invalid(format!(
-                "the kind of depth {name:?} is unknown; it can be \"inverse\", \"depth\" or \"metric\""
-            ))
-        })
-    }
-}
-
-/// A network that turns pictures into depth.
-pub trait DepthNetwork: Send + Sync {
-    /// Normalised pictures `[B, 3, H, W]` become predictions `[B, h, w]`.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`](crate::Error::Cancelled), or
-    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor>;
-
-    /// How a picture becomes its input, and its output a picture's depth.
-    fn preprocessing(&self) -> &Preprocessing;
-
-    /// What its numbers mean.
-    fn kind(&self) -> DepthKind;
-
-    /// Whether a picture's depth is the mean of two predictions, for the
-    /// picture and for its mirror image, each with a reflected border around it.
-    fn mirror_averaged(&self) -> bool {
-        false
-    }
-
-    /// Whether it was loaded for pictures that tile and wraps around their
-    /// borders by itself. Transformers cannot: their positions have ends.
-    fn tiles(&self) -> bool {
-        false
+named! {
+    /// What the numbers of a prediction mean.
+    pub enum DepthKind as "kind of depth" {
+        /// Relative inverse depth: near is large, scale and shift are arbitrary.
+        Inverse = "inverse",
+        /// Relative depth: near is small, scale and shift are arbitrary.
+        Depth = "depth",
+        /// Metres along the optical axis: near is small.
+        Metric = "metric",
     }
 }

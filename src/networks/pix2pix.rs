@@ -6,8 +6,10 @@ use std::fmt;
 use candle_core::{DType, Device, Tensor};
 
 use super::layers::input_size;
+use super::network::Network;
 use super::progress::Progress;
-use crate::nn::{Conv2d, Conv2dConfig, Doubling, Padding};
+use super::registry::{Family, Loader};
+use crate::nn::{Conv2d, Conv2dConfig, ConvTranspose2dX2, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -20,6 +22,24 @@ const KERNEL: usize = 4;
 /// Of the rectifiers on the way down, below zero.
 const SLOPE: f32 = 0.2;
 
+/// The merge network in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "pix2pix",
+    configs: &["merge"],
+    embedded: None,
+    half: true,
+    fits: |_, checkpoint| Pix2Pix::fits(checkpoint),
+    loader: Loader::Merge {
+        load: |_, checkpoint, weights| {
+            Ok(Box::new(Pix2Pix::load(
+                checkpoint,
+                weights.device(),
+                weights.dtype(),
+            )?))
+        },
+    },
+};
+
 /// The merge network.
 ///
 /// Its checkpoint is `latest_net_G.pth`. There are no normalisations: the
@@ -28,7 +48,7 @@ pub struct Pix2Pix {
     /// Finest first.
     down: Vec<Conv2d>,
     /// Finest first.
-    up: Vec<Doubling>,
+    up: Vec<ConvTranspose2dX2>,
     dtype: DType,
 }
 
@@ -50,7 +70,7 @@ impl Pix2Pix {
     pub const MULTIPLE: usize = 1 << DEPTH;
 
     /// Whether a checkpoint has the tensors of this network.
-    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
+    fn fits(checkpoint: &Checkpoint) -> bool {
         let (outer, inner) = ("model.model.0.weight", "model.model.1.model.1.weight");
         checkpoint.shape(outer) == Some(&[CHANNELS[0], 2, KERNEL, KERNEL]) && checkpoint.contains(inner)
     }
@@ -91,22 +111,27 @@ impl Pix2Pix {
                 0 => Some(weights.tensor("bias", finer)?),
                 _ => None,
             };
-            up.push(Doubling::new(&weight, bias.as_ref(), true, parts)?);
+            up.push(ConvTranspose2dX2::new(&weight, bias.as_ref(), true, parts)?);
             level = level.pp(nested).pp("model");
         }
         Ok(Self { down, up, dtype })
+    }
+}
+
+impl Network for Pix2Pix {
+    type Inputs = Tensor;
+    type Outputs = Tensor;
+    type Spec = ();
+
+    fn spec(&self) -> &() {
+        &()
     }
 
     /// Pairs of maps `[B, 2, H, W]`, first the coarse one that is right about
     /// the whole, then the fine one that is right about the details, both in
     /// -1..1, become merged maps `[B, H, W]`, in -1..1. The sides are multiples
     /// of [`MULTIPLE`](Self::MULTIPLE).
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) for another size,
-    /// [`Error::Cancelled`](crate::Error::Cancelled), or
-    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
-    pub fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
         input_size(input, "the merge network", Self::MULTIPLE)?;
         let mut progress = Progress::new(monitor, 2 * DEPTH);
         let mut levels: Vec<Tensor> = Vec::with_capacity(DEPTH);

@@ -15,13 +15,28 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::{conv2d, resize};
 use super::progress::Progress;
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
+use super::registry::{Family, Loader};
+use super::{DepthKind, Enlarge, Network, Prediction, Preprocessing, Shrink, SizeRule, Spec};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
 
 /// The trained network: half precision, made by `models/pocket/export.py`.
 static EMBEDDED: &[u8] = include_bytes!("../../models/pocket/pocket.safetensors");
+
+/// The pocket network in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "pocket",
+    configs: &["embedded"],
+    embedded: Some(EMBEDDED),
+    half: false,
+    // Its file lies on nobody's disk.
+    fits: |_, _| false,
+    loader: Loader::Depth {
+        spec: |_| Ok(Config::read(EMBEDDED)?.spec()),
+        load: |_, _, weights| Ok(Box::new(Pocket::new(Config::read(EMBEDDED)?, weights)?)),
+    },
+};
 
 /// Inputs with fewer pixels are done before anybody could read a progress bar.
 const FOLLOWED: usize = 1 << 20;
@@ -133,6 +148,20 @@ impl Config {
         ))
     }
 
+    /// What a network of this shape says about itself.
+    fn spec(&self) -> Spec {
+        let preprocessing = Preprocessing {
+            mean: [self.input.mean / 255.0; 3],
+            std: [self.input.scale / 255.0; 3],
+            net_size: self.input.net_size,
+            multiple: self.reduction().unwrap_or(1),
+            rule: SizeRule::Area,
+            shrink: Shrink::Area,
+            enlarge: Enlarge::Bilinear { align_corners: false },
+        };
+        Spec::new(DepthKind::Inverse, preprocessing)
+    }
+
     /// How many times larger the input is than the coarsest map.
     fn reduction(&self) -> Option<usize> {
         self.encoder
@@ -144,13 +173,12 @@ impl Config {
 /// The pocket network.
 pub struct Pocket {
     config: Config,
-    preprocessing: Preprocessing,
+    spec: Spec,
     stem: Conv2d,
     encoder: Vec<InvertedResidual>,
     context: [Conv2d; 2],
     decoder: Vec<DecoderLevel>,
     head: [Conv2d; 2],
-    tiling: bool,
 }
 
 impl Pocket {
@@ -159,16 +187,8 @@ impl Pocket {
     /// # Errors
     /// [`Error::Compute`] if the device has no room.
     pub fn embedded(device: &Device, dtype: DType) -> Result<Self> {
-        Self::embedded_for(device, dtype, false)
-    }
-
-    /// The same; `tiling` if it is for pictures that tile.
-    ///
-    /// # Errors
-    /// As [`embedded`](Self::embedded).
-    pub fn embedded_for(device: &Device, dtype: DType, tiling: bool) -> Result<Self> {
         let checkpoint = Checkpoint::from_bytes(EMBEDDED)?;
-        let weights = Weights::new(&checkpoint, device, dtype).with_tiling(tiling);
+        let weights = Weights::new(&checkpoint, device, dtype);
         Self::new(Config::read(EMBEDDED)?, &weights)
     }
 
@@ -213,14 +233,9 @@ impl Pocket {
         let context = weights.pp("context");
         let head = weights.pp("head");
         Ok(Self {
-            preprocessing: Preprocessing {
-                mean: [config.input.mean / 255.0; 3],
-                std: [config.input.scale / 255.0; 3],
-                net_size: config.input.net_size,
-                multiple: config.reduction().unwrap_or(1),
-                rule: SizeRule::Area,
-                shrink: Shrink::Area,
-                enlarge: Enlarge::Bilinear { align_corners: false },
+            spec: Spec {
+                tiles: weights.tiling(),
+                ..config.spec()
             },
             stem,
             encoder,
@@ -246,7 +261,6 @@ impl Pocket {
                 convolution(&head.pp(1), [1, config.head, 1], same(1, 1, 1, Activation::None))?,
             ],
             config,
-            tiling: weights.tiling(),
         })
     }
 
@@ -256,34 +270,30 @@ impl Pocket {
     }
 }
 
-impl DepthNetwork for Pocket {
+impl Network for Pocket {
+    type Inputs = Tensor;
+    type Outputs = Prediction;
+    type Spec = Spec;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
     /// The prediction is half as wide and high as the input.
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
         let (pictures, _, height, width) = input.dims4()?;
-        let multiple = self.preprocessing.multiple;
+        let multiple = self.spec.preprocessing.multiple;
         if height == 0 || width == 0 || height % multiple != 0 || width % multiple != 0 {
             return Err(Error::invalid(format!(
                 "the pocket network takes pictures whose sides are multiples of {multiple}, not {width}x{height}"
             )));
         }
         if !self.config.input.mirrored {
-            return self.predict(input, monitor);
+            return Ok(self.predict(input, monitor)?.into());
         }
         let both = self.predict(&Tensor::cat(&[input, &input.flip(&[3])?], 0)?, monitor)?;
         let mirrored = both.narrow(0, pictures, pictures)?.flip(&[2])?;
-        Ok(((both.narrow(0, 0, pictures)? + mirrored)? * 0.5)?)
-    }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        DepthKind::Inverse
-    }
-
-    fn tiles(&self) -> bool {
-        self.tiling
+        Ok(((both.narrow(0, 0, pictures)? + mirrored)? * 0.5)?.into())
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use candle_core::Tensor;
 
+use crate::monitor::Stage;
 use crate::{Monitor, Result};
 
 /// Counts the steps of one run.
@@ -31,6 +32,6 @@ impl<'a> Progress<'a> {
     /// One more step is finished.
     pub(super) fn step(&mut self) -> Result<()> {
         self.done += 1;
-        self.monitor.report("network", self.done, self.total)
+        self.monitor.report(Stage::Network, self.done, self.total)
     }
 }

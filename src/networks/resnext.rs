@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::layers::conv2d_norm;
 use crate::Result;
-use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, max_pool2d, max_pool2d_wrapped};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, max_pool2d, max_pool2d_circular};
 use crate::weights::Weights;
 
 const EPS: f64 = 1e-5;
@@ -57,7 +57,7 @@ impl ResNext101 {
     /// Four levels at 1/4, 1/8, 1/16 and 1/32 of `x`; `step` is called after each.
     pub(super) fn forward(&self, x: &Tensor, mut step: impl FnMut() -> Result<()>) -> Result<Vec<Tensor>> {
         let pool = match self.tiling {
-            true => max_pool2d_wrapped,
+            true => max_pool2d_circular,
             false => max_pool2d,
         };
         let mut x = pool(&self.stem.forward(x)?, 3, 2, Padding::all(1))?;

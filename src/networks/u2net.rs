@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 
+use super::background::{self, Config};
 use super::layers::{conv2d, conv2d_norm, input_size};
+use super::network::Network;
 use super::progress::Progress;
+use super::registry::{Family, Loader};
 use crate::nn::{Activation, Conv2d, Conv2dConfig, Padding, bilinear, max_pool2d};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
@@ -13,20 +16,6 @@ use crate::{Error, Monitor, Result};
 const EPS: f64 = 1e-5;
 /// Steps a run reports: eleven stages and the head.
 pub(super) const STEPS: usize = 12;
-
-/// What a background network expects of its input.
-///
-/// The published programs divide a picture by its own largest value before
-/// subtracting the mean, not by 255.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Config {
-    /// Subtracted from red, green and blue in 0..1.
-    pub mean: [f64; 3],
-    /// Divided by afterwards.
-    pub std: [f64; 3],
-    /// Side of the square input that the network was trained on.
-    pub side: usize,
-}
 
 impl Config {
     /// U-2-Net and its kin (`u2net`, `u2netp`, `u2net_human_seg`, `silueta`):
@@ -39,6 +28,25 @@ impl Config {
         }
     }
 }
+
+/// U-2-Net in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "u2net",
+    configs: &["u2net"],
+    embedded: None,
+    half: true,
+    fits: |_, checkpoint| background::fits(checkpoint, 0),
+    loader: Loader::Background {
+        spec: |_| Ok(Config::u2net()),
+        load: |_, checkpoint, weights| {
+            Ok(Box::new(U2Net::load(
+                checkpoint,
+                weights.device(),
+                weights.dtype(),
+            )?))
+        },
+    },
+};
 
 /// A U-2-Net.
 pub struct U2Net {
@@ -70,15 +78,21 @@ impl U2Net {
             dtype,
         })
     }
+}
+
+impl Network for U2Net {
+    type Inputs = Tensor;
+    type Outputs = Tensor;
+    type Spec = Config;
+
+    fn spec(&self) -> &Config {
+        const { &Config::u2net() }
+    }
 
     /// Normalised pictures `[B, 3, H, W]` (see [`Config`]) become the
     /// likelihood of the foreground `[B, H, W]`, in 0..1. The sides can have
     /// any length.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if there are no pixels, [`Error::Cancelled`], or
-    /// [`Error::Compute`] when the device fails.
-    pub fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
         let size = input_size(input, "U-2-Net", 1)?;
         let mut progress = Progress::new(monitor, STEPS);
         let maps = self.trunk.forward(&input.to_dtype(self.dtype)?, &mut progress)?;

@@ -10,7 +10,7 @@ use crate::weights::Weights;
 
 /// Which transformer a block belongs to: they differ in a part or two and in names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum Variant {
     /// Dosovitskiy et al.
     Vit,
     /// A layer scale (Touvron et al. 2021) at the end of both branches.
@@ -32,17 +32,17 @@ pub(super) struct Block {
 
 impl Block {
     /// Reads a block of `width` channels in timm's names.
-    pub(super) fn new(weights: &Weights<'_>, width: usize, heads: usize, family: Family) -> Result<Self> {
+    pub(super) fn new(weights: &Weights<'_>, width: usize, heads: usize, variant: Variant) -> Result<Self> {
         const EPS: f64 = 1e-6;
         let (attn, mlp) = (weights.pp("attn"), weights.pp("mlp"));
-        let scaled = |layer: Linear, branch: usize| match family {
-            Family::Vit => Ok(layer),
-            Family::Dino => layer.scaled(weights.tensor(&format!("ls{branch}.gamma"), width)?),
-            Family::Beit => layer.scaled(weights.tensor(&format!("gamma_{branch}"), width)?),
+        let scaled = |layer: Linear, branch: usize| match variant {
+            Variant::Vit => Ok(layer),
+            Variant::Dino => layer.scaled(weights.tensor(&format!("ls{branch}.gamma"), width)?),
+            Variant::Beit => layer.scaled(weights.tensor(&format!("gamma_{branch}"), width)?),
         };
         Ok(Self {
             norm1: layer_norm(&weights.pp("norm1"), width, EPS)?,
-            qkv: qkv(&attn, width, family)?,
+            qkv: qkv(&attn, width, variant)?,
             proj: scaled(linear(&attn.pp("proj"), width, width, Activation::None)?, 1)?,
             norm2: layer_norm(&weights.pp("norm2"), width, EPS)?,
             fc1: linear(&mlp.pp("fc1"), width, 4 * width, Activation::Gelu)?,
@@ -63,7 +63,7 @@ impl Block {
 }
 
 /// The map to queries, keys and values, stored as one matrix or as three.
-fn qkv(weights: &Weights<'_>, width: usize, family: Family) -> Result<Linear> {
+fn qkv(weights: &Weights<'_>, width: usize, variant: Variant) -> Result<Linear> {
     let parts = ["query", "key", "value"].map(|part| weights.pp(part));
     let matrix = match weights.contains("qkv.weight") {
         true => weights.tensor("qkv.weight", (3 * width, width))?,
@@ -75,8 +75,8 @@ fn qkv(weights: &Weights<'_>, width: usize, family: Family) -> Result<Linear> {
             Tensor::cat(&matrices, 0)?
         }
     };
-    let bias = match family {
-        Family::Beit => {
+    let bias = match variant {
+        Variant::Beit => {
             let either = |one: &str, other| match weights.contains(one) {
                 true => weights.tensor(one, width),
                 false => weights.tensor(other, width),

@@ -3,8 +3,8 @@
 use candle_core::Tensor;
 
 use super::math::gelu;
-use super::simd::Isa;
 use crate::Result;
+use crate::simd::Isa;
 
 /// What is applied to every element of a layer's result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Activation {
 
     /// Applies the function to every element.
     #[inline(always)]
-    pub(super) fn apply<I: Isa>(self, row: &mut [f32]) {
+    pub(super) fn apply<I: Isa>(self, isa: I, row: &mut [f32]) {
         match self {
             Self::None => {}
             Self::Relu => {
@@ -58,7 +58,7 @@ impl Activation {
             }
             Self::Gelu => {
                 for x in row {
-                    *x = gelu::<I>(*x);
+                    *x = gelu(isa, *x);
                 }
             }
         }

@@ -5,12 +5,11 @@ use std::mem::MaybeUninit;
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-use super::buffer::{self, Shared};
+use super::buffer::{self, Shared, Tile};
 use super::fused;
-use super::kernel::{Left, Rows, Strips, Target, apart, multiply, strip_width};
+use super::gemm::{Matrix, Panels, Rows, gemm, leading_dimension, panel_width};
 use super::math::exp;
-
-use super::simd::{Level, per_isa};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Queries of one tile.
@@ -89,10 +88,10 @@ fn stock(qkv: &Tensor, bias: Option<&Tensor>, shape: Shape) -> Result<Tensor> {
 fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
     let Shape { b, n, heads, d } = shape;
     let level = Level::detected();
-    let (channels, stride, width) = (heads * d, 3 * heads * d, strip_width(level));
+    let (channels, stride, width) = (heads * d, 3 * heads * d, panel_width(level));
     let blocks = n.div_ceil(QUERIES);
-    let row = apart(n);
-    let packed = Packed {
+    let ld = leading_dimension(n);
+    let packed = PackedHeads {
         keys: n.next_multiple_of(width) * d,
         values: d.next_multiple_of(width) * n,
     };
@@ -100,58 +99,49 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..b * heads * blocks).into_par_iter().for_each(|tile| {
-            buffer::scratch(QUERIES.min(n) * (row + apart(d)), |scratch| {
+            buffer::scratch(QUERIES.min(n) * (ld + leading_dimension(d)), |scratch| {
                 let (sequence, block) = (tile / blocks, tile % blocks);
                 let (picture, head) = (sequence / heads, sequence % heads);
                 let first = block * QUERIES;
                 let rows = QUERIES.min(n - first);
                 let (keys, values) = sides[sequence * packed.size()..][..packed.size()].split_at(packed.keys);
-                let (scores, copied) = scratch.split_at_mut(QUERIES.min(n) * row);
+                let (scores, copied) = scratch.split_at_mut(QUERIES.min(n) * ld);
                 let queries = qkv[(picture * n + first) * stride..].chunks(stride);
-                for (to, from) in copied.chunks_exact_mut(apart(d)).zip(queries).take(rows) {
+                for (to, from) in copied
+                    .chunks_exact_mut(leading_dimension(d))
+                    .zip(queries)
+                    .take(rows)
+                {
                     to[..d].copy_from_slice(&from[head * d..][..d]);
                 }
-                let queries = Left {
+                let queries = Matrix {
                     data: copied,
-                    row: apart(d),
+                    ld: leading_dimension(d),
                 };
-                let keys = Strips {
+                let keys = Panels {
                     data: keys,
-                    strip: d * width,
+                    panel: d * width,
                     rows: Rows::Every(width),
                 };
-                let target = Target {
-                    start: scores.as_mut_ptr(),
-                    row,
-                };
-                // SAFETY: the scores are this task's own and hold `QUERIES` rows of `row`.
-                unsafe { multiply(level, (rows, d, n), queries, keys, target, false) };
+                let mut products = Tile::new(scores, (rows, n), ld);
+                gemm(level, d, queries, keys, &mut products, false);
                 let mut shares = [0f32; QUERIES];
-                for (query, (scores, share)) in scores
-                    .chunks_exact_mut(row)
-                    .zip(&mut shares)
-                    .take(rows)
-                    .enumerate()
-                {
+                for (query, share) in shares.iter_mut().enumerate().take(rows) {
                     let bias = bias.map(|bias| &bias[(head * n + first + query) * n..][..n]);
-                    *share = exponentiate(level, &mut scores[..n], bias).recip();
+                    *share = exponentiate(level, products.row(query), bias).recip();
                 }
                 let at = (picture * n + first) * channels + head * d;
-                let weights = Left { data: scores, row };
-                let values = Strips {
+                let weights = Matrix { data: scores, ld };
+                let values = Panels {
                     data: values,
-                    strip: n * width,
+                    panel: n * width,
                     rows: Rows::Every(width),
                 };
-                let target = Target {
-                    start: out.at(at, (rows - 1) * channels + d),
-                    row: channels,
-                };
                 // SAFETY: no other tile has these tokens and this head of the result.
-                unsafe { multiply(level, (rows, n, d), weights, values, target, false) };
+                let mut y = unsafe { out.tile(at, (rows, d), channels) };
+                gemm(level, n, weights, values, &mut y, false);
                 for (query, share) in shares.iter().enumerate().take(rows) {
-                    // SAFETY: as above, and the product wrote the row.
-                    for y in unsafe { out.slice(at + query * channels, d) } {
+                    for y in y.row(query) {
                         *y *= share;
                     }
                 }
@@ -163,16 +153,16 @@ fn run(qkv: &[f32], bias: Option<&[f32]>, shape: Shape) -> Vec<f32> {
     unsafe { buffer::filled(b * n * channels, fill) }
 }
 
-/// The keys and values of one head in strips for the two products.
+/// The keys and values of one head packed in panels for the two products.
 #[derive(Clone, Copy)]
-struct Packed {
+struct PackedHeads {
     /// Elements of the scaled, transposed keys.
     keys: usize,
     /// Elements of the values.
     values: usize,
 }
 
-impl Packed {
+impl PackedHeads {
     fn size(&self) -> usize {
         self.keys + self.values
     }
@@ -197,8 +187,8 @@ impl Packed {
                         *to = value * scale;
                     }
                     let value = &qkv[2 * heads * d + head * d..][..d];
-                    for (strip, value) in value.chunks(width).enumerate() {
-                        values[(strip * n + token) * width..][..value.len()].copy_from_slice(value);
+                    for (panel, value) in value.chunks(width).enumerate() {
+                        values[(panel * n + token) * width..][..value.len()].copy_from_slice(value);
                     }
                 }
             });
@@ -208,7 +198,7 @@ impl Packed {
 
 per_isa! {
     /// Replaces a row of scores by `exp(score + bias - largest)` and returns the sum.
-    fn exponentiate<I>(scores: &mut [f32], bias: Option<&[f32]>) -> f32 {
+    fn exponentiate<I>(isa: I, scores: &mut [f32], bias: Option<&[f32]>) -> f32 {
         if let Some(bias) = bias {
             for (score, bias) in scores.iter_mut().zip(bias) {
                 *score += bias;
@@ -226,13 +216,13 @@ per_isa! {
         let (whole, rest) = scores.as_chunks_mut::<16>();
         for scores in whole {
             for (lane, score) in lanes.iter_mut().zip(scores) {
-                *score = exp::<I>(*score - largest);
+                *score = exp(isa, *score - largest);
                 *lane += *score;
             }
         }
         let mut total = 0.0;
         for score in rest {
-            *score = exp::<I>(*score - largest);
+            *score = exp(isa, *score - largest);
             total += *score;
         }
         for lane in lanes {

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::simd::{Level, per_isa};
 use super::{buffer, fused};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Output rows a task computes.
@@ -23,14 +23,14 @@ pub fn bilinear(x: &Tensor, size: (usize, usize), align_corners: bool) -> Result
     resized(x, size, |input, output| taps(input, output, align_corners))
 }
 
-/// The same for a map whose opposite borders are neighbours. Pixels are areas
+/// The same with circular padding: opposite borders of the map are neighbours. Pixels are areas
 /// with half-integer centres, as nothing else makes the last of them as far
 /// from the first as from the one before it.
 ///
 /// # Errors
 /// As [`bilinear`].
-pub fn bilinear_wrapped(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
-    resized(x, size, wrapped_taps)
+pub fn bilinear_circular(x: &Tensor, size: (usize, usize)) -> Result<Tensor> {
+    resized(x, size, circular_taps)
 }
 
 fn resized(x: &Tensor, size: (usize, usize), taps: impl Fn(usize, usize) -> Vec<Tap>) -> Result<Tensor> {
@@ -88,7 +88,7 @@ fn taps(input: usize, output: usize, align_corners: bool) -> Vec<Tap> {
         .collect()
 }
 
-fn wrapped_taps(input: usize, output: usize) -> Vec<Tap> {
+fn circular_taps(input: usize, output: usize) -> Vec<Tap> {
     let scale = input as f64 / output as f64;
     (0..output)
         .map(|i| {
@@ -159,18 +159,18 @@ fn is_doubled(columns: &[Tap], w: usize) -> bool {
 per_isa! {
     /// Computes the output rows `rows` of one plane into `out`, writing all of it.
     fn band<I>(
-        x: &[f32], w: usize, rows: &[Tap], columns: &[Tap], mixed: &mut [f32], out: &mut [MaybeUninit<f32>],
+        isa: I, x: &[f32], w: usize, rows: &[Tap], columns: &[Tap], mixed: &mut [f32], out: &mut [MaybeUninit<f32>],
     ) {
         let doubled = is_doubled(columns, w);
         for (row, out) in rows.iter().zip(out.chunks_exact_mut(columns.len())) {
             let top = &x[row.low as usize * w..][..w];
             let bottom = &x[row.high as usize * w..][..w];
             for ((mixed, a), b) in mixed.iter_mut().zip(top).zip(bottom) {
-                *mixed = I::mul_add(row.t, b - a, *a);
+                *mixed = isa.mul_add(row.t, b - a, *a);
             }
             let sample = |tap: &Tap| {
                 let (a, b) = (mixed[tap.low as usize], mixed[tap.high as usize]);
-                I::mul_add(tap.t, b - a, a)
+                isa.mul_add(tap.t, b - a, a)
             };
             if !doubled {
                 for (out, tap) in out.iter_mut().zip(columns) {
@@ -181,8 +181,8 @@ per_isa! {
             let (pairs, _) = out.as_chunks_mut::<2>();
             for (pair, neighbours) in pairs.iter_mut().skip(1).zip(mixed.windows(3)) {
                 if let &[a, b, c] = neighbours {
-                    pair[0].write(I::mul_add(DOUBLED[0], b - a, a));
-                    pair[1].write(I::mul_add(DOUBLED[1], c - b, b));
+                    pair[0].write(isa.mul_add(DOUBLED[0], b - a, a));
+                    pair[1].write(isa.mul_add(DOUBLED[1], c - b, b));
                 }
             }
             for at in [0, 1, columns.len() - 2, columns.len() - 1] {

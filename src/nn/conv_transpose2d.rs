@@ -5,11 +5,11 @@ use std::mem::MaybeUninit;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::buffer::{self, Shared};
+use super::buffer::{self, Shared, Tile};
 use super::fused::{self, to_vec};
-use super::kernel::{Left, Rows, Strips, Target, multiply, strip_width};
-use super::simd::Level;
+use super::gemm::{Matrix, Panels, Rows, gemm, panel_width};
 use super::{Conv2d, Conv2dConfig};
+use crate::simd::Level;
 use crate::{Error, Result};
 
 /// Input rows of one tile.
@@ -36,7 +36,7 @@ enum Map {
         weight: Vec<f32>,
         bias: Vec<f32>,
     },
-    /// The same with stock operations, the pixels of a block as channels: a stock transposed convolution adds
+    /// The same with stock operations, a 1x1 convolution and a pixel shuffle: a stock transposed convolution adds
     /// up channel by channel on a GPU.
     StockBlocks(Conv2d),
     Stock {
@@ -147,7 +147,7 @@ fn run(x: &[f32], weight: &[f32], bias: &[f32], stride: usize, (h, w): (usize, u
     let plane = h * w * block;
     let (bands, groups) = (h.div_ceil(ROWS), outputs.div_ceil(OUTPUTS));
     let pixels = ROWS.min(h) * w;
-    let padded = pixels.next_multiple_of(strip_width(level));
+    let padded = pixels.next_multiple_of(panel_width(level));
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..pictures * bands * groups).into_par_iter().for_each(|tile| {
@@ -160,47 +160,34 @@ fn run(x: &[f32], weight: &[f32], bias: &[f32], stride: usize, (h, w): (usize, u
                 for (plane, copied) in planes.zip(copied.chunks_exact_mut(padded)) {
                     copied[..rows * w].copy_from_slice(&plane[first * w..][..rows * w]);
                 }
-                let left = Left {
+                let weight = Matrix {
                     data: &weight[output * block * inputs..],
-                    row: inputs,
+                    ld: inputs,
                 };
-                let right = Strips {
+                let pixels = Panels {
                     data: copied,
-                    strip: strip_width(level),
+                    panel: panel_width(level),
                     rows: Rows::Every(padded),
                 };
-                let target = Target {
-                    start: products.as_mut_ptr(),
-                    row: padded,
-                };
-                // SAFETY: the products are this task's own and hold a row of `padded` elements for
-                // every pixel of the blocks of `OUTPUTS` channels.
-                unsafe {
-                    multiply(
-                        level,
-                        (count * block, inputs, rows * w),
-                        left,
-                        right,
-                        target,
-                        false,
-                    )
-                };
+                let mut blocks = Tile::new(products, (count * block, rows * w), padded);
+                gemm(level, inputs, weight, pixels, &mut blocks, false);
                 for (i, products) in products.chunks_exact(block * padded).take(count).enumerate() {
                     let at = (picture * outputs + output + i) * plane + first * w * block;
                     // SAFETY: no other tile has these rows of this plane of the result.
                     let out = unsafe { out.uninit(at, rows * w * block) };
-                    scatter(products, padded, bias[output + i], w, stride, out);
+                    pixel_shuffle(products, padded, bias[output + i], w, stride, out);
                 }
             });
         });
     };
-    // SAFETY: the tiles (picture, rows, channels) cover the buffer, and `scatter` writes all of the
+    // SAFETY: the tiles (picture, rows, channels) cover the buffer, and `pixel_shuffle` writes all of the
     // rows it is given.
     unsafe { buffer::filled(pictures * outputs * plane, fill) }
 }
 
-/// Interleaves the `stride^2` planes of `products` (`padded` apart, rows of `w`) into `out`, writing all of it.
-fn scatter(
+/// Pixel shuffle: interleaves the `stride^2` planes of `products` (leading dimension `padded`, rows of `w`) into
+/// `out`, writing all of it.
+fn pixel_shuffle(
     products: &[f32],
     padded: usize,
     bias: f32,

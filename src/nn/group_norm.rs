@@ -6,8 +6,9 @@ use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::fused::{self, to_vec};
-use super::simd::{Level, per_isa};
+use super::math::sum;
 use super::{Activation, buffer};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Group normalisation (Wu and He 2018) of feature maps, with scale and shift
@@ -164,7 +165,7 @@ impl GroupNorm {
 
 per_isa! {
     /// The mean and the reciprocal standard deviation of the planes of a group.
-    fn statistics<I>(x: &[f32], plane: usize, eps: f64) -> (f32, f32) {
+    fn statistics<I>(_isa: I, x: &[f32], plane: usize, eps: f64) -> (f32, f32) {
         let count = x.len() as f64;
         let mean = x.chunks_exact(plane).map(|x| f64::from(sum(x, |v| v))).sum::<f64>() / count;
         let centre = mean as f32;
@@ -176,30 +177,16 @@ per_isa! {
 
 per_isa! {
     /// Centres, scales and shifts a plane, adds what is added and applies the activation.
-    fn affine<I>(y: &mut [f32], by: (f32, f32, f32), residual: Option<&[f32]>, activation: Activation) {
+    fn affine<I>(isa: I, y: &mut [f32], by: (f32, f32, f32), residual: Option<&[f32]>, activation: Activation) {
         let (mean, scale, bias) = by;
         for y in &mut *y {
-            *y = I::mul_add(*y - mean, scale, bias);
+            *y = isa.mul_add(*y - mean, scale, bias);
         }
         if let Some(residual) = residual {
             for (y, residual) in y.iter_mut().zip(residual) {
                 *y += residual;
             }
         }
-        activation.apply::<I>(y);
+        activation.apply(isa, y);
     }
-}
-
-/// The sum of `value` over `x`, in 16 interleaved partial sums.
-#[inline(always)]
-fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (whole, rest) = x.as_chunks::<16>();
-    for x in whole {
-        for (lane, &x) in lanes.iter_mut().zip(x) {
-            *lane += value(x);
-        }
-    }
-    let total: f32 = rest.iter().map(|&x| value(x)).sum();
-    lanes.iter().fold(total, |total, lane| total + lane)
 }

@@ -5,9 +5,9 @@ use std::mem::MaybeUninit;
 use candle_core::{D, DType, Tensor};
 use rayon::prelude::*;
 
-use super::fused;
-use super::simd::{Level, per_isa};
-use super::{buffer, fused::to_vec};
+use super::math::sum;
+use super::{buffer, fused, fused::to_vec};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Tokens a task normalises.
@@ -98,32 +98,15 @@ fn run(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
 
 per_isa! {
     /// Normalises the tokens of `x` into `out`, writing all of it.
-    fn rows<I>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
+    fn rows<I>(isa: I, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [MaybeUninit<f32>]) {
         let channels = weight.len();
         for (x, out) in x.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
             let mean = sum(x, |v| v) / channels as f32;
             let variance = sum(x, |v| (v - mean) * (v - mean)) / channels as f32;
             let scale = 1.0 / (variance + eps).sqrt();
             for (((out, x), weight), bias) in out.iter_mut().zip(x).zip(weight).zip(bias) {
-                out.write(I::mul_add((x - mean) * scale, *weight, *bias));
+                out.write(isa.mul_add((x - mean) * scale, *weight, *bias));
             }
         }
     }
-}
-
-/// The sum of `value` over `x`, in 16 interleaved partial sums.
-#[inline(always)]
-fn sum(x: &[f32], value: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (whole, rest) = x.as_chunks::<16>();
-    for x in whole {
-        for (lane, &x) in lanes.iter_mut().zip(x) {
-            *lane += value(x);
-        }
-    }
-    let mut total: f32 = rest.iter().map(|&x| value(x)).sum();
-    for lane in lanes {
-        total += lane;
-    }
-    total
 }

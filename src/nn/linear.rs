@@ -8,14 +8,14 @@ use rayon::prelude::*;
 use super::Activation;
 use super::buffer::{self, Shared};
 use super::fused::{self, to_vec};
-use super::kernel::{Left, Target, apart, multiply};
+use super::gemm::{Matrix, gemm, leading_dimension};
 use super::packed::Packed;
-use super::simd::{Level, per_isa};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// The most tokens of a tile: every tile reads its part of the weights once.
 const TOKENS: usize = 480;
-/// The most outputs of a tile. That and its half are multiples of every strip's width.
+/// The most outputs of a tile. That and its half are multiples of every panel's width.
 const OUTPUTS: usize = 256;
 /// With fewer tiles for every thread, tiles become smaller, down to these.
 const TILES: usize = 2;
@@ -23,7 +23,7 @@ const FEWEST_TOKENS: usize = 48;
 const FEWEST_OUTPUTS: usize = 64;
 /// Tokens of a tile are a multiple of this: the rows a matrix product computes together.
 const ROWS: usize = 12;
-/// Inputs that are multiplied at a time: a tile's tokens stay in the second cache, and so does a strip of
+/// Inputs that are multiplied at a time: a tile's tokens stay in the second cache, and so does a panel of
 /// weights.
 const DEPTH: usize = 512;
 
@@ -199,8 +199,8 @@ fn run(
     let tokens = x.len() / depth;
     let (rows, columns) = tile(tokens, outputs, rayon::current_num_threads());
     let (down, across) = (tokens.div_ceil(rows), outputs.div_ceil(columns));
-    let row = apart(depth);
-    let copied = copied(x, depth, row);
+    let ld = leading_dimension(depth);
+    let copied = copied(x, depth, ld);
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let out = Shared::new(out);
         (0..down * across).into_par_iter().for_each(|tile| {
@@ -208,27 +208,28 @@ fn run(
             let (token, output) = (tile % down * rows, tile / down * columns);
             let (m, n) = (rows.min(tokens - token), columns.min(outputs - output));
             let start = token * outputs + output;
-            let target = Target {
-                start: out.at(start, (m - 1) * outputs + n),
-                row: outputs,
-            };
+            // SAFETY: no other tile has these rows and columns of the result.
+            let mut y = unsafe { out.tile(start, (m, n), outputs) };
             for first in (0..depth).step_by(DEPTH) {
                 let count = DEPTH.min(depth - first);
-                let left = Left {
-                    data: &copied[token * row + first..],
-                    row,
+                let tokens = Matrix {
+                    data: &copied[token * ld + first..],
+                    ld,
                 };
-                let size = (m, count, n);
-                // SAFETY: no other tile has these rows and columns of the result.
-                unsafe { multiply(level, size, left, weight.from(first, output), target, first > 0) };
+                gemm(
+                    level,
+                    count,
+                    tokens,
+                    weight.panels(first, output),
+                    &mut y,
+                    first > 0,
+                );
             }
             for i in 0..m {
                 let at = start + i * outputs;
-                // SAFETY: the products wrote the row, and it belongs to this tile alone.
-                let y = unsafe { out.slice(at, n) };
-                finish(
+                epilogue(
                     level,
-                    y,
+                    y.row(i),
                     &bias[output..][..n],
                     residual.map(|r| &r[at..][..n]),
                     activation,
@@ -258,11 +259,11 @@ fn tile(tokens: usize, outputs: usize, threads: usize) -> (usize, usize) {
     (rows(most), columns)
 }
 
-/// The tokens of `x`, `row` elements from each to the next: as they lie, the same input of all would
+/// The tokens of `x` with leading dimension `ld`: as they lie, the same input of all would
 /// often be a power of two apart and fall on the same few lines of the first cache.
-fn copied(x: &[f32], depth: usize, row: usize) -> Vec<f32> {
+fn copied(x: &[f32], depth: usize, ld: usize) -> Vec<f32> {
     let fill = |out: &mut [MaybeUninit<f32>]| {
-        out.par_chunks_exact_mut(row)
+        out.par_chunks_exact_mut(ld)
             .zip(x.par_chunks_exact(depth))
             .for_each(|(out, x)| {
                 buffer::copied(&mut out[..depth], x);
@@ -270,12 +271,12 @@ fn copied(x: &[f32], depth: usize, row: usize) -> Vec<f32> {
             });
     };
     // SAFETY: the rows are the whole buffer, and all of each is written.
-    unsafe { buffer::filled(x.len() / depth * row, fill) }
+    unsafe { buffer::filled(x.len() / depth * ld, fill) }
 }
 
 per_isa! {
-    /// Adds what is added to a row and applies the activation.
-    fn finish<I>(y: &mut [f32], bias: &[f32], residual: Option<&[f32]>, activation: Activation) {
+    /// The epilogue of a row: adds what is added and applies the activation.
+    fn epilogue<I>(isa: I, y: &mut [f32], bias: &[f32], residual: Option<&[f32]>, activation: Activation) {
         match residual {
             None => {
                 for (y, bias) in y.iter_mut().zip(bias) {
@@ -288,6 +289,6 @@ per_isa! {
                 }
             }
         }
-        activation.apply::<I>(y);
+        activation.apply(isa, y);
     }
 }

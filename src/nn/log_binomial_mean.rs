@@ -6,8 +6,8 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 
 use super::math::exp;
-use super::simd::{Level, per_isa};
 use super::{buffer, fused};
+use crate::simd::{Level, per_isa};
 use crate::{Error, Result};
 
 /// Probabilities are kept this far from 0.
@@ -102,6 +102,7 @@ per_isa! {
     /// Computes the pixels of a plane from the second number of `place` on
     /// into `out`, writing all of it; `scratch` holds `(bins + 4) * PIXELS` values.
     fn pixels<I>(
+        isa: I,
         shape: &[f32],
         centres: &[f32],
         coefficients: &[f32],
@@ -140,7 +141,7 @@ per_isa! {
         for (scores, centres) in scores.chunks_exact(PIXELS).zip(centres.chunks_exact(plane)) {
             let (scores, centres) = (&scores[..count], &centres[first..][..count]);
             for i in 0..count {
-                let weight = exp::<I>(scores[i] - most[i]);
+                let weight = exp(isa, scores[i] - most[i]);
                 total[i] += weight;
                 sum[i] += weight * centres[i];
             }

@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::{Padding, buffer, fused, torus};
+use super::padding::{crop, pad_circular};
+use super::{Padding, buffer, fused};
 use crate::{Error, Result};
 
 /// The largest value under a `kernel` x `kernel` window moved by `stride`;
@@ -39,13 +40,13 @@ pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: Padding) ->
         left,
         right,
     } = padding;
-    let x = surrounded(x, 2, top, bottom)?;
-    let x = surrounded(&x, 3, left, right)?;
+    let x = pad_lowest(x, 2, top, bottom)?;
+    let x = pad_lowest(&x, 3, left, right)?;
     Ok(x.max_pool2d_with_stride(kernel, stride)?)
 }
 
 /// `x` with the lowest value `before` and `after` it along `axis`. A GPU has no empty tensors to join.
-fn surrounded(x: &Tensor, axis: usize, before: usize, after: usize) -> Result<Tensor> {
+fn pad_lowest(x: &Tensor, axis: usize, before: usize, after: usize) -> Result<Tensor> {
     let band = |length: usize| -> Result<Option<Tensor>> {
         if length == 0 {
             return Ok(None);
@@ -62,16 +63,15 @@ fn surrounded(x: &Tensor, axis: usize, before: usize, after: usize) -> Result<Te
     Ok(Tensor::cat(&parts, axis)?)
 }
 
-/// The same for a map whose opposite borders are neighbours: the padding holds the pixels of the
-/// other side. The sides of `x` are multiples of `stride`.
+/// The same with circular padding, which holds the pixels of the opposite side. The sides of `x` are multiples of `stride`.
 ///
 /// # Errors
 /// As [`max_pool2d`].
-pub fn max_pool2d_wrapped(x: &Tensor, kernel: usize, stride: usize, padding: Padding) -> Result<Tensor> {
+pub fn max_pool2d_circular(x: &Tensor, kernel: usize, stride: usize, padding: Padding) -> Result<Tensor> {
     let (_, _, h, w) = x.dims4()?;
     let ring = kernel.next_multiple_of(stride.max(1));
-    let y = max_pool2d(&torus::surrounded(x, ring)?, kernel, stride, padding)?;
-    torus::middle(&y, ring / stride, (h / stride, w / stride))
+    let y = max_pool2d(&pad_circular(x, ring)?, kernel, stride, padding)?;
+    crop(&y, ring / stride, (h / stride, w / stride))
 }
 
 struct Window {

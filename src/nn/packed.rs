@@ -1,9 +1,9 @@
-//! Right matrices laid out for [`multiply`](super::kernel::multiply), strip by strip.
+//! The B of a [`gemm`](super::gemm::gemm) packed in panels.
 
-use super::kernel::{Rows, Strips, strip_width};
-use super::simd::Level;
+use super::gemm::{Panels, Rows, panel_width};
+use crate::simd::Level;
 
-/// A `[depth, columns]` matrix in strips; the last one is filled up with zeros.
+/// A `[depth, columns]` matrix in panels; the last one is filled up with zeros.
 #[derive(Clone, Debug)]
 pub(super) struct Packed {
     pub(super) level: Level,
@@ -15,7 +15,7 @@ pub(super) struct Packed {
 impl Packed {
     /// The transpose of `rows` (`[columns, depth]`, row-major).
     pub(super) fn transposed(level: Level, rows: &[f32], depth: usize) -> Self {
-        let (width, columns) = (strip_width(level), rows.len() / depth.max(1));
+        let (width, columns) = (panel_width(level), rows.len() / depth.max(1));
         let mut data = vec![0.0; columns.div_ceil(width) * depth * width];
         for (column, row) in rows.chunks_exact(depth.max(1)).enumerate() {
             let start = column / width * depth * width + column % width;
@@ -33,13 +33,13 @@ impl Packed {
 
     /// Multiplies every column by its element of `factors`.
     pub(super) fn scale(&mut self, factors: &[f32]) {
-        let width = strip_width(self.level);
-        for (strip, factors) in self
+        let width = panel_width(self.level);
+        for (panel, factors) in self
             .data
             .chunks_exact_mut((self.depth * width).max(1))
             .zip(factors.chunks(width))
         {
-            for row in strip.chunks_exact_mut(width) {
+            for row in panel.chunks_exact_mut(width) {
                 row.iter_mut()
                     .zip(factors)
                     .for_each(|(value, factor)| *value *= factor);
@@ -47,12 +47,12 @@ impl Packed {
         }
     }
 
-    /// The rows from `row` on of the strips from the one that begins with column `column`.
-    pub(super) fn from(&self, row: usize, column: usize) -> Strips<'_> {
-        let width = strip_width(self.level);
-        Strips {
+    /// The rows from `row` on of the panels from the one that begins with column `column`.
+    pub(super) fn panels(&self, row: usize, column: usize) -> Panels<'_> {
+        let width = panel_width(self.level);
+        Panels {
             data: &self.data[(column / width * self.depth + row) * width..],
-            strip: self.depth * width,
+            panel: self.depth * width,
             rows: Rows::Every(width),
         }
     }

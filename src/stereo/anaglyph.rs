@@ -9,9 +9,9 @@ use crate::image::light::{decode, encode};
 /// of the left eye (first three columns) and the right eye (last three).
 type Matrix = [[f32; 6]; 3];
 
-/// A recipe for an anaglyph.
+/// How the eyes are mixed.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Recipe {
+pub(super) enum Mix {
     /// Each channel is the same channel of an eye: `true` of the left one.
     Channels([bool; 3]),
     /// A matrix for the sRGB values as they are stored.
@@ -62,7 +62,7 @@ pub(super) const DUBOIS_AMBER_BLUE: Matrix = [
 ];
 
 /// Mixes two eyes, `[H, W, 3 or more]`, into an RGB picture.
-pub(super) fn mix(left: &Array3<u8>, right: &Array3<u8>, recipe: Recipe) -> Array3<u8> {
+pub(super) fn mix(left: &Array3<u8>, right: &Array3<u8>, how: Mix) -> Array3<u8> {
     let (height, width, channels) = left.dim();
     let mut out = Array3::zeros((height, width, 3));
     let (Some(to), Some(left), Some(right)) = (out.as_slice_mut(), left.as_slice(), right.as_slice()) else {
@@ -76,12 +76,12 @@ pub(super) fn mix(left: &Array3<u8>, right: &Array3<u8>, recipe: Recipe) -> Arra
             let pixels = left.chunks_exact(channels).zip(right.chunks_exact(channels));
             for (to, (left, right)) in to.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
                 let eyes = [left[0], left[1], left[2], right[0], right[1], right[2]];
-                *to = match recipe {
-                    Recipe::Channels(left) => {
+                *to = match how {
+                    Mix::Channels(left) => {
                         std::array::from_fn(|c| if left[c] { eyes[c] } else { eyes[3 + c] })
                     }
-                    Recipe::Stored(matrix) => apply(matrix, eyes.map(f32::from)).map(|v| (v + 0.5) as u8),
-                    Recipe::Linear(matrix) => apply(matrix, eyes.map(decode)).map(encode),
+                    Mix::Stored(matrix) => apply(matrix, eyes.map(f32::from)).map(|v| (v + 0.5) as u8),
+                    Mix::Linear(matrix) => apply(matrix, eyes.map(decode)).map(encode),
                 };
             }
         });

@@ -1,14 +1,14 @@
-//! Two eyes become one picture.
+//! Stereo layouts: two eyes become one picture.
 
 use ndarray::{Array2, Array3, Axis, Ix3, Slice};
 use rayon::prelude::*;
 
-use super::anaglyph::{self, Recipe};
+use super::anaglyph::{self, Mix};
 use super::{Eyes, Mode};
 use crate::image::Size;
-use crate::image::memory::zeroed;
 use crate::image::resize::opencv_area;
 use crate::image::size::array;
+use crate::memory::zeroed;
 use crate::{Error, Result};
 
 /// One picture of both eyes.
@@ -40,13 +40,13 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
         }
         out
     };
-    let anaglyph = |recipe| {
+    let anaglyph = |how| {
         if left.len_of(Axis(2)) < 3 {
             return Err(Error::invalid(format!(
                 "the stereo mode {mode} needs a picture in colour; convert it to RGB first"
             )));
         }
-        Ok(anaglyph::mix(left, right, recipe))
+        Ok(anaglyph::mix(left, right, how))
     };
     let mask = |holes: &Option<Array2<bool>>| match holes {
         Some(holes) => Ok(white_where(holes)),
@@ -70,13 +70,13 @@ pub fn compose(eyes: &Eyes, mode: Mode) -> Result<Array3<u8>> {
         Mode::HalfBottomTop => half(rows, right, left),
         Mode::InterlacedRows => Ok(interlaced(rows)),
         Mode::InterlacedColumns => Ok(interlaced(columns)),
-        Mode::RedCyanAnaglyph => anaglyph(Recipe::Channels([true, false, false])),
-        Mode::CyanRedReverseAnaglyph => anaglyph(Recipe::Channels([false, true, true])),
-        Mode::HalfColourAnaglyph => anaglyph(Recipe::Stored(&anaglyph::HALF_COLOUR)),
-        Mode::GreyAnaglyph => anaglyph(Recipe::Stored(&anaglyph::GREY)),
-        Mode::DuboisAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_RED_CYAN)),
-        Mode::GreenMagentaAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_GREEN_MAGENTA)),
-        Mode::AmberBlueAnaglyph => anaglyph(Recipe::Linear(&anaglyph::DUBOIS_AMBER_BLUE)),
+        Mode::RedCyanAnaglyph => anaglyph(Mix::Channels([true, false, false])),
+        Mode::CyanRedReverseAnaglyph => anaglyph(Mix::Channels([false, true, true])),
+        Mode::HalfColourAnaglyph => anaglyph(Mix::Stored(&anaglyph::HALF_COLOUR)),
+        Mode::GreyAnaglyph => anaglyph(Mix::Stored(&anaglyph::GREY)),
+        Mode::DuboisAnaglyph => anaglyph(Mix::Linear(&anaglyph::DUBOIS_RED_CYAN)),
+        Mode::GreenMagentaAnaglyph => anaglyph(Mix::Linear(&anaglyph::DUBOIS_GREEN_MAGENTA)),
+        Mode::AmberBlueAnaglyph => anaglyph(Mix::Linear(&anaglyph::DUBOIS_AMBER_BLUE)),
         Mode::LeftHoles => mask(&eyes.left_holes),
         Mode::RightHoles => mask(&eyes.right_holes),
     }

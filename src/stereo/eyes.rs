@@ -1,4 +1,4 @@
-//! A picture and its depth become two eyes.
+//! Depth-image-based rendering (DIBR): a picture and its depth become two eyes.
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, CowArray, Ix2, Ix3};
 use rayon::prelude::*;
@@ -7,8 +7,9 @@ use super::nearness::{DepthSample, Nearness};
 use super::options::StereoOptions;
 use super::rows::{RowPainter, Seen};
 use super::{Fill, Mode, ModeKind, compose, inpaint};
-use crate::image::memory::{Blank, BlankPiece};
 use crate::image::size::array;
+use crate::memory::{Blank, BlankPiece};
+use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
 
 /// What the two eyes see.
@@ -127,7 +128,7 @@ fn check<D: DepthSample>(
     depth: ArrayView2<D>,
     options: &StereoOptions,
 ) -> Result<(usize, usize)> {
-    options.validate()?;
+    options.check()?;
     let (height, width, channels) = image.dim();
     if height == 0 || width == 0 {
         return Err(Error::invalid(
@@ -278,7 +279,7 @@ fn draw_channels<const C: usize, D: DepthSample>(
                     }
                 }
             });
-        monitor.report("stereo", (start + rows.len()) as u64, height as u64)?;
+        monitor.report(Stage::Stereo, (start + rows.len()) as u64, height as u64)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Floor 3: depth -> left and right eyes, fills, layouts, anaglyphs.
+//! Floor 4: depth -> left and right eyes, fills, layouts, anaglyphs.
 //!
 //! ```
 //! use ndarray::{Array2, Array3};
@@ -28,11 +28,6 @@ mod polylines;
 mod rows;
 mod scatter;
 mod warp;
-
-/// The painting of backgrounds, for other rooms.
-pub(crate) mod background {
-    pub(crate) use super::inpaint::{Level, SEEN, complete};
-}
 
 pub use compose::compose;
 pub use eyes::{Eyes, eyes, pictures};

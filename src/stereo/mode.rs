@@ -1,9 +1,6 @@
 //! The modes: how two eyes become one picture.
 
-use std::fmt;
-use std::str::FromStr;
-
-use crate::{Error, Result};
+use crate::named::named;
 
 /// What kind of picture a [`Mode`] gives, for menus that group them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,33 +21,24 @@ pub enum ModeKind {
 
 macro_rules! modes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $kind:ident, $about:literal;)*) => {
-        /// How two eyes become one picture.
-        ///
-        /// The first eight have the names and the bytes of the program they
-        /// come from (stable-diffusion-webui-depthmap-script 0.4.8).
-        ///
-        /// | name | what it shows |
-        /// |---|---|
-        $(#[doc = concat!("| `", $name, "` | ", $about, " |")])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Mode {
-            $(
-                #[doc = concat!("`", $name, "`: ", $about, ".")]
-                $variant,
-            )*
+        named! {
+            /// How two eyes become one picture.
+            ///
+            /// The first eight have the names and the bytes of the program they
+            /// come from (stable-diffusion-webui-depthmap-script 0.4.8).
+            ///
+            /// | name | what it shows |
+            /// |---|---|
+            $(#[doc = concat!("| `", $name, "` | ", $about, " |")])*
+            pub enum Mode as "stereo mode" {
+                $(
+                    #[doc = concat!("`", $name, "`: ", $about, ".")]
+                    $variant = $name,
+                )*
+            }
         }
 
         impl Mode {
-            /// All modes, in the order a menu should show them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The name used in options, menus and file names.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-
             /// What the picture shows, in a few words.
             pub fn about(self) -> &'static str {
                 match self {
@@ -93,28 +81,4 @@ modes! {
     AmberBlueAnaglyph = "amber-blue-anaglyph", Anaglyph, "for amber-blue glasses (Dubois)";
     LeftHoles = "left-holes", Mask, "mask of what the fill made up in the left eye";
     RightHoles = "right-holes", Mask, "mask of what the fill made up in the right eye";
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Mode {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|mode| mode.name() == name)
-            .ok_or_else(|| {
-                let known: Vec<_> = Self::ALL.iter().map(|mode| mode.name()).collect();
-                Error::invalid(format!(
-                    "there is no stereo mode {name:?}; use some of: {}",
-                    known.join(", ")
-                ))
-            })
-    }
 }

@@ -5,7 +5,7 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
 use super::options::raise;
-use crate::image::simd::{self, Kernel};
+use crate::simd::{self, Kernel};
 use crate::{Error, Result};
 
 /// A number a depth picture can be made of; larger is nearer.

@@ -1,10 +1,10 @@
-//! The fills that look at one row at a time.
+//! The scanline fills: those that look at one row at a time.
 
 use super::options::Shift;
-use super::scatter::{self, Landed};
+use super::scatter::{self, Coverage};
 use super::warp::{TEAR, WarpedRow};
 use super::{Fill, polylines};
-use crate::image::simd::{self, Kernel};
+use crate::simd::{self, Kernel};
 
 /// A row of an eye: its pixels, and which of them are holes if that is wanted.
 pub(super) struct Seen<'a, const C: usize> {
@@ -21,7 +21,7 @@ pub(super) struct RowPainter {
     is_split: bool,
     shifts: Vec<i32>,
     run_ends: Vec<usize>,
-    landed: Landed,
+    coverage: Coverage,
     polylines: polylines::Scratch,
     warped: WarpedRow,
 }
@@ -51,14 +51,14 @@ impl RowPainter {
             shifts: &self.shifts,
             ends: &self.run_ends,
         };
-        scatter::scatter(runs, leftward, row, seen.pixels, &mut self.landed);
+        scatter::scatter(runs, leftward, row, seen.pixels, &mut self.coverage);
         match fill {
-            Fill::Naive => scatter::repeat_nearest(shift, seen.pixels, &self.landed),
-            Fill::NaiveInterpolating => scatter::interpolate(seen.pixels, &self.landed),
+            Fill::Naive => scatter::repeat_nearest(shift, seen.pixels, &self.coverage),
+            Fill::NaiveInterpolating => scatter::interpolate(seen.pixels, &self.coverage),
             _ => {}
         }
         if let Some(holes) = seen.holes {
-            for (from, to) in self.landed.openings() {
+            for (from, to) in self.coverage.openings() {
                 holes[from..to].fill(true);
             }
         }

@@ -1,7 +1,8 @@
-//! The whole-pixel fills: `none`, `naive` and `naive_interpolating`.
+//! Forward warping of scanlines, the whole-pixel fills: `none`, `naive` and
+//! `naive_interpolating`.
 
 use super::options::Shift;
-use crate::image::simd::{self, Kernel};
+use crate::simd::{self, Kernel};
 
 /// Runs shorter than this are moved pixel by pixel.
 const LONG_RUN: usize = 8;
@@ -66,12 +67,12 @@ pub(super) struct Runs<'a> {
 
 /// Which pixels of a row something landed on: a bit a pixel.
 #[derive(Default)]
-pub(super) struct Landed {
+pub(super) struct Coverage {
     words: Vec<u64>,
     width: usize,
 }
 
-impl Landed {
+impl Coverage {
     fn clear(&mut self, width: usize) {
         self.words.clear();
         self.words.resize(width.div_ceil(64), 0);
@@ -97,8 +98,8 @@ impl Landed {
 
     /// The first pixel from `x` on that something landed on, or nothing did;
     /// the width of the row if there is none.
-    fn next(&self, x: usize, landed: bool) -> usize {
-        let flip = if landed { 0 } else { u64::MAX };
+    fn next(&self, x: usize, covered: bool) -> usize {
+        let flip = if covered { 0 } else { u64::MAX };
         let mut words = self.words.iter().enumerate().skip(x / 64);
         let mut keep = u64::MAX << (x % 64);
         words
@@ -122,17 +123,17 @@ impl Landed {
 }
 
 /// Moves every pixel of a row by its shift. Nearer pixels come later and cover
-/// what is there. Fills `out` and `landed` completely: what nothing landed on is
+/// what is there. Fills `out` and `coverage` completely: what nothing landed on is
 /// black and not set.
 pub(super) fn scatter<const C: usize>(
     Runs { shifts, ends }: Runs,
     leftward: bool,
     row: &[[u8; C]],
     out: &mut [[u8; C]],
-    landed: &mut Landed,
+    coverage: &mut Coverage,
 ) {
     out.fill([0; C]);
-    landed.clear(row.len());
+    coverage.clear(row.len());
     let width = row.len() as i64;
     let mut land = |from: usize, end: usize| {
         // The part of the run that comes to lie inside the row.
@@ -145,7 +146,7 @@ pub(super) fn scatter<const C: usize>(
         let (first, end) = (first as usize, end as usize);
         let to = (first as i64 + shift) as usize;
         let (source, target) = (&row[first..end], to..to + (end - first));
-        landed.set(target.start, target.end);
+        coverage.set(target.start, target.end);
         if source.len() < LONG_RUN {
             for (out, pixel) in out[target].iter_mut().zip(source) {
                 *out = *pixel;
@@ -169,9 +170,9 @@ pub(super) fn scatter<const C: usize>(
 /// Repeats the nearest pixel that something landed on, the right one if both
 /// are equally near, as far as the greatest possible shift plus one. Farther
 /// pixels stay black.
-pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], landed: &Landed) {
+pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], coverage: &Coverage) {
     let reach = shift.divergence.abs() as usize + 1;
-    for (from, to) in landed.openings() {
+    for (from, to) in coverage.openings() {
         let left = from.checked_sub(1).and_then(|x| out.get(x)).copied();
         let right = out.get(to).copied();
         for (x, pixel) in out.iter_mut().enumerate().take(to).skip(from) {
@@ -191,11 +192,11 @@ pub(super) fn repeat_nearest<const C: usize>(shift: Shift, out: &mut [[u8; C]], 
 /// Draws a ramp across every opening, between the pixel to its left and the
 /// next pixel to its right that something landed on and that is not black. A
 /// black border counts as missing; the other one is repeated then.
-pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &Landed) {
+pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], coverage: &Coverage) {
     let is_black = |pixel: &[u8; C]| *pixel == [0; C];
     let mut x = 0;
     loop {
-        x = landed.next(x, false);
+        x = coverage.next(x, false);
         if x == out.len() {
             return;
         }
@@ -204,7 +205,7 @@ pub(super) fn interpolate<const C: usize>(out: &mut [[u8; C]], landed: &Landed) 
             continue;
         }
         let end = (x + 1..out.len())
-            .find(|&x| landed.get(x) && !is_black(&out[x]))
+            .find(|&x| coverage.get(x) && !is_black(&out[x]))
             .unwrap_or(out.len());
         let border = |x: Option<usize>| x.and_then(|x| out.get(x)).filter(|pixel| !is_black(pixel));
         let (left, right) = (border(x.checked_sub(1)), border(Some(end)));

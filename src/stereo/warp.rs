@@ -1,5 +1,5 @@
-//! Where every pixel of an eye comes from, with surfaces torn apart at depth
-//! edges instead of stretched across them.
+//! The inverse warp of a scanline: where every pixel of an eye comes from, with
+//! surfaces torn apart at depth edges instead of stretched across them.
 
 use super::options::Shift;
 

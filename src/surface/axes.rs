@@ -1,52 +1,27 @@
-//! Which way the three coordinates point.
+//! Coordinate frames: which way the three coordinates point.
 
-/// The directions, seen by the camera, in which x, y and z grow.
-///
-/// All are right-handed frames, so changing between them turns a mesh
-/// and never mirrors it: the winding of its triangles stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Axes {
-    /// x right, y down, z forward: the camera frame of OpenCV and COLMAP.
-    RightDownForward,
-    /// x right, y up, z back: OpenGL and glTF.
-    RightUpBack,
-    /// x right, y forward, z up: Blender's world.
-    RightForwardUp,
-    /// x left, y up, z forward: PyTorch3D, and this crate's planar meshes.
-    LeftUpForward,
-    /// x forward, y up, z right: this crate's spherical meshes.
-    ForwardUpRight,
+use crate::named::named;
+
+named! {
+    /// The directions, seen by the camera, in which x, y and z grow.
+    ///
+    /// All are right-handed frames, so changing between them turns a mesh
+    /// and never mirrors it: the winding of its triangles stays.
+    pub enum Axes as "frame of axes" {
+        /// x right, y down, z forward: the camera frame of OpenCV and COLMAP.
+        RightDownForward = "opencv",
+        /// x right, y up, z back: OpenGL and glTF.
+        RightUpBack = "gltf",
+        /// x right, y forward, z up: Blender's world.
+        RightForwardUp = "blender",
+        /// x left, y up, z forward: PyTorch3D, and this crate's planar meshes.
+        LeftUpForward = "pytorch3d",
+        /// x forward, y up, z right: this crate's spherical meshes.
+        ForwardUpRight = "sphere",
+    }
 }
 
 impl Axes {
-    /// Every frame with its name in the Python API.
-    pub const NAMED: [(&'static str, Self); 5] = [
-        ("opencv", Self::RightDownForward),
-        ("gltf", Self::RightUpBack),
-        ("blender", Self::RightForwardUp),
-        ("pytorch3d", Self::LeftUpForward),
-        ("sphere", Self::ForwardUpRight),
-    ];
-
-    /// The name in [`Self::NAMED`].
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RightDownForward => "opencv",
-            Self::RightUpBack => "gltf",
-            Self::RightForwardUp => "blender",
-            Self::LeftUpForward => "pytorch3d",
-            Self::ForwardUpRight => "sphere",
-        }
-    }
-
-    /// The frame of this name in [`Self::NAMED`].
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMED
-            .iter()
-            .find(|entry| entry.0 == name)
-            .map(|entry| entry.1)
-    }
-
     /// Takes a point from this frame to `target`.
     #[inline]
     pub fn convert(self, target: Self, point: [f64; 3]) -> [f64; 3] {
@@ -94,10 +69,10 @@ mod tests {
 
     #[test]
     fn changing_frames_there_and_back_is_the_identity_and_never_mirrors() {
-        for (name, from) in Axes::NAMED {
-            assert_eq!(from.name(), name);
-            assert_eq!(determinant(from), 1.0, "{name}");
-            for (_, to) in Axes::NAMED {
+        for from in Axes::ALL {
+            assert_eq!(Axes::named(from.name()).ok(), Some(from));
+            assert_eq!(determinant(from), 1.0, "{from}");
+            for to in Axes::ALL {
                 assert_eq!(
                     to.convert(from, from.convert(to, [1.0, 2.0, 3.0])),
                     [1.0, 2.0, 3.0]

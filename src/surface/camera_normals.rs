@@ -1,28 +1,26 @@
-//! Normal maps of the surface in space, as renderers and game engines use them.
+//! Normal maps in camera space: of the surface in space, as renderers and game
+//! engines use them.
 
 use ndarray::{Array3, ArrayView2, Ix3};
 use rayon::prelude::*;
 
-use super::camera::Intrinsics;
-use crate::Result;
-use crate::image::memory::zeroed;
+use crate::depth::{Camera, Intrinsics};
 use crate::image::size::{Raster, array, checked_len};
+use crate::memory::zeroed;
+use crate::named::named;
+use crate::{Error, Result};
 
 /// One neighbour is left out if the depth changes this many times less towards the other one.
 const EDGE_RATIO: f64 = 4.0;
 
-/// What green stands for in a normal map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Green {
-    /// Up: OpenGL, Vulkan, Blender, Unity.
-    Up,
-    /// Down: DirectX, Unreal.
-    Down,
-}
-
-impl Green {
-    /// Both with their names in the Python API.
-    pub const NAMED: [(&'static str, Self); 2] = [("opengl", Self::Up), ("directx", Self::Down)];
+named! {
+    /// What green stands for in a normal map.
+    pub enum Green as "green of a normal map" {
+        /// Up: OpenGL, Vulkan, Blender, Unity.
+        Up = "opengl",
+        /// Down: DirectX, Unreal.
+        Down = "directx",
+    }
 }
 
 /// The camera-space normals of the surface that `distance` (`[H, W]`, along
@@ -39,21 +37,21 @@ impl Green {
 /// such neighbours, the normal faces the camera.
 ///
 /// # Errors
-/// [`Error::Invalid`](crate::Error::Invalid) if there are no pixels or the camera is none.
-pub fn camera_normal_map(
-    distance: ArrayView2<'_, f32>,
-    camera: Intrinsics,
-    green: Green,
-) -> Result<Array3<u8>> {
-    let camera = camera.check()?;
+/// [`Error::Invalid`] if there are no pixels, for an impossible camera, and for a panorama.
+pub fn camera_normal_map(distance: ArrayView2<'_, f32>, camera: Camera, green: Green) -> Result<Array3<u8>> {
     let shape = distance.raw_dim();
     let length = checked_len(shape.picture_size(), 3)?;
+    let intrinsics = camera.intrinsics(shape.picture_size())?.ok_or_else(|| {
+        Error::invalid(
+            "a normal map in camera space is made of a pinhole camera's picture, not of a panorama",
+        )
+    })?;
     let distance = distance.as_standard_layout();
     let field = Field {
         distance: distance.as_slice().unwrap_or(&[]),
         height: shape[0],
         width: shape[1],
-        camera,
+        intrinsics,
     };
     let mut bytes = zeroed(length);
     bytes
@@ -76,7 +74,7 @@ struct Field<'a> {
     distance: &'a [f32],
     height: usize,
     width: usize,
-    camera: Intrinsics,
+    intrinsics: Intrinsics,
 }
 
 impl Field<'_> {
@@ -108,7 +106,7 @@ impl Field<'_> {
     /// The point of a pixel: right, down, forward.
     fn point(&self, row: usize, column: usize) -> Option<[f64; 3]> {
         let depth = f64::from(self.distance[row * self.width + column]);
-        let Intrinsics { fx, fy, cx, cy } = self.camera;
+        let Intrinsics { fx, fy, cx, cy } = self.intrinsics;
         (depth > 0.0 && depth.is_finite()).then(|| {
             [
                 depth * (column as f64 - cx) / fx,

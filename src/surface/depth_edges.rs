@@ -1,4 +1,4 @@
-//! Where depth jumps.
+//! Depth edges by gradient: where depth jumps.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;

@@ -1,11 +1,11 @@
-//! The pixels of a depth map that become vertices, and the triangles between
-//! them.
+//! Grid triangulation: the pixels of a depth map that become vertices, and the
+//! triangles between them.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::depth_edges::depth_edges;
-use crate::image::memory::zeroed;
+use crate::memory::zeroed;
 
 /// Stands for a pixel that is no vertex.
 const NONE: u32 = u32::MAX;

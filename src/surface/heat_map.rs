@@ -1,32 +1,58 @@
-//! Heat maps: depth in colours.
+//! Colour-mapped depth (heat maps).
 
 use ndarray::{Array3, ArrayView2, Ix3};
 use rayon::prelude::*;
 
 use super::inferno::INFERNO;
 use crate::depth::percentiles_u16;
-use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
+use crate::memory::zeroed;
+use crate::options::{Called, options};
 use crate::{Error, Result};
 
-/// The percentiles of the depth map that get the first and the last colour.
-const ENDS: [f64; 2] = [2.0, 85.0];
+options! {
+    /// How a [`heat_map`] is made.
+    #[derive(Copy)]
+    pub struct HeatMapOptions("heat_map", "heatmap_") {
+        /// Percentile of the depth map that gets the first colour.
+        far_percentile as _: f64 = 2.0, least(0.0), below(100.0);
+        /// Percentile of the depth map that gets the last colour; 100: what is near is not saturated.
+        near_percentile: f64 = 85.0, above(2.0), most(100.0);
+    }
+    rules HeatMapOptions::ends_in_order;
+}
+
+impl HeatMapOptions {
+    fn ends_in_order(&self, called: Called<'_>) -> Result<()> {
+        if self.far_percentile < self.near_percentile {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "{} is {}, but {} is {}; the first colour must lie below the last",
+            called("far_percentile"),
+            self.far_percentile,
+            called("near_percentile"),
+            self.near_percentile
+        )))
+    }
+}
 /// Pixels a thread takes at a time.
 const CHUNK: usize = 1 << 16;
 
 /// A 16-bit depth map (`[H, W]`) in the colours of matplotlib's `inferno`, RGBA `[H, W, 4]`, opaque.
 ///
-/// As in the reference the colours span the percentiles 2 to 85 of the depth,
-/// so the nearest 15 % of the picture are of one colour, and so is a map of
-/// which these percentiles are equal.
+/// The colours span the percentiles of the depth that the options say, in the reference 2 to 85: the nearest
+/// 15 % of the picture are of one colour then, and so is a map of which these percentiles are equal.
 ///
 /// # Errors
 /// [`Error::Invalid`] if there are no pixels.
-pub fn heat_map(depth: ArrayView2<'_, u16>) -> Result<Array3<u8>> {
+pub fn heat_map(depth: ArrayView2<'_, u16>, options: &HeatMapOptions) -> Result<Array3<u8>> {
+    options.check()?;
     let shape = depth.raw_dim();
     let length = checked_len(shape.picture_size(), 4)?;
+    let ends = [options.far_percentile, options.near_percentile];
     let [low, high] =
-        percentiles_u16(depth, ENDS).ok_or_else(|| Error::invalid("the depth map has no pixels"))?;
+        percentiles_u16(depth, ends).ok_or_else(|| Error::invalid("the depth map has no pixels"))?;
     let colors: Vec<[u8; 4]> = (0..=u16::MAX).map(|depth| color(depth, low, high)).collect();
 
     let depth = depth.as_standard_layout();

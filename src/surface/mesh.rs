@@ -3,7 +3,8 @@
 use ndarray::{Array3, ArrayView3, CowArray, Ix3};
 
 use super::axes::Axes;
-use super::camera::Camera;
+use crate::depth::Camera;
+use crate::image::Size;
 use crate::{Error, Result};
 
 /// Triangles in space, or points where there are no triangles.
@@ -18,7 +19,7 @@ pub struct Mesh {
     pub(super) colors: Option<Vec<[u8; 3]>>,
     pub(super) uv: Option<Vec<[f32; 2]>>,
     pub(super) texture: Option<Array3<u8>>,
-    pub(super) camera: Option<Camera>,
+    pub(super) camera: Option<(Camera, Size)>,
     pub(super) axes: Axes,
 }
 
@@ -102,10 +103,15 @@ impl Mesh {
         Ok(self)
     }
 
-    /// With the camera it was seen from, at the origin, looking forward.
-    pub fn with_camera(mut self, camera: Camera) -> Self {
-        self.camera = Some(camera);
-        self
+    /// With the camera it was seen from, at the origin, looking forward, and the
+    /// size of its picture.
+    ///
+    /// # Errors
+    /// As [`Camera::intrinsics`].
+    pub fn with_camera(mut self, camera: Camera, picture: Size) -> Result<Self> {
+        camera.intrinsics(picture)?;
+        self.camera = Some((camera, picture));
+        Ok(self)
     }
 
     /// Points in space, in the frame [`Self::axes`].
@@ -133,9 +139,9 @@ impl Mesh {
         self.texture.as_ref().map(|texture| texture.view())
     }
 
-    /// The camera it was seen from.
-    pub fn camera(&self) -> Option<&Camera> {
-        self.camera.as_ref()
+    /// The camera it was seen from, and the size of its picture.
+    pub fn camera(&self) -> Option<(Camera, Size)> {
+        self.camera
     }
 
     /// Which way the coordinates point.

@@ -25,12 +25,12 @@ const SPAN: f32 = 4.0;
 /// Unlike the reference, what is turned over follows from what the numbers mean
 /// and not from the number of the network: Marigold's depth is not turned
 /// inside out, and neither is that of a boosted metric network.
-/// Values that are not finite stay what they are and do not count.
+/// Values that are not finite stay what they are and do not count; what was not measured is NaN.
 ///
 /// # Errors
 /// [`Error::Invalid`] if no value is finite.
 pub fn mesh_depth(depth: &DepthMap) -> Result<Array2<f32>> {
-    let values = depth.values();
+    let values = depth.measured();
     let (mut min, mut max) = (f32::INFINITY, f32::NEG_INFINITY);
     for &value in values.iter().filter(|value| value.is_finite()) {
         min = min.min(value);
@@ -42,7 +42,7 @@ pub fn mesh_depth(depth: &DepthMap) -> Result<Array2<f32>> {
         ));
     }
     let turn = match depth.kind() {
-        DepthKind::Metric => return Ok(values.clone()),
+        DepthKind::Metric => return Ok(values.into_owned()),
         DepthKind::Inverse => true,
         DepthKind::Depth => false,
     };
@@ -101,5 +101,11 @@ mod tests {
         assert!(holed[0].is_nan());
         assert_eq!(holed[1..], [2.0, 1.0]);
         assert!(mesh_depth(&DepthMap::new(array![[f32::NAN]], DepthKind::Inverse)).is_err());
+        // The sky's number says nothing.
+        let seen = DepthMap::new(array![[99.0, 0.0, 1.0]], DepthKind::Inverse);
+        let seen = seen.with_valid(Some(array![[false, true, true]]));
+        let distances = mesh_depth(&seen).unwrap();
+        assert!(distances[[0, 0]].is_nan());
+        assert_eq!((distances[[0, 1]], distances[[0, 2]]), (2.0, 1.0));
     }
 }

@@ -4,49 +4,50 @@
 use ndarray::{Array3, ArrayView2, Ix3};
 
 use super::camera_normals::Green;
+use crate::Result;
 use crate::image::filter::convolve::{Kernel, Real, Separable};
 use crate::image::filter::gradient::{Central, Gradient, LargeSobel, Sobel};
 use crate::image::filter::kernel;
 use crate::image::filter::lines::{Lines, collect};
 use crate::image::filter::opencv_gaussian::gaussian_of_its_size;
-use crate::image::memory::zeroed;
 use crate::image::size::{Raster, array, checked_len};
-use crate::{Error, Result};
+use crate::memory::zeroed;
+use crate::options::options;
 
-/// Largest kernel of all three filters.
-const MAX_KERNEL: usize = 31;
-
-/// How a [`normal_map`] is made. All kernels are odd, 1 to 31.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NormalMapOptions {
-    /// Gaussian blur of the depth before anything else: its size, and its sigma in pixels.
-    pub pre_blur: Option<usize>,
-    /// Size of the Sobel kernel; none for central differences.
-    ///
-    /// Its gain is not compensated: the larger the kernel, the steeper
-    /// everything looks. That is how the reference is, and users have tuned
-    /// their pictures to it.
-    pub sobel: Option<usize>,
-    /// Gaussian blur of the normals, which then get their length back: its
-    /// size, and its sigma in pixels.
-    pub post_blur: Option<usize>,
-    /// Turns hills into holes.
-    pub invert: bool,
-    /// What green stands for.
-    pub green: Green,
+options! {
+    /// How a [`normal_map`] is made.
+    #[derive(Copy)]
+    pub struct NormalMapOptions("normal_map", "normalmap_") {
+        /// Blur the depth first, by a Gaussian.
+        pre_blur: bool = false;
+        /// Kernel size (and sigma) of that blur.
+        pre_blur_kernel: usize = 3, least(1.0), most(31.0), odd();
+        /// The Sobel gradient instead of plain central differences.
+        sobel: bool = true;
+        /// Kernel size of the Sobel gradient.
+        ///
+        /// Its gain is not compensated: the larger the kernel, the steeper
+        /// everything looks. That is how the reference is, and users have tuned
+        /// their pictures to it.
+        sobel_kernel: usize = 3, least(1.0), most(31.0), odd();
+        /// Blur the normals, by a Gaussian; they get their length back.
+        post_blur: bool = false;
+        /// Kernel size (and sigma) of that blur.
+        post_blur_kernel: usize = 3, least(1.0), most(31.0), odd();
+        /// Invert before calculating: hills become holes.
+        invert: bool = false;
+        /// Green grows upwards for OpenGL, Blender and Unity, downwards for DirectX and Unreal.
+        green: Green = Green::Up;
+    }
 }
 
-impl Default for NormalMapOptions {
-    /// Sobel of size 3, no blur, green up.
-    fn default() -> Self {
-        Self {
-            pre_blur: None,
-            sobel: Some(3),
-            post_blur: None,
-            invert: false,
-            green: Green::Up,
-        }
-    }
+/// The sizes of the kernels that are used.
+#[derive(Clone, Copy)]
+struct Kernels {
+    pre_blur: Option<usize>,
+    sobel: Option<usize>,
+    post_blur: Option<usize>,
+    green: Green,
 }
 
 /// The normal map of a 16-bit depth map (`[H, W]`, near = bright), `[H, W, 3]`.
@@ -57,24 +58,20 @@ impl Default for NormalMapOptions {
 /// to the last bit as the reference (OpenCV with AVX2, and numpy) has it.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a kernel that is even or out of range, or if there are no pixels.
-pub fn normal_map(depth: ArrayView2<'_, u16>, options: NormalMapOptions) -> Result<Array3<u8>> {
+/// [`Error::Invalid`](crate::Error::Invalid) for a kernel that is even or out of range, or if there are no pixels.
+pub fn normal_map(depth: ArrayView2<'_, u16>, options: &NormalMapOptions) -> Result<Array3<u8>> {
     let shape = depth.raw_dim();
     checked_len(shape.picture_size(), 3)?;
-    for (name, size) in [
-        ("pre_blur", options.pre_blur),
-        ("sobel", options.sobel),
-        ("post_blur", options.post_blur),
-    ] {
-        check_kernel(name, size)?;
-    }
+    options.check()?;
     let depth = depth.as_standard_layout();
     // A blur leaves the last bit of a flat map uneven, and large Sobel kernels weigh
     // that with up to 1e17: a flat map is not blurred, so that it stays flat.
     let flat = depth.iter().all(|value| Some(value) == depth.first());
-    let options = NormalMapOptions {
-        pre_blur: options.pre_blur.filter(|_| !flat),
-        ..options
+    let kernels = Kernels {
+        pre_blur: (options.pre_blur && !flat).then_some(options.pre_blur_kernel),
+        sobel: options.sobel.then_some(options.sobel_kernel),
+        post_blur: options.post_blur.then_some(options.post_blur_kernel),
+        green: options.green,
     };
     let height = Height {
         depth: depth.as_slice().unwrap_or(&[]),
@@ -83,17 +80,8 @@ pub fn normal_map(depth: ArrayView2<'_, u16>, options: NormalMapOptions) -> Resu
         scale: if options.invert { 1.0 / 256.0 } else { -1.0 / 256.0 },
     };
     let mut bytes = zeroed(depth.len() * 3);
-    with_pre_blur(&height, options, &mut bytes)?;
+    with_pre_blur(&height, kernels, &mut bytes)?;
     array(Ix3(shape[0], shape[1], 3), bytes)
-}
-
-fn check_kernel(name: &str, size: Option<usize>) -> Result<()> {
-    match size {
-        Some(size) if size % 2 == 0 || size > MAX_KERNEL => Err(Error::invalid(format!(
-            "{name}: a kernel of size {size} is not possible; use an odd number from 1 to {MAX_KERNEL}"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// A Gaussian as wide as its kernel; size 1 changes nothing.
@@ -108,12 +96,12 @@ fn blur<T: Real>(size: Option<usize>) -> Result<Option<Kernel<T>>> {
     }
 }
 
-fn with_pre_blur(height: &Height<'_>, options: NormalMapOptions, bytes: &mut [u8]) -> Result<()> {
-    match blur(options.pre_blur)? {
-        None => with_gradient(|| height.clone(), options, bytes),
+fn with_pre_blur(height: &Height<'_>, kernels: Kernels, bytes: &mut [u8]) -> Result<()> {
+    match blur(kernels.pre_blur)? {
+        None => with_gradient(|| height.clone(), kernels, bytes),
         Some(blur) => with_gradient(
             || Separable::new(height.clone(), 1, blur.clone(), blur.clone()),
-            options,
+            kernels,
             bytes,
         ),
     }
@@ -121,33 +109,33 @@ fn with_pre_blur(height: &Height<'_>, options: NormalMapOptions, bytes: &mut [u8
 
 fn with_gradient<L: Lines<Value = f64>>(
     make: impl Fn() -> L + Sync,
-    options: NormalMapOptions,
+    kernels: Kernels,
     bytes: &mut [u8],
 ) -> Result<()> {
-    match options.sobel {
-        None => with_post_blur(|| Central::new(make()), options, bytes),
+    match kernels.sobel {
+        None => with_post_blur(|| Central::new(make()), kernels, bytes),
         // Of a blurred map a large kernel shows the last digits, which the faster way has not.
-        Some(size) if size <= 3 || options.pre_blur.is_some_and(|blur| blur > 1) => {
+        Some(size) if size <= 3 || kernels.pre_blur.is_some_and(|blur| blur > 1) => {
             let (derive, smooth) = kernel::sobel(size)?;
-            with_post_blur(|| Sobel::new(make(), &derive, &smooth), options, bytes)
+            with_post_blur(|| Sobel::new(make(), &derive, &smooth), kernels, bytes)
         }
         Some(size) => {
             let smooth = kernel::binomial(size - 1);
-            with_post_blur(|| LargeSobel::new(make(), &smooth), options, bytes)
+            with_post_blur(|| LargeSobel::new(make(), &smooth), kernels, bytes)
         }
     }
 }
 
 fn with_post_blur<G: Gradient<Value = f64>>(
     make: impl Fn() -> G + Sync,
-    options: NormalMapOptions,
+    kernels: Kernels,
     bytes: &mut [u8],
 ) -> Result<()> {
-    let overlap = options.pre_blur.unwrap_or(1) + options.sobel.unwrap_or(3) + options.post_blur.unwrap_or(1);
-    match blur(options.post_blur)? {
-        None => collect(bytes, overlap, || Bytes::new(Normals::new(make(), options.green))),
+    let overlap = kernels.pre_blur.unwrap_or(1) + kernels.sobel.unwrap_or(3) + kernels.post_blur.unwrap_or(1);
+    match blur(kernels.post_blur)? {
+        None => collect(bytes, overlap, || Bytes::new(Normals::new(make(), kernels.green))),
         Some(blur) => collect(bytes, overlap, || {
-            let normals = Normals::new(make(), options.green);
+            let normals = Normals::new(make(), kernels.green);
             let blurred = Separable::of_planes(normals, 3, blur.clone(), blur.clone());
             Bytes::new(Normalised(blurred))
         }),

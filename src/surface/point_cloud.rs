@@ -1,37 +1,32 @@
-//! Depth to coloured points.
+//! Point clouds: depth to coloured points.
 
 use ndarray::{ArrayView2, ArrayView3};
 use rayon::prelude::*;
 
 use super::axes::Axes;
-use super::camera::Camera;
+use super::camera_options::CameraOptions;
 use super::mesh::{Mesh, check_count, rgb};
-use super::simple_mesh::{View, check_sizes};
+use super::simple_mesh::check_sizes;
 use super::unproject::Unprojector;
+use crate::image::Size;
+use crate::options::options;
 use crate::{Error, Result};
 
-/// What [`point_cloud`] does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct PointCloud {
-    /// The camera.
-    pub view: View,
-    /// Leave out pixels beside which depth changes by more than this share of
-    /// their own: `0.04` takes off the flying pixels that a network smears
-    /// between an object and what is behind it. `None`: leave out nothing.
-    pub edge_rtol: Option<f64>,
-    /// One point for every cube of this edge length, in units of depth. `None`:
-    /// one for every pixel.
-    pub voxel: Option<f64>,
-}
-
-impl Default for PointCloud {
-    /// 55 degrees, every pixel.
-    fn default() -> Self {
-        Self {
-            view: View::Fov(55.0),
-            edge_rtol: None,
-            voxel: None,
-        }
+options! {
+    /// How a [`point_cloud`] is made.
+    #[derive(Copy)]
+    pub struct PointCloudOptions("point_cloud", "point_cloud_") {
+        /// Leave out points beside which depth jumps by more than this share; 0 keeps all.
+        ///
+        /// Takes off the flying pixels that a network smears between an object
+        /// and what is behind it.
+        edge_rtol as "point_cloud_edges": f64 = 0.04, above(0.0), or_zero("none");
+        /// One point for every cube of this edge length, in units of depth; 0 keeps all.
+        voxel: f64 = 0.0, above(0.0), or_zero("none");
+    }
+    with {
+        /// The camera.
+        camera: CameraOptions;
     }
 }
 
@@ -42,9 +37,9 @@ impl Default for PointCloud {
 ///
 /// Depth counts along the optical axis, in a panorama along the ray. Pixels
 /// whose depth is not finite or not above 0 give no point. Points come in raster
-/// order. With [`PointCloud::edge_rtol`], a pixel stays if the largest and the
+/// order. With [`PointCloudOptions::edge_rtol`], a pixel stays if the largest and the
 /// smallest depth of the 3x3 pixels around it differ by no more than that share
-/// of its own depth. With [`PointCloud::voxel`], the points in a cube become
+/// of its own depth. With [`PointCloudOptions::voxel`], the points in a cube become
 /// their mean, with their mean colour, in the place of the first of them.
 ///
 /// # Errors
@@ -53,14 +48,13 @@ impl Default for PointCloud {
 pub fn point_cloud<T>(
     picture: Option<ArrayView3<u8>>,
     depth: ArrayView2<T>,
-    options: &PointCloud,
+    options: &PointCloudOptions,
 ) -> Result<Mesh>
 where
     T: Copy + Into<f64> + Sync,
 {
     let (height, width) = depth.dim();
-    check_positive("edge_rtol", options.edge_rtol)?;
-    check_positive("voxel", options.voxel)?;
+    options.check()?;
     let picture = match picture {
         None => None,
         Some(picture) => {
@@ -68,8 +62,8 @@ where
             Some(rgb(picture)?)
         }
     };
-    let projection = options.view.projection(width, height)?;
-    let unprojector = Unprojector::new(projection, width, height);
+    let (size, camera) = (Size { width, height }, options.camera.camera());
+    let unprojector = Unprojector::new(camera, size)?;
     let pixels = kept(depth, options.edge_rtol);
     if pixels.is_empty() {
         return Err(Error::invalid(
@@ -95,30 +89,17 @@ where
         colors,
         uv: None,
         texture: None,
-        camera: Some(Camera {
-            width,
-            height,
-            projection,
-        }),
+        camera: Some((camera, size)),
         axes: Axes::RightDownForward,
     };
-    if let Some(edge) = options.voxel {
-        thin(&mut cloud, edge);
+    if options.voxel > 0.0 {
+        thin(&mut cloud, options.voxel);
     }
     Ok(cloud)
 }
 
-fn check_positive(name: &str, value: Option<f64>) -> Result<()> {
-    match value {
-        Some(value) if !(value > 0.0 && value.is_finite()) => {
-            Err(Error::invalid(format!("{name}: {value} is not a number above 0")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Row and column of every pixel that gives a point, in raster order.
-fn kept<T>(depth: ArrayView2<T>, edge_rtol: Option<f64>) -> Vec<(usize, usize)>
+fn kept<T>(depth: ArrayView2<T>, edge_rtol: f64) -> Vec<(usize, usize)>
 where
     T: Copy + Into<f64> + Sync,
 {
@@ -140,8 +121,7 @@ where
         far - near <= tolerance * depth
     };
     let stays = |row: usize, column: usize| {
-        valid(row, column)
-            .is_some_and(|depth| edge_rtol.is_none_or(|tolerance| smooth(row, column, depth, tolerance)))
+        valid(row, column).is_some_and(|depth| edge_rtol == 0.0 || smooth(row, column, depth, edge_rtol))
     };
     (0..height)
         .into_par_iter()
@@ -180,10 +160,10 @@ fn mean(indices: &[u32], value: impl Fn(usize) -> f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::Intrinsics;
+    use crate::depth::Intrinsics;
     use ndarray::{Array2, Array3, array};
 
-    fn cloud(depth: &Array2<f32>, options: PointCloud) -> Result<Mesh> {
+    fn cloud(depth: &Array2<f32>, options: PointCloudOptions) -> Result<Mesh> {
         point_cloud(None, depth.view(), &options)
     }
 
@@ -195,8 +175,12 @@ mod tests {
             cx: 1.0,
             cy: 0.0,
         };
-        let options = PointCloud {
-            view: View::Intrinsics(intrinsics),
+        let options = PointCloudOptions {
+            camera: CameraOptions {
+                intrinsics: Some(intrinsics),
+                ..Default::default()
+            },
+            edge_rtol: 0.0,
             ..Default::default()
         };
         let made = cloud(&array![[8.0, 0.0], [f32::NAN, 4.0]], options).unwrap();
@@ -211,7 +195,7 @@ mod tests {
         let count = |edge_rtol| {
             cloud(
                 &depth,
-                PointCloud {
+                PointCloudOptions {
                     edge_rtol,
                     ..Default::default()
                 },
@@ -220,8 +204,8 @@ mod tests {
             .vertices
             .len()
         };
-        assert_eq!(count(None), 9);
-        assert_eq!(count(Some(0.04)), 6);
+        assert_eq!(count(0.0), 9);
+        assert_eq!(count(0.04), 6);
     }
 
     #[test]
@@ -232,10 +216,13 @@ mod tests {
             cx: 0.0,
             cy: 0.0,
         };
-        let options = PointCloud {
-            view: View::Intrinsics(intrinsics),
-            voxel: Some(2.0),
-            edge_rtol: None,
+        let options = PointCloudOptions {
+            camera: CameraOptions {
+                intrinsics: Some(intrinsics),
+                ..Default::default()
+            },
+            voxel: 2.0,
+            edge_rtol: 0.0,
         };
         let picture = Array3::from_shape_fn((1, 3, 3), |(_, column, _)| [10, 21, 200][column]);
         let depth = array![[1.0f32, 1.0, 1.0]];
@@ -247,12 +234,12 @@ mod tests {
     #[test]
     fn impossible_requests_are_refused() {
         let depth = array![[1.0f32]];
-        assert!(cloud(&array![[0.0, -1.0]], PointCloud::default()).is_err());
+        assert!(cloud(&array![[0.0, -1.0]], PointCloudOptions::default()).is_err());
         assert!(
             cloud(
                 &depth,
-                PointCloud {
-                    voxel: Some(0.0),
+                PointCloudOptions {
+                    voxel: -1.0,
                     ..Default::default()
                 }
             )
@@ -261,14 +248,14 @@ mod tests {
         assert!(
             cloud(
                 &depth,
-                PointCloud {
-                    edge_rtol: Some(f64::NAN),
+                PointCloudOptions {
+                    edge_rtol: f64::NAN,
                     ..Default::default()
                 }
             )
             .is_err()
         );
         let picture = Array3::zeros((2, 1, 3));
-        assert!(point_cloud(Some(picture.view()), depth.view(), &PointCloud::default()).is_err());
+        assert!(point_cloud(Some(picture.view()), depth.view(), &PointCloudOptions::default()).is_err());
     }
 }

@@ -2,67 +2,40 @@
 
 use ndarray::{ArrayView2, ArrayView3};
 
-use super::camera::{Camera, Intrinsics, Projection};
+use super::camera_options::CameraOptions;
 use super::grid::Grid;
 use super::mesh::{Mesh, check_count, rgb};
 use super::unproject::Unprojector;
 use super::weld::weld;
+use crate::depth::Camera;
 use crate::image::Size;
-use crate::image::memory::zeroed;
 use crate::image::resize::opencv_area;
+use crate::memory::zeroed;
+use crate::options::options;
 use crate::{Error, Result};
 
-/// How the camera of a picture is known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum View {
-    /// A pinhole camera with square pixels, its principal point in the middle,
-    /// and this horizontal field of view in degrees.
-    Fov(f64),
-    /// A pinhole camera, measured in pixels of the picture.
-    Intrinsics(Intrinsics),
-    /// An equirectangular panorama.
-    Spherical,
-}
-
-impl View {
-    pub(super) fn projection(self, width: usize, height: usize) -> Result<Projection> {
-        Ok(match self {
-            Self::Fov(degrees) => Projection::Planar(Intrinsics::from_fov(width, height, degrees)?),
-            Self::Intrinsics(intrinsics) => Projection::Planar(intrinsics.check()?),
-            Self::Spherical => Projection::Spherical,
-        })
+options! {
+    /// How a [`simple_mesh`] is made.
+    #[derive(Copy)]
+    pub struct SimpleMeshOptions("simple_mesh", "simple_mesh_") {
+        /// Leave out triangles that span a depth edge.
+        occlude: bool = true;
+        /// What counts as a depth edge: a change of depth by more than this from pixel to pixel of the grid.
+        ///
+        /// In units of depth; see [`depth_edges`](super::depth_edges).
+        edge_threshold as _: f64 = 0.05, least(0.0);
+        /// Larger pictures are meshed at this size.
+        ///
+        /// The grid is shrunk until neither side has more vertices than this.
+        max_size as "mesh_maxsize": usize = 2048, least(2.0), unit("pixels");
+        /// Merge vertices that are equal after rounding to 1e-8, as trimesh does.
+        weld as _: bool = false;
+        /// Give the mesh texture coordinates, and the picture as its texture.
+        textured as _: bool = true;
     }
-}
-
-/// What [`simple_mesh`] does.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SimpleMesh {
-    /// The camera.
-    pub view: View,
-    /// Leave out every triangle with a corner on a depth edge.
-    pub occlude: bool,
-    /// The depth gradient, in units of depth per pixel of the grid, above which
-    /// a pixel is on an edge (see [`depth_edges`](super::depth_edges)).
-    pub edge_threshold: f64,
-    /// The grid is shrunk until neither side has more vertices than this.
-    pub max_size: usize,
-    /// Merge vertices that are equal after rounding to 1e-8, as trimesh does.
-    pub weld: bool,
-    /// Give the mesh texture coordinates and the picture as its texture.
-    pub textured: bool,
-}
-
-impl Default for SimpleMesh {
-    /// 55 degrees, edges removed at 0.05, at most 2048 vertices a side, textured.
-    fn default() -> Self {
-        Self {
-            view: View::Fov(55.0),
-            occlude: true,
-            edge_threshold: 0.05,
-            max_size: 2048,
-            weld: false,
-            textured: true,
-        }
+    with {
+        /// The camera.
+        camera: CameraOptions;
     }
 }
 
@@ -81,11 +54,11 @@ impl Default for SimpleMesh {
 /// What follows trimesh, through which the reference builds its meshes:
 /// - vertices that no triangle uses are left out, the rest keep their order;
 /// - where no triangle is left at all, all vertices stay;
-/// - with [`SimpleMesh::weld`], equal vertices become one, the first. This closes
+/// - with [`SimpleMeshOptions::weld`], equal vertices become one, the first. This closes
 ///   the seam of a panorama where depth agrees, but such a vertex can only keep
 ///   one of its two texture coordinates.
 ///
-/// Unlike the reference, a picture larger than [`SimpleMesh::max_size`] has its
+/// Unlike the reference, a picture larger than [`SimpleMeshOptions::max_size`] has its
 /// depth shrunk with it (by area), is itself left alone, and stays the texture
 /// at full size. Pixels whose depth is not finite give neither vertex nor
 /// triangle.
@@ -94,37 +67,29 @@ impl Default for SimpleMesh {
 /// [`Error::Invalid`] if picture and depth differ in size or are empty, for an
 /// impossible camera, a `max_size` below 2 or an `edge_threshold` that is not a
 /// number, and if no depth is finite.
-pub fn simple_mesh<T>(picture: ArrayView3<u8>, depth: ArrayView2<T>, options: &SimpleMesh) -> Result<Mesh>
+pub fn simple_mesh<T>(
+    picture: ArrayView3<u8>,
+    depth: ArrayView2<T>,
+    options: &SimpleMeshOptions,
+) -> Result<Mesh>
 where
     T: Copy + Into<f64> + Sync,
 {
     let (height, width) = depth.dim();
     options.check()?;
     check_sizes(picture, (height, width))?;
-    let camera = Camera {
-        width,
-        height,
-        projection: options.view.projection(width, height)?,
-    };
+    let (size, camera) = (Size { width, height }, options.camera.camera());
     let picture = rgb(picture)?;
-    let grid = fit(Size { width, height }, options.max_size);
-    let mut mesh = if grid == (Size { width, height }) {
+    let grid = fit(size, options.max_size);
+    let mut mesh = if grid == size {
+        camera.intrinsics(size)?;
         check_count(width * height)?;
-        build(picture.view(), depth, camera.projection, options)?
+        build(picture.view(), depth, camera, options)?
     } else {
+        let camera = camera.resized(size, grid)?;
         let depth = opencv_area(depth.mapv(Into::into).view(), grid)?;
         let picture = opencv_area(picture.view(), grid)?;
-        let projection = match camera.projection {
-            Projection::Planar(intrinsics) => {
-                let (x, y) = (
-                    grid.width as f64 / width as f64,
-                    grid.height as f64 / height as f64,
-                );
-                Projection::Planar(intrinsics.scaled(x, y))
-            }
-            Projection::Spherical => Projection::Spherical,
-        };
-        build(picture.view(), depth.view(), projection, options)?
+        build(picture.view(), depth.view(), camera, options)?
     };
     if options.weld {
         weld(&mut mesh);
@@ -132,7 +97,7 @@ where
     if options.textured {
         mesh.texture = Some(picture.into_owned());
     }
-    mesh.camera = Some(camera);
+    mesh.camera = Some((camera, size));
     Ok(mesh)
 }
 
@@ -140,14 +105,14 @@ where
 fn build<T>(
     picture: ArrayView3<u8>,
     depth: ArrayView2<T>,
-    projection: Projection,
-    options: &SimpleMesh,
+    camera: Camera,
+    options: &SimpleMeshOptions,
 ) -> Result<Mesh>
 where
     T: Copy + Into<f64> + Sync,
 {
     let (height, width) = depth.dim();
-    let unprojector = Unprojector::new(projection, width, height);
+    let unprojector = Unprojector::new(camera, Size { width, height })?;
     let grid = Grid::new(depth, options.occlude.then_some(options.edge_threshold));
     if grid.vertices() == 0 {
         return Err(Error::invalid(
@@ -181,23 +146,6 @@ where
     })
 }
 
-impl SimpleMesh {
-    fn check(&self) -> Result<()> {
-        if self.edge_threshold.is_nan() {
-            return Err(Error::invalid(
-                "edge_threshold: it is not a number; give one such as 0.05",
-            ));
-        }
-        if self.max_size < 2 {
-            return Err(Error::invalid(format!(
-                "max_size: a mesh of at most {} vertices a side has no triangles; give 2 or more",
-                self.max_size
-            )));
-        }
-        Ok(())
-    }
-}
-
 /// The size that fits into `max_size` squared and keeps the aspect as well as
 /// whole numbers can.
 fn fit(Size { width, height }: Size, max_size: usize) -> Size {
@@ -223,6 +171,7 @@ pub(super) fn check_sizes(picture: ArrayView3<u8>, (height, width): (usize, usiz
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::surface::Intrinsics;
     use ndarray::{Array2, Array3};
 
     fn size(width: usize, height: usize) -> Size {
@@ -241,44 +190,48 @@ mod tests {
     fn shrinking_keeps_the_view_and_the_texture() {
         let picture = Array3::from_shape_fn((8, 16, 3), |(row, column, _)| (16 * row + column) as u8);
         let depth = Array2::from_elem((8, 16), 2.0f32);
-        let options = SimpleMesh {
+        let options = SimpleMeshOptions {
             max_size: 4,
             ..Default::default()
         };
         let mesh = simple_mesh(picture.view(), depth.view(), &options).unwrap();
         assert_eq!((mesh.vertices.len(), mesh.faces.len()), (8, 6));
         // A fourth of the pixels a side, a fourth of the focal length.
-        let focal = Intrinsics::from_fov(16, 8, 55.0).unwrap().fx / 4.0;
+        let pinhole = Camera::Fov(55.0).intrinsics(size(16, 8)).unwrap().unwrap();
+        let focal = pinhole.fx / 4.0;
         assert_eq!(mesh.vertices[0], [2.0 * 2.0 / focal, 2.0 * 1.0 / focal, 2.0]);
         assert_eq!(mesh.colors.unwrap()[0], [26; 3]);
         assert_eq!(mesh.uv.unwrap()[0], [0.125, 0.25]);
         assert_eq!(mesh.texture.unwrap(), picture);
-        assert_eq!(mesh.camera.unwrap().width, 16);
+        assert_eq!(mesh.camera.unwrap().1, size(16, 8));
     }
 
     #[test]
     fn impossible_requests_are_refused() {
         let picture = Array3::<u8>::zeros((2, 2, 3));
         let depth = Array2::<f32>::ones((2, 2));
-        let build = |options: SimpleMesh| simple_mesh(picture.view(), depth.view(), &options);
-        assert!(build(SimpleMesh::default()).is_ok());
+        let build = |options: SimpleMeshOptions| simple_mesh(picture.view(), depth.view(), &options);
+        assert!(build(SimpleMeshOptions::default()).is_ok());
         assert!(
-            build(SimpleMesh {
+            build(SimpleMeshOptions {
                 max_size: 1,
                 ..Default::default()
             })
             .is_err()
         );
         assert!(
-            build(SimpleMesh {
+            build(SimpleMeshOptions {
                 edge_threshold: f64::NAN,
                 ..Default::default()
             })
             .is_err()
         );
         assert!(
-            build(SimpleMesh {
-                view: View::Fov(0.0),
+            build(SimpleMeshOptions {
+                camera: CameraOptions {
+                    fov: 0.0,
+                    ..Default::default()
+                },
                 ..Default::default()
             })
             .is_err()
@@ -287,18 +240,18 @@ mod tests {
             simple_mesh(
                 picture.view(),
                 Array2::<f32>::ones((2, 3)).view(),
-                &SimpleMesh::default()
+                &SimpleMeshOptions::default()
             )
             .is_err()
         );
         let holes = Array2::from_elem((2, 2), f64::NAN);
-        assert!(simple_mesh(picture.view(), holes.view(), &SimpleMesh::default()).is_err());
+        assert!(simple_mesh(picture.view(), holes.view(), &SimpleMeshOptions::default()).is_err());
         let empty = Array2::<f32>::zeros((0, 0));
         assert!(
             simple_mesh(
                 Array3::zeros((0, 0, 3)).view(),
                 empty.view(),
-                &SimpleMesh::default()
+                &SimpleMeshOptions::default()
             )
             .is_err()
         );

@@ -1,9 +1,11 @@
-//! Pixels and their depth to points in space.
+//! Unprojection: pixels and their depth to points in space.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::axes::Axes;
-use super::camera::{Intrinsics, Projection};
+use crate::Result;
+use crate::depth::{Camera, Intrinsics};
+use crate::image::Size;
 
 /// Rows of pixels to rows of points; what does not depend on depth is worked
 /// out once.
@@ -17,17 +19,19 @@ pub(super) enum Unprojector {
 }
 
 impl Unprojector {
-    pub(super) fn new(projection: Projection, width: usize, height: usize) -> Self {
-        match projection {
-            Projection::Planar(Intrinsics { fx, fy, cx, cy }) => Self::Planar {
+    /// # Errors
+    /// As [`Camera::intrinsics`].
+    pub(super) fn new(camera: Camera, size: Size) -> Result<Self> {
+        Ok(match camera.intrinsics(size)? {
+            Some(Intrinsics { fx, fy, cx, cy }) => Self::Planar {
                 x: (1.0 / fx, -cx / fx),
                 y: (1.0 / fy, -cy / fy),
             },
-            Projection::Spherical => Self::Spherical {
-                longitudes: sin_cos_between(-PI, PI, width),
-                latitudes: sin_cos_between(-FRAC_PI_2, FRAC_PI_2, height),
+            None => Self::Spherical {
+                longitudes: sin_cos_between(-PI, PI, size.width),
+                latitudes: sin_cos_between(-FRAC_PI_2, FRAC_PI_2, size.height),
             },
-        }
+        })
     }
 
     /// The frame the points are in.

@@ -1,4 +1,4 @@
-//! Merging vertices in the same place.
+//! Welding: merging vertices in the same place.
 
 use rayon::prelude::*;
 

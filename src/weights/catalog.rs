@@ -4,32 +4,23 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::named;
 use crate::{Error, Result};
 
-/// What a network is for.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Estimates depth. All others are helpers.
-    #[default]
-    Depth,
-    /// Merges two depth maps (boost).
-    Merge,
-    /// Continues a picture behind what hides it (3D photo).
-    Inpaint,
-    /// Tells a foreground from its background.
-    Background,
-}
-
-impl Role {
-    /// What it is called outside.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Depth => "depth",
-            Self::Merge => "merge",
-            Self::Inpaint => "inpaint",
-            Self::Background => "background",
-        }
+named! {
+    /// What a network is for.
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Role as "role" {
+        /// Estimates depth. All others are helpers.
+        #[default]
+        Depth = "depth",
+        /// Merges two depth maps (boost).
+        Merge = "merge",
+        /// Continues a picture behind what hides it (3D photo).
+        Inpaint = "inpaint",
+        /// Tells a foreground from its background.
+        Background = "background",
     }
 }
 
@@ -46,14 +37,10 @@ pub struct Entry {
     pub index: Option<u32>,
     /// The name people read.
     pub title: String,
-    /// Which module of [`networks`](crate::networks) runs it.
+    /// Which [`Family`](crate::networks::Family) it is of.
     pub family: String,
-    /// Which published size of the family.
+    /// Which configuration of the family.
     pub config: String,
-    /// What a depth network's numbers mean: `inverse`, `depth` or `metric`.
-    pub kind: Option<String>,
-    /// Default network size (width, height), where not every size is right.
-    pub net_size: Option<[usize; 2]>,
     /// Boost's receptive field, where it is not the shorter side of the network size.
     pub field: Option<usize>,
     /// `auto` takes the installed depth network with the highest rank.
@@ -70,18 +57,11 @@ pub struct Entry {
     /// Whether its prediction is refined with the picture by default.
     #[serde(default)]
     pub refine: bool,
-    /// Whether half precision is fine enough for it: where not, automatic precision is single.
-    #[serde(default = "yes")]
-    pub half: bool,
     /// The subfolder of a WebUI's `models` folder that the reference keeps it in.
     pub folder: Option<String>,
     /// Checkpoints that hold it; none for an embedded network.
     #[serde(default)]
     pub files: Vec<File>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// One checkpoint file of an [`Entry`].
@@ -186,11 +166,7 @@ mod tests {
                 .all(|entry| find(&entry.title).is_ok_and(|found| found.id == entry.id))
         );
         for entry in entries() {
-            let known = ["inverse", "depth", "metric"].map(Some);
-            match entry.role {
-                Role::Depth => assert!(known.contains(&entry.kind.as_deref()), "{}", entry.id),
-                _ => assert_eq!((entry.kind.as_deref(), entry.rank), (None, 0), "{}", entry.id),
-            }
+            assert!(entry.role == Role::Depth || entry.rank == 0, "{}", entry.id);
             assert!(!entry.commercial || entry.licence != "unknown", "{}", entry.id);
         }
         assert_eq!(entries()[0].id, "pocket");

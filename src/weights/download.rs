@@ -19,6 +19,7 @@ use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::{Agent, Body};
 
 use super::checkpoint::{impostor, text};
+use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
 
 /// Whether a file holds what it was fetched for: an error says why not.
@@ -84,7 +85,6 @@ const MOST_BYTES: u64 = 16 << 30;
 const RESOLVE: Duration = Duration::from_millis(1500);
 /// Bytes after which a beginning can be told from a checkpoint's.
 const TELLING: usize = 16;
-const STAGE: &str = "download";
 
 /// Why one try failed.
 enum Failure {
@@ -381,7 +381,7 @@ impl Download {
                 )));
             }
             file.write_all(&buffer[..count]).map_err(io)?;
-            monitor.report(STAGE, done, total.unwrap_or(0))?;
+            monitor.report(Stage::Download, done, total.unwrap_or(0))?;
             if total.is_some_and(|total| done > total) {
                 self.discard();
                 return Err(again("the server sent more than it announced"));
@@ -463,7 +463,7 @@ impl Download {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 Err(fs::TryLockError::WouldBlock) => {
-                    monitor.report("waiting for another download of this file", 0, 0)?;
+                    monitor.report(Stage::DownloadElsewhere, 0, 0)?;
                     std::thread::sleep(Duration::from_millis(200));
                 }
                 // A network folder without locks: better unlocked than not at all.
@@ -596,7 +596,7 @@ pub fn sha256(path: &Path, monitor: &Monitor<'_>) -> Result<String> {
         }
         hasher.update(&buffer[..count]);
         done += count as u64;
-        monitor.report("checksum", done, total)?;
+        monitor.report(Stage::Checksum, done, total)?;
     }
 }
 

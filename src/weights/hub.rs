@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::env;
+
 /// What the environment says about the hub.
 #[derive(Clone, Debug)]
 pub struct Hub {
@@ -20,12 +22,12 @@ pub struct Hub {
 impl Hub {
     /// Reads the environment.
     pub fn from_environment() -> Self {
-        Self::from_variables(|name| std::env::var(name).ok())
+        Self::from_variables(env::read)
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
-        let user = || variable("HOME").map(PathBuf::from).or_else(std::env::home_dir);
+        let user = || variable(env::HOME).map(PathBuf::from).or_else(std::env::home_dir);
         let path = |name: &str| {
             let value = variable(name)?;
             match (value.strip_prefix("~/"), user()) {
@@ -38,20 +40,20 @@ impl Hub {
                 !["0", "false", "no", "off"].contains(&value.trim().to_lowercase().as_str())
             })
         };
-        let home = path("HF_HOME").or_else(|| {
-            let cache = path("XDG_CACHE_HOME").or_else(|| Some(user()?.join(".cache")));
+        let home = path(env::HF_HOME).or_else(|| {
+            let cache = path(env::XDG_CACHE_HOME).or_else(|| Some(user()?.join(".cache")));
             Some(cache?.join("huggingface"))
         });
-        let token_file = path("HF_TOKEN_PATH").or_else(|| Some(home.as_ref()?.join("token")));
-        let token = variable("HF_TOKEN").or_else(|| {
+        let token_file = path(env::HF_TOKEN_PATH).or_else(|| Some(home.as_ref()?.join("token")));
+        let token = variable(env::HF_TOKEN).or_else(|| {
             // The saved token may not be sent without being asked for.
-            match is_set("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
+            match is_set(env::HF_HUB_DISABLE_IMPLICIT_TOKEN) {
                 true => None,
                 false => std::fs::read_to_string(token_file?).ok(),
             }
         });
         Self {
-            endpoint: variable("HF_ENDPOINT")
+            endpoint: variable(env::HF_ENDPOINT)
                 .unwrap_or_else(|| "https://huggingface.co".into())
                 .trim()
                 .trim_end_matches('/')
@@ -61,7 +63,7 @@ impl Hub {
                 .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())),
             offline: {
                 // A command that was given `--offline` says so in its own environment.
-                let remedies = ["HF_HUB_OFFLINE", "RILIEVO_OFFLINE"]
+                let remedies = [env::HF_HUB_OFFLINE, env::RILIEVO_OFFLINE]
                     .into_iter()
                     .filter(|name| is_set(name))
                     .map(|name| match variable(name) {
@@ -70,8 +72,8 @@ impl Hub {
                     });
                 Some(remedies.collect::<Vec<_>>().join(" and ")).filter(|text| !text.is_empty())
             },
-            cache: path("HF_HUB_CACHE")
-                .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
+            cache: path(env::HF_HUB_CACHE)
+                .or_else(|| path(env::HUGGINGFACE_HUB_CACHE))
                 .or_else(|| Some(home?.join("hub"))),
         }
     }

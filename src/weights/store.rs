@@ -8,6 +8,8 @@ use super::catalog::{self, Entry, File, Role};
 use super::checkpoint::{Checkpoint, impostor};
 use super::download::{Download, Patience, Unreachable, sha256};
 use super::hub::{self, Hub};
+use crate::files::AtomicFile;
+use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
 
 /// Whether a file holds the network of an entry, such as
@@ -247,7 +249,7 @@ impl Store {
         let unwritten = |error| Error::io(folder, error);
         let mut source = fs::File::open(file).map_err(unread)?;
         let total = source.metadata().map_err(unread)?.len();
-        let mut copy = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
+        let mut copy = AtomicFile::create(&target)?;
         let mut buffer = vec![0; 1 << 20];
         let mut done = 0;
         loop {
@@ -255,13 +257,12 @@ impl Store {
             if count == 0 {
                 break;
             }
-            copy.write_all(&buffer[..count]).map_err(unwritten)?;
+            copy.file().write_all(&buffer[..count]).map_err(unwritten)?;
             done += count as u64;
-            monitor.report("import", done, total)?;
+            monitor.report(Stage::Import, done, total)?;
         }
-        copy.as_file().sync_all().map_err(unwritten)?;
-        copy.persist_noclobber(&target)
-            .map_err(|error| Error::io(&target, error.error))?;
+        copy.file().sync_all().map_err(unwritten)?;
+        copy.commit_new()?;
         Ok(target)
     }
 

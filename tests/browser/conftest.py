@@ -111,8 +111,9 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """One browser for all tests."""
-    if not CHROMIUM and not os.environ.get("CI"):
-        pytest.skip("Chromium is not installed")
+    if not CHROMIUM:
+        missing = "there is no `chromium` on PATH; install it, then `make test-hosts`"
+        (pytest.exit if os.environ.get("CI") else pytest.skip)(missing)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

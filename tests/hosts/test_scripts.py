@@ -292,7 +292,7 @@ def test_depth_takes_the_place_of_midas_before_a_depth2img_checkpoint(
     blocks = near.reshape(8, 8, 12, 8).mean(axis=(1, 3))
     assert np.corrcoef(blocks.ravel(), found.values[0, 0].ravel())[0, 1] > 0.98
     DepthHelpers().postprocess(p, generated(host)(p), {"use": "depth2img input"})
-    assert not rilievo.pipeline._loaded, "the setting says that models are not kept"
+    assert not rilievo.loaded.LOADED, "the setting says that models are not kept"
 
 
 def test_a_flat_picture_conditions_without_dividing_by_nothing(
@@ -343,10 +343,10 @@ def test_nothing_is_moved_for_a_run_on_the_processor(host: Any) -> None:
 def test_models_stay_loaded_only_if_the_setting_says_so(host: Any, tmp_path: Path) -> None:
     generated(host)
     DepthScript().run(host.processing.make(tmp_path), *values())
-    assert not rilievo.pipeline._loaded
+    assert not rilievo.loaded.LOADED
     host.shared.opts.data["depthmap_script_keepmodels"] = True
     DepthScript().run(host.processing.make(tmp_path), *values())
-    assert rilievo.pipeline._loaded
+    assert rilievo.loaded.LOADED
 
 
 def test_settings_have_the_keys_of_the_reference(host: Any) -> None:

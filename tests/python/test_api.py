@@ -21,7 +21,7 @@ from PIL import Image
 from rilievo import _native, api
 from rilievo.api import errors
 from rilievo.options import Options, rows
-from rilievo.outputs import KINDS, asking_for
+from rilievo.recipes import KINDS, asking_for
 from starlette.testclient import TestClient
 
 GENERATE, JOBS = "/depth/v2/generate", "/depth/v2/jobs"
@@ -230,6 +230,14 @@ def test_every_kind_can_be_had_in_every_format(client):
             assert [(r["kind"], r["format"]) for r in answer.json()["results"]] == [(kind, format)], (
                 answer.text
             )
+
+
+def test_a_mesh_with_a_material_comes_without_it(client):
+    body = {"images": [PHOTO_64], "depth_maps": [base64_of(png(DEPTH))]}
+    options = {"gen_simple_mesh": True, "do_output_depth": False, "mesh_format": "obj-textured"}
+    (result,) = client.post(GENERATE, json={**body, "options": options}).json()["results"]
+    assert (result["format"], result["media_type"]) == ("obj", "model/obj")
+    assert b"mtllib" not in base64.b64decode(result["data"])
 
 
 def test_the_table_of_kinds_holds_whatever_a_run_can_give():

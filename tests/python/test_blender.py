@@ -52,10 +52,10 @@ def arrived(mesh: _native.Mesh, tmp_path_factory: pytest.TempPathFactory) -> dic
     picture, depth = scene()
     photo, grey, plain, textured, cloud, ply = (folder / name for name in FILES)
     mesh.save(photo)
-    _native.simple_mesh(picture, depth, kind="metric", textured=False).save(grey)
+    _native.simple_mesh(picture, depth, "metric", {"textured": False}).save(grey)
     mesh.save(plain)
     mesh.save(textured, "obj-textured")
-    _native.point_cloud(depth, picture).save(cloud, axes="blender")
+    _native.point_cloud(depth, picture, options={"edge_rtol": 0}).save(cloud, axes="blender")
     mesh.save(ply, axes="blender")
     script = Path(__file__).with_name("blender_import.py")
     command = [python, str(script), str(folder / "out.npz"), *map(str, SIZE)]

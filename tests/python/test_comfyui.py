@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import rilievo
 from PIL import Image
+from rilievo.depth import stretched_together
 from rilievo.hosts import comfyui
 from rilievo.hosts.comfyui import host, models, sockets, widgets
 from rilievo.options import rows
@@ -174,6 +175,30 @@ def test_the_table_of_nodes_that_people_expect():
     ]
 
 
+def test_saved_workflows_find_the_sockets_and_widgets_they_know(monkeypatch):
+    """Workflows keep the values of widgets by position, and links by the names and types of sockets."""
+    monkeypatch.setattr(models, "labels", lambda: ["auto", "pocket"])
+    expected = json.loads((ROOT / "tests/golden/comfyui_nodes.json").read_text())
+    found = {}
+    for name, node in NODES.items():
+        inputs = {
+            section: [
+                [key, kind, more[0].get("default") if more else None]
+                for key, (kind, *more) in (
+                    (key, [put] if isinstance(put, str) else put) for key, put in declared.items()
+                )
+            ]
+            for section, declared in node.INPUT_TYPES().items()
+        }
+        found[name] = {
+            "title": node.TITLE,
+            "category": node.CATEGORY,
+            "returns": [list(pair) for pair in zip(node.RETURN_TYPES, node.RETURN_NAMES)],
+            "inputs": inputs,
+        }
+    assert found == expected
+
+
 def test_widgets_go_there_and_back():
     for group in ("network", "stereo", "normal", "mesh", "dof", "fog", "mask", "parallax"):
         names = [name for name in widgets.group(group) if rows()[name].type != "several"]
@@ -263,6 +288,15 @@ def test_progress_goes_up_frame_by_frame_with_previews(comfy, batch):
     assert len(bar.previews) == 2
     format, picture, side = bar.previews[0]
     assert (format, picture.size, side) == ("JPEG", (80, 64), 512)
+
+
+def test_a_whole_batch_is_told_frame_by_frame_too(comfy, batch):
+    run("RilievoDepthEstimate", image=batch, normalization="whole batch")
+    (bar,) = comfy.bars
+    assert bar.seen == sorted(bar.seen)
+    assert 100 in bar.seen
+    assert bar.seen[-1] == bar.total == 200
+    assert len(bar.previews) == 2
 
 
 @pytest.mark.parametrize("name", ["RilievoDepthEstimate", "RilievoDepthOfField", "RilievoStereoImage"])
@@ -364,6 +398,8 @@ def test_stereo(comfy, batch, ramp):
     assert out["left"][0][holes].max() == 0
     anaglyph = run("RilievoStereoImage", image=batch, depth=ramp, mode="red-cyan-anaglyph")
     assert anaglyph["stereoscope"].shape == batch.shape
+    mask = run("RilievoStereoImage", image=batch, depth=ramp, mode="left-holes", divergence=8.0)
+    np.testing.assert_array_equal(mask["stereoscope"][..., 0], mask["left_holes"])
 
 
 def test_depth_of_another_size_is_resized_or_refused(comfy, batch, ramp):
@@ -391,7 +427,7 @@ def test_effects(comfy, batch, ramp, name):
 def test_metres_of_a_whole_batch_are_turned_over_for_effects(comfy):
     metres = [np.full((4, 5), z, np.float32) for z in (1.0, 2.0, 100.0)]
     maps = tuple(rilievo.DepthMap(plane, "metric") for plane in metres)
-    together = sockets.Depths(maps, sockets.stretched_together(maps))
+    together = sockets.Depths(maps, stretched_together(maps))
     masks = [run("RilievoDepthMask", depth=together, far=far, feather=0.0)["mask"] for far in (0.51, 0.49)]
     # 2 m is half way between 1 m and (nearly) infinity.
     assert [mask[:, 0, 0].tolist() for mask in masks] == [[1, 0, 0], [1, 1, 0]]

@@ -35,15 +35,19 @@ def waves(height: int = 60, width: int = 80) -> tuple[np.ndarray, np.ndarray]:
     return picture, depth
 
 
+def simple_mesh(image: Any, depth: Any, kind: Any = "inverse", **options: object) -> _native.Mesh:
+    return _native.simple_mesh(image, depth, kind, options)
+
+
 @pytest.fixture
 def mesh() -> _native.Mesh:
-    return _native.simple_mesh(*waves(), kind="metric")
+    return simple_mesh(*waves(), kind="metric")
 
 
 def test_meshes_are_the_references(golden: Any, tmp_path: Path) -> None:
     arrays, cases = golden("mesh")
     for case in (case for case in cases if case["fn"] == "create_mesh"):
-        mesh = _native.simple_mesh(
+        mesh = simple_mesh(
             arrays[case["image"]],
             arrays[case["depth"]],
             kind="metric",
@@ -69,7 +73,7 @@ def test_depth_scaling_is_the_references(golden: Any, tmp_path: Path) -> None:
             depth, kind = arrays[case["raw"]], kinds[case["model_type"]]
         else:
             depth, kind = arrays[case["custom_depth"]] / 65536, "inverse"
-        mesh = _native.simple_mesh(
+        mesh = simple_mesh(
             arrays[case["image"]],
             depth,
             kind=kind,
@@ -92,19 +96,17 @@ def test_near_is_near_whatever_the_kind() -> None:
 
 def test_grey_and_transparent_pictures_are_coloured() -> None:
     picture, depth = waves()
-    expected = _native.simple_mesh(picture, depth).colors
+    expected = simple_mesh(picture, depth).colors
     alpha = np.full((*depth.shape, 1), 7, np.uint8)
-    np.testing.assert_array_equal(
-        _native.simple_mesh(np.concatenate([picture, alpha], 2), depth).colors, expected
-    )
-    grey = _native.simple_mesh(picture[..., 0], depth).colors
+    np.testing.assert_array_equal(simple_mesh(np.concatenate([picture, alpha], 2), depth).colors, expected)
+    grey = simple_mesh(picture[..., 0], depth).colors
     np.testing.assert_array_equal(grey, np.repeat(expected[:, :1], 3, 1))
 
 
 def test_a_large_picture_is_meshed_small_and_stays_itself() -> None:
     picture, depth = waves(60, 80)
     before = picture.copy()
-    mesh = _native.simple_mesh(picture, depth, kind="metric", max_size=20)
+    mesh = simple_mesh(picture, depth, kind="metric", max_size=20)
     assert mesh.vertices.shape == (15 * 20, 3)
     assert mesh.faces.shape == (2 * 14 * 19, 3)
     np.testing.assert_array_equal(picture, before)
@@ -115,16 +117,14 @@ def test_a_large_picture_is_meshed_small_and_stays_itself() -> None:
 
 def test_intrinsics_place_the_vertices() -> None:
     picture, depth = waves()
-    mesh = _native.simple_mesh(
-        picture, depth, kind="metric", intrinsics=(100.0, 120.0, 39.5, 29.5), edge_threshold=9
-    )
+    mesh = simple_mesh(picture, depth, kind="metric", intrinsics=(100.0, 120.0, 39.5, 29.5), edge_threshold=9)
     rows, columns = np.mgrid[: depth.shape[0], : depth.shape[1]]
     expected = np.stack([-(columns - 39.5) / 100 * depth, -(rows - 29.5) / 120 * depth, depth], -1)
     np.testing.assert_allclose(mesh.vertices, expected.reshape(-1, 3), rtol=1e-6, atol=1e-9)
 
 
 def test_arrays_are_read_only_and_outlive_the_mesh() -> None:
-    mesh = _native.simple_mesh(*waves())
+    mesh = simple_mesh(*waves())
     vertices, first = mesh.vertices, mesh.vertices[0].copy()
     assert not vertices.flags.writeable
     assert not mesh.uv.flags.writeable
@@ -163,19 +163,19 @@ def test_wrong_arguments_are_named() -> None:
     picture, depth = waves()
     bare = _native.Mesh(np.zeros((1, 3)))
     refused = [
-        (lambda: _native.simple_mesh(picture, depth, kind="far"), '"far"'),
-        (lambda: _native.simple_mesh(picture, depth[1:]), "80x60 and 80x59"),
-        (lambda: _native.simple_mesh(picture, depth, fov=0), "fov"),
-        (lambda: _native.simple_mesh(picture, depth, intrinsics=(0, 1, 1, 1)), "intrinsics"),
-        (lambda: _native.simple_mesh(picture, depth, spherical=True, intrinsics=(1, 1, 1, 1)), "intrinsics"),
-        (lambda: _native.simple_mesh(picture, depth, max_size=1), "max_size"),
-        (lambda: _native.simple_mesh(picture, depth * np.nan), "finite"),
+        (lambda: simple_mesh(picture, depth, kind="far"), '"far"'),
+        (lambda: simple_mesh(picture, depth[1:]), "80x60 and 80x59"),
+        (lambda: simple_mesh(picture, depth, fov=0), "fov"),
+        (lambda: simple_mesh(picture, depth, intrinsics=(0, 1, 1, 1)), "intrinsics"),
+        (lambda: simple_mesh(picture, depth, spherical=True, intrinsics=(1, 1, 1, 1)), "intrinsics"),
+        (lambda: simple_mesh(picture, depth, max_size=1), "max_size"),
+        (lambda: simple_mesh(picture, depth * np.nan), "finite"),
         (lambda: _native.Mesh(np.zeros((1, 4))), "3 columns"),
         (lambda: _native.Mesh(np.zeros((1, 3)), np.ones((1, 3), np.uint32)), "faces"),
         (lambda: _native.Mesh(np.zeros((1, 3)), axes="left"), '"left"'),
         (lambda: bare.save("a.stl"), "stl"),
         (lambda: bare.save("a.glb", "stl"), '"stl"'),
-        (lambda: bare.save("a.glb", texture="gif"), '"gif"'),
+        (lambda: bare.save("a.glb", texture="gif"), "'gif'"),
         (lambda: bare.save("a.glb", jpeg_quality=3), "jpeg_quality"),
         (lambda: bare.save("a.obj", "obj-textured"), "texture"),
     ]
@@ -183,7 +183,7 @@ def test_wrong_arguments_are_named() -> None:
         with pytest.raises(ValueError, match=message):
             call()
     with pytest.raises(TypeError, match="float32"):
-        _native.simple_mesh(picture, depth.astype(int))
+        simple_mesh(picture, depth.astype(int))
     with pytest.raises(FileNotFoundError, match=r"nowhere.obj"):
         _native.read_mesh("nowhere.obj")
 
@@ -220,10 +220,10 @@ def test_glb_is_valid(tmp_path: Path) -> None:
     if node is None or not package.exists():
         pytest.skip("node or .build/node_modules/gltf-validator is missing")
     picture, depth = waves()
-    planar = _native.simple_mesh(picture, depth)
-    sphere = _native.simple_mesh(picture, depth, spherical=True, weld=True)
-    plain = _native.simple_mesh(picture[:, :, 0], depth, textured=False)
-    cloud = _native.point_cloud(depth, picture, voxel=0.05)
+    planar = simple_mesh(picture, depth)
+    sphere = simple_mesh(picture, depth, spherical=True, weld=True)
+    plain = simple_mesh(picture[:, :, 0], depth, textured=False)
+    cloud = _native.point_cloud(depth, picture, options={"voxel": 0.05, "edge_rtol": 0})
     bare = _native.Mesh(np.eye(3), np.array([[0, 1, 2]], np.uint32))
     paths = []
     for index, made in enumerate((planar, sphere, plain, cloud, bare)):
@@ -252,7 +252,7 @@ import numpy as np
 from rilievo import _native
 rows, columns = np.mgrid[:1500, :1500]
 depth = (2 + np.sin(rows / 200) * np.cos(columns / 200)).astype(np.float32)
-mesh = _native.simple_mesh(np.zeros((1500, 1500, 3), np.uint8), depth, kind="metric")
+mesh = _native.simple_mesh(np.zeros((1500, 1500, 3), np.uint8), depth, "metric")
 print("made", flush=True)
 while True:
     mesh.save(sys.argv[1])

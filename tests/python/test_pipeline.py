@@ -297,21 +297,21 @@ def test_the_depth_of_a_picture_that_tiles_has_no_seam():
 
 
 def test_networks_stay_loaded_only_if_asked_for(small):
-    from rilievo import pipeline
+    from rilievo.loaded import LOADED
 
     def load_two():
         rilievo.unload_models()
         for tiling in (False, True):
             rilievo.estimate_depth(small, "pocket", tiling=tiling)
-        return len(pipeline._loaded)
+        return len(LOADED)
 
     assert load_two() == 1
     rilievo.keep_models_loaded()
     assert load_two() == 2
     rilievo.keep_models_loaded(False)
-    assert len(pipeline._loaded) == 1
+    assert len(LOADED) == 1
     rilievo.unload_models()
-    assert not pipeline._loaded
+    assert not LOADED
 
 
 def run_alone(path: Path, **options: object) -> dict[str, Path]:

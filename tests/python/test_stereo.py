@@ -44,11 +44,13 @@ def test_eyes_are_the_references_byte_for_byte(golden, fill):
         left, right, *_ = _native.stereo_eyes(
             arrays[case["image"]],
             arrays[case["depth"]],
-            divergence=case["divergence"],
-            separation=case["separation"],
-            balance=case["balance"],
-            offset_exponent=case["exponent"],
-            fill=fill,
+            {
+                "divergence": case["divergence"],
+                "separation": case["separation"],
+                "balance": case["balance"],
+                "offset_exponent": case["exponent"],
+                "fill": fill,
+            },
         )
         assert (digest(left), digest(right)) == (case["left"], case["right"]), case
 
@@ -56,7 +58,7 @@ def test_eyes_are_the_references_byte_for_byte(golden, fill):
 @pytest.mark.parametrize("mode", REFERENCE_MODES)
 def test_the_references_modes_are_made_of_the_eyes(scene, mode):
     image, depth = scene
-    left, right, *_ = _native.stereo_eyes(image, depth, divergence=6)
+    left, right, *_ = _native.stereo_eyes(image, depth, dict(divergence=6))
     expected = {
         "left-right": np.hstack([left, right]),
         "right-left": np.hstack([right, left]),
@@ -67,7 +69,7 @@ def test_the_references_modes_are_made_of_the_eyes(scene, mode):
         "red-cyan-anaglyph": np.dstack([left[..., 0], right[..., 1], right[..., 2]]),
         "cyan-red-reverseanaglyph": np.dstack([right[..., 0], left[..., 1], left[..., 2]]),
     }[mode]
-    ((name, made),) = _native.stereo_images(image, depth, [mode], divergence=6)
+    ((name, made),) = _native.stereo_images(image, depth, [mode], dict(divergence=6))
     assert name == mode
     np.testing.assert_array_equal(made, expected)
 
@@ -87,8 +89,8 @@ def test_every_mode_on_the_list_works_and_has_its_size(scene):
 
 def test_half_sizes_are_area_means(scene):
     image, depth = scene
-    ((_, half),) = _native.stereo_images(image, depth, ["half-left-right"], divergence=4)
-    left, *_ = _native.stereo_eyes(image, depth, divergence=4)
+    ((_, half),) = _native.stereo_images(image, depth, ["half-left-right"], dict(divergence=4))
+    left, *_ = _native.stereo_eyes(image, depth, dict(divergence=4))
     mean = left.astype(float).reshape(37, 32, 2, 3).mean(2)
     assert np.abs(half[:, :32] - mean).max() <= 0.5
 
@@ -104,7 +106,7 @@ def test_interlaced_rows_take_turns(scene):
 def test_hole_masks_mark_what_no_pixel_was_moved_to(scene):
     image, depth = scene
     image = np.maximum(image, 1)
-    left, right, left_holes, right_holes = _native.stereo_eyes(image, depth, divergence=8, fill="none")
+    left, right, left_holes, right_holes = _native.stereo_eyes(image, depth, dict(divergence=8, fill="none"))
     assert left_holes.any()
     assert right_holes.any()
     np.testing.assert_array_equal(left_holes, ~left.any(-1))
@@ -118,7 +120,7 @@ def test_every_fill_takes_every_size(fill, size):
     for channels in (3, 4):
         image = rng.integers(0, 256, (*size, channels), dtype=np.uint8)
         depth = rng.integers(0, 65536, size, dtype=np.uint16)
-        left, right, *_ = _native.stereo_eyes(image, depth, divergence=10, fill=fill)
+        left, right, *_ = _native.stereo_eyes(image, depth, dict(divergence=10, fill=fill))
         assert left.shape == right.shape == image.shape
 
 
@@ -126,7 +128,7 @@ def test_every_fill_takes_every_size(fill, size):
 def test_flat_depth_is_all_far_whatever_its_value(scene, fill):
     image, _ = scene
     eyes = [
-        _native.stereo_eyes(image, np.full(image.shape[:2], value, np.uint16), divergence=5, fill=fill)
+        _native.stereo_eyes(image, np.full(image.shape[:2], value, np.uint16), dict(divergence=5, fill=fill))
         for value in (0, 30000, 65535)
     ]
     for other in eyes[1:]:
@@ -141,7 +143,7 @@ def test_every_fill_but_none_leaves_no_hole_black(scene):
     image, depth = scene
     image = np.maximum(image, 1)
     for fill in _native.stereo_fills():
-        left, *_ = _native.stereo_eyes(image, depth, divergence=8, fill=fill)
+        left, *_ = _native.stereo_eyes(image, depth, dict(divergence=8, fill=fill))
         assert (fill == "none") == bool((~left.any(-1)).any()), fill
 
 
@@ -149,9 +151,9 @@ def test_convergence_puts_a_depth_into_the_plane_of_the_screen(scene):
     image, _ = scene
     near = np.full((37, 64), 65535, np.uint16)
     near[0, 0] = 0
-    left, *_ = _native.stereo_eyes(image, near, divergence=10, fill="naive", convergence=1.0)
+    left, *_ = _native.stereo_eyes(image, near, dict(divergence=10, fill="naive", convergence=1.0))
     np.testing.assert_array_equal(left[5], image[5])
-    moved, *_ = _native.stereo_eyes(image, near, divergence=10, fill="naive")
+    moved, *_ = _native.stereo_eyes(image, near, dict(divergence=10, fill="naive"))
     assert (moved[5] != image[5]).any()
 
 
@@ -177,7 +179,7 @@ def test_float_depth_means_the_same_as_integers(scene):
 def test_a_wrong_option_is_named(scene, arguments, part):
     image, depth = scene
     with pytest.raises(ValueError, match=part):
-        _native.stereo_images(image, depth, **{"modes": ["left-right"], **arguments})
+        _native.stereo_images(image, depth, arguments.pop("modes", ["left-right"]), arguments)
 
 
 def test_depth_of_another_size_is_refused(scene):

@@ -109,17 +109,17 @@ impl Formulas {
 }
 
 impl Networks for Formulas {
-    type Look = (Array3<f32>, usize);
+    type Input = (Array3<f32>, usize);
 
-    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Self::Look> {
+    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Self::Input> {
         Ok((picture.to_owned(), side))
     }
 
-    fn depths(&self, looks: &[Self::Look], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
+    fn depths(&self, inputs: &[Self::Input], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
         monitor.check()?;
-        self.looks.fetch_add(looks.len(), Ordering::Relaxed);
-        self.together.lock().unwrap().push(looks.len());
-        let depth = |(picture, side): &Self::Look| {
+        self.looks.fetch_add(inputs.len(), Ordering::Relaxed);
+        self.together.lock().unwrap().push(inputs.len());
+        let depth = |(picture, side): &Self::Input| {
             let (height, width, _) = picture.dim();
             let wave = |x: usize| (2.0 * PI * (*side as f64 / 256.0) * x as f64 / width as f64).sin();
             Array2::from_shape_fn((height, width), |(y, x)| {
@@ -128,7 +128,7 @@ impl Networks for Formulas {
                 (0.5 * gray + 0.3 * y as f64 / (height - 1).max(1) as f64 + 0.2 * wave(x)) as f32
             })
         };
-        Ok(looks.iter().map(depth).collect())
+        Ok(inputs.iter().map(depth).collect())
     }
 
     fn merge(&self, pairs: &[Pair], _: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
@@ -143,7 +143,7 @@ impl Networks for Formulas {
         Ok(pairs.iter().map(merged).collect())
     }
 
-    fn at_once(&self, _: usize) -> usize {
+    fn batch_size(&self, _: usize) -> usize {
         self.at_once
     }
 }

@@ -2,7 +2,8 @@
 
 use ndarray::{Array2, array};
 use rilievo::depth::{
-    Axis, Clip, DepthKind, DepthMap, combine, from_picture, percentiles, percentiles_u16, unit_to_u16,
+    Axis, ClipMode, ClipOptions, DepthKind, DepthMap, combine, from_picture, percentiles, percentiles_u16,
+    unit_to_u16,
 };
 use rilievo::image::Size;
 
@@ -63,7 +64,8 @@ fn percentiles_are_found_by_counting_and_by_selecting() {
 fn threads_do_not_show() {
     let mut golden = Golden::open("core");
     let map = DepthMap::new(golden.array("raw_noisy"), DepthKind::Depth);
-    let clip = Clip::Outliers {
+    let clip = ClipOptions {
+        mode: ClipMode::Outliers,
         far: 0.03,
         near: 0.91,
     };

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::Array3;
-use rilievo::estimate::{DeviceChoice, Estimator, Precision, Settings};
-use rilievo::networks::DepthNetwork;
+use rilievo::estimate::{EstimateOptions, Estimator};
 use rilievo::networks::depth_anything::{self, DepthAnything};
 use rilievo::networks::leres::LeReS;
 use rilievo::networks::midas_v21::{self, MidasV21};
+use rilievo::networks::{DepthNetwork, Network};
+use rilievo::run::{DeviceChoice, Precision};
 use rilievo::weights::{Checkpoint, catalog};
 use rilievo::{Error, Monitor};
 
@@ -53,7 +54,7 @@ fn the_device_answers_in_every_precision_it_has() {
     let formats: Vec<_> = precisions(&device).iter().map(|dtype| dtype.as_str()).collect();
     println!("{} computes in {}", choice(), formats.join(", "));
     assert_eq!(formats[0], "f32");
-    for (found, answer) in rilievo::estimate::devices() {
+    for (found, answer) in rilievo::run::devices() {
         println!(
             "{found}: {}",
             answer.map_or_else(|error| error.to_string(), |()| "ready".into())
@@ -68,7 +69,7 @@ fn the_whole_way_gives_the_same_depth_as_on_the_cpu() {
     let estimate = |device, precision| {
         let estimator = Estimator::open(entry, None, device, precision, false).unwrap();
         let depth = estimator
-            .estimate(picture().view(), &Settings::default(), &Monitor::silent())
+            .estimate(picture().view(), &EstimateOptions::default(), &Monitor::silent())
             .unwrap();
         println!("{} in {}", estimator.device(), estimator.precision());
         depth.values().clone()
@@ -119,7 +120,7 @@ fn a_full_device_is_recognised() {
     assert_eq!(sum, 64.0 * 64.0 * 64.0);
 }
 
-type Make = fn(&Checkpoint, &Device, DType) -> Result<Box<dyn DepthNetwork>, Error>;
+type Make = fn(&Checkpoint, &Device, DType) -> Result<Box<DepthNetwork>, Error>;
 
 /// Networks and the sizes (height, width) they are timed at.
 const TIMED: [(&str, (usize, usize), Make); 5] = [
@@ -179,7 +180,7 @@ fn forward_times() {
                 .unwrap();
             let run = || {
                 let started = Instant::now();
-                let output = network.forward(&input, &Monitor::silent()).unwrap();
+                let output = network.forward(&input, &Monitor::silent()).unwrap().depth;
                 // Reading a number waits for all of them.
                 output
                     .to_dtype(DType::F32)

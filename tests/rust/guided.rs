@@ -1,7 +1,7 @@
 //! Photo-guided upsampling.
 
 use ndarray::{Array2, Array3, s};
-use rilievo::estimate::guided::{GuidedOptions, refine};
+use rilievo::estimate::guided_upsampling::{GuidedOptions, refine};
 use rilievo::{Error, Monitor};
 
 /// A bright disc before a dark wall, both with some texture, and a coarse,

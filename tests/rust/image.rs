@@ -1,5 +1,6 @@
 //! Tests of the room `image`.
 
+mod animation;
 mod files;
 mod filter;
 mod resize;

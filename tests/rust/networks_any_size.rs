@@ -3,8 +3,7 @@
 use candle_core::{DType, Device};
 use ndarray::{Array2, Array3};
 use rilievo::Monitor;
-use rilievo::estimate::preprocess::{self, ChannelOrder};
-use rilievo::estimate::zoedepth;
+use rilievo::estimate::preprocess;
 use rilievo::image::Size;
 use rilievo::networks::DepthNetwork;
 use rilievo::networks::depth_anything::{self, DepthAnything};
@@ -31,7 +30,7 @@ const PICTURES: [(usize, usize); 8] = [
 const ASKED: [(usize, usize); 5] = [(1, 1), (33, 47), (48, 48), (13, 100), (64, 32)];
 
 /// Every picture at every size asked for, and at its own.
-fn check(name: &str, network: &dyn DepthNetwork) {
+fn check(name: &str, network: &DepthNetwork) {
     for (height, width) in PICTURES {
         let picture = Array3::from_shape_fn((height, width, 3), |(y, x, c)| (y * 31 + x * 17 + c * 5) as u8);
         let size = Size { width, height };
@@ -50,16 +49,15 @@ fn check(name: &str, network: &dyn DepthNetwork) {
     }
 }
 
-fn depth(network: &dyn DepthNetwork, picture: &Array3<u8>, asked: (usize, usize)) -> Array2<f32> {
-    let (order, monitor, view) = (ChannelOrder::Rgb, Monitor::silent(), picture.view());
-    if network.mirror_averaged() {
-        return zoedepth::predict(network, view, asked, order, &Device::Cpu, &monitor).unwrap();
+fn depth(network: &DepthNetwork, picture: &Array3<u8>, asked: (usize, usize)) -> Array2<f32> {
+    if network.spec().mirror_averaged {
+        return pseudo::mirror_averaged(network, picture, asked);
     }
-    let spec = network.preprocessing();
-    let input = preprocess::to_tensor(view, spec, asked, order, &Device::Cpu).unwrap();
+    let spec = &network.spec().preprocessing;
+    let input = preprocess::to_tensor(picture.view(), spec, asked, &Device::Cpu).unwrap();
     let (_, _, h, w) = input.dims4().unwrap();
     assert_eq!((h % spec.multiple, w % spec.multiple), (0, 0));
-    let output = network.forward(&input, &monitor).unwrap();
+    let output = network.forward(&input, &Monitor::silent()).unwrap().depth;
     let values = output.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
     let values = Array2::from_shape_fn((values.len(), values[0].len()), |(y, x)| values[y][x]);
     let (height, width, _) = picture.dim();

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use rilievo::Error;
-use rilievo::networks::{self, DepthNetwork};
-use rilievo::weights::catalog::{self, Role};
+use rilievo::networks::{
+    self, BackgroundNetwork, DepthNetwork, Family, InpaintNetwork, MergeNetwork, OfRole,
+};
+use rilievo::weights::catalog::{self, Entry, Role};
 
 use crate::pseudo;
 
@@ -24,7 +26,7 @@ fn save(folder: &Path, name: &str, tensors: &[(&str, &[usize])]) -> std::path::P
     path
 }
 
-fn load(id: &str, file: &Path) -> Result<Box<dyn DepthNetwork>, Error> {
+fn load(id: &str, file: &Path) -> Result<Box<DepthNetwork>, Error> {
     let entry = catalog::find(id).unwrap();
     networks::load(entry, Some(file), &Device::Cpu, DType::F32, false)
 }
@@ -106,53 +108,132 @@ fn a_helper_estimates_no_depth() {
         "{error}"
     );
     let depth = catalog::find("pocket").unwrap();
-    let error = networks::load_merge(depth, Path::new("anything"), &Device::Cpu, DType::F32)
-        .err()
-        .unwrap();
+    let error = networks::load::<Box<MergeNetwork>>(
+        depth,
+        Some(Path::new("anything")),
+        &Device::Cpu,
+        DType::F32,
+        false,
+    )
+    .err()
+    .unwrap();
     assert!(error.to_string().contains("take one of pix2pix"), "{error}");
+}
+
+/// The pseudo-random checkpoint of a golden network as a file.
+fn saved(folder: &Path, golden: &str) -> std::path::PathBuf {
+    let checkpoint = pseudo::checkpoint(golden);
+    let tensors: HashMap<_, _> = checkpoint
+        .names()
+        .map(|name| {
+            let tensor = checkpoint.tensor(name, &Device::Cpu, DType::F32).unwrap();
+            (name.to_owned(), tensor)
+        })
+        .collect();
+    let file = folder.join(format!("{golden}.safetensors"));
+    candle_core::safetensors::save(&tensors, &file).unwrap();
+    file
 }
 
 #[test]
 fn helpers_load_from_their_files() {
     let folder = tempfile::tempdir().unwrap();
     for id in ["u2netp", "inpaint_edge"] {
-        let checkpoint = pseudo::checkpoint(id);
-        let tensors: HashMap<_, _> = checkpoint
-            .names()
-            .map(|name| {
-                let tensor = checkpoint.tensor(name, &Device::Cpu, DType::F32).unwrap();
-                (name.to_owned(), tensor)
-            })
-            .collect();
-        let file = folder.path().join(format!("{id}.safetensors"));
-        candle_core::safetensors::save(&tensors, &file).unwrap();
+        let file = saved(folder.path(), id);
         assert_eq!(networks::identify(&file).unwrap().id, id);
     }
     let entry = catalog::find("u2netp").unwrap();
     let file = folder.path().join("u2netp.safetensors");
-    let network = networks::load_background(entry, &file, &Device::Cpu, DType::F32).unwrap();
-    assert_eq!(network.config().side, 320);
+    let network: Box<BackgroundNetwork> =
+        networks::load(entry, Some(&file), &Device::Cpu, DType::F32, false).unwrap();
+    assert_eq!(network.spec().side, 320);
     let input = pseudo::input("small", (3, 40, 56), (-1.8, 1.8));
     let mask = network.forward(&input, &rilievo::Monitor::silent()).unwrap();
     assert_eq!(mask.dims(), [1, 40, 56]);
+}
+
+fn refused<N: OfRole>(entry: &Entry, file: &Path) -> Option<Error> {
+    networks::load::<N>(entry, Some(file), &Device::Cpu, DType::F32, false).err()
 }
 
 #[test]
 fn every_row_of_the_catalog_names_a_configuration_that_exists() {
     let folder = tempfile::tempdir().unwrap();
     let file = save(folder.path(), "nothing.safetensors", &[("weight", &[3])]);
-    for entry in catalog::entries().iter().filter(|entry| !entry.files.is_empty()) {
+    for entry in catalog::entries() {
         let error = match entry.role {
-            Role::Depth => load(&entry.id, &file).err(),
-            Role::Merge => networks::load_merge(entry, &file, &Device::Cpu, DType::F32).err(),
-            Role::Background => networks::load_background(entry, &file, &Device::Cpu, DType::F32).err(),
-            Role::Inpaint => networks::load_inpainting(|_| Ok(file.clone()), &Device::Cpu, DType::F32).err(),
+            Role::Depth => refused::<Box<DepthNetwork>>(entry, &file),
+            Role::Merge => refused::<Box<MergeNetwork>>(entry, &file),
+            Role::Background => refused::<Box<BackgroundNetwork>>(entry, &file),
+            Role::Inpaint => refused::<Box<InpaintNetwork>>(entry, &file),
         };
-        // An unknown family or configuration would be an Invalid.
+        // An unknown family, configuration or another role would be an Invalid.
         assert!(
             matches!(error, Some(Error::Checkpoint(_))),
             "{}: {error:?}",
             entry.id
         );
     }
+}
+
+#[test]
+fn every_configuration_of_a_family_has_a_row_in_the_catalog() {
+    for family in networks::FAMILIES {
+        for config in family.configs {
+            let rows = catalog::entries()
+                .iter()
+                .filter(|entry| entry.family == family.name && entry.config == *config);
+            let rows: Vec<_> = rows.collect();
+            assert!(!rows.is_empty(), "{} {config}", family.name);
+            for entry in rows {
+                assert_eq!(entry.role, family.role(), "{}", entry.id);
+                // What needs no file is embedded, and the other way round.
+                assert_eq!(entry.files.is_empty(), family.embedded.is_some(), "{}", entry.id);
+                let spec = family.spec(config).unwrap();
+                assert_eq!(spec.is_some(), entry.role == Role::Depth, "{}", entry.id);
+                let sides = family.net_size(config).unwrap().map(<[usize; 2]>::from);
+                assert_eq!(sides.is_none(), entry.role == Role::Inpaint, "{}", entry.id);
+                if let (Some(spec), Some(sides)) = (spec, sides) {
+                    let multiple = spec.preprocessing.multiple;
+                    assert!(sides.iter().all(|side| side % multiple == 0), "{}", entry.id);
+                }
+            }
+        }
+        assert!(
+            family.spec("nonsense").is_err() || family.configs.len() == 1 || family.role() != Role::Depth
+        );
+    }
+}
+
+#[test]
+fn a_network_says_what_its_family_said_of_it() {
+    let family = |id: &str| {
+        let entry = catalog::find(id).unwrap();
+        Family::of(entry).unwrap().spec(&entry.config).unwrap().unwrap()
+    };
+    let pocket: Box<DepthNetwork> = networks::load(
+        catalog::find("pocket").unwrap(),
+        None,
+        &Device::Cpu,
+        DType::F32,
+        false,
+    )
+    .unwrap();
+    assert_eq!(*pocket.spec(), family("pocket"));
+    let folder = tempfile::tempdir().unwrap();
+    for (id, golden) in [
+        ("midas_v21_small", "midas_v21_small"),
+        ("depth_anything_v2_metric_outdoor_small", "depth_anything_v2_vits"),
+    ] {
+        let file = saved(folder.path(), golden);
+        assert_eq!(*load(id, &file).unwrap().spec(), family(id), "{id}");
+    }
+}
+
+#[test]
+fn what_is_not_embedded_needs_a_file() {
+    let entry = catalog::find("midas_v21_small").unwrap();
+    let result = networks::load::<Box<DepthNetwork>>(entry, None, &Device::Cpu, DType::F32, false);
+    let error = result.err().unwrap();
+    assert!(matches!(error, Error::Invalid(_)), "{error:?}");
 }

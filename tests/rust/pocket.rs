@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array2, Array3};
-use rilievo::estimate::preprocess::{ChannelOrder, to_tensor};
-use rilievo::networks::DepthNetwork;
+use rilievo::estimate::preprocess::to_tensor;
+use rilievo::networks::Network;
 use rilievo::networks::pocket::{Block, Config, Input, Level, Pocket};
 use rilievo::weights::{Checkpoint, Weights};
 use rilievo::{Error, Monitor};
@@ -38,14 +38,13 @@ fn the_prediction_is_that_of_the_training_code() {
     let network = Pocket::embedded(&Device::Cpu, DType::F32).unwrap();
     let input = to_tensor(
         picture.view(),
-        network.preprocessing(),
+        &network.spec().preprocessing,
         (96, 64),
-        ChannelOrder::Rgb,
         &Device::Cpu,
     )
     .unwrap();
     assert_eq!(input.dims(), [1, 3, 64, 96]);
-    let output = network.forward(&input, &Monitor::silent()).unwrap();
+    let output = network.forward(&input, &Monitor::silent()).unwrap().depth;
     assert_eq!(output.dims(), [1, 32, 48]);
     let values = output.flatten_all().unwrap().to_vec1::<f32>().unwrap();
 
@@ -67,11 +66,12 @@ fn a_batch_is_its_pictures_one_by_one() {
     let network = Pocket::embedded(&Device::Cpu, DType::F32).unwrap();
     let pictures = Tensor::rand(-1f32, 1.0, (2, 3, 32, 64), &Device::Cpu).unwrap();
     let rows = |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let together = network.forward(&pictures, &Monitor::silent()).unwrap();
+    let together = network.forward(&pictures, &Monitor::silent()).unwrap().depth;
     for picture in 0..2 {
         let alone = network
             .forward(&pictures.narrow(0, picture, 1).unwrap(), &Monitor::silent())
-            .unwrap();
+            .unwrap()
+            .depth;
         assert_eq!(rows(together.narrow(0, picture, 1).unwrap()), rows(alone));
     }
 }
@@ -208,9 +208,9 @@ fn a_network_of_other_widths_needs_no_other_code() {
 
     let checkpoint = Checkpoint::from_tensors(random_weights(&config));
     let network = Pocket::new(read, &Weights::new(&checkpoint, &Device::Cpu, DType::F32)).unwrap();
-    assert_eq!(network.preprocessing().multiple, 8);
+    assert_eq!(network.spec().preprocessing.multiple, 8);
     let picture = Tensor::randn(0f32, 1.0, (1, 3, 24, 40), &Device::Cpu).unwrap();
-    let output = network.forward(&picture, &Monitor::silent()).unwrap();
+    let output = network.forward(&picture, &Monitor::silent()).unwrap().depth;
     assert_eq!(output.dims(), [1, 12, 20]);
     let values = output.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert!(values.iter().all(|value| value.is_finite()) && values.iter().any(|value| *value != values[0]));

@@ -3,22 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, Array3};
-use rilievo::depth::{DepthKind, DepthMap};
+use rilievo::depth::{Camera, DepthKind, DepthMap};
 use rilievo::surface::{
-    Axes, Mesh, MeshFormat, SaveMesh, SimpleMesh, TextureFormat, View, depth_edges, mesh_depth, read_mesh,
-    simple_mesh,
+    Axes, CameraOptions, Mesh, MeshFormat, SaveMesh, SimpleMeshOptions, TextureFormat, depth_edges,
+    mesh_depth, read_mesh, simple_mesh,
 };
 use rilievo::{Error, Monitor};
 use serde_json::Value;
 
 use crate::golden::{Golden, text_of};
 
-fn options(spherical: bool, occlude: bool) -> SimpleMesh {
-    SimpleMesh {
-        view: if spherical {
-            View::Spherical
-        } else {
-            View::Fov(55.0)
+fn options(spherical: bool, occlude: bool) -> SimpleMeshOptions {
+    SimpleMeshOptions {
+        camera: CameraOptions {
+            spherical,
+            ..Default::default()
         },
         occlude,
         weld: true,
@@ -146,7 +145,7 @@ fn relief() -> Mesh {
             2.0 + bump
         }
     });
-    simple_mesh(picture.view(), depth.view(), &SimpleMesh::default()).unwrap()
+    simple_mesh(picture.view(), depth.view(), &SimpleMeshOptions::default()).unwrap()
 }
 
 fn temporary(name: &str) -> (tempfile::TempDir, PathBuf) {

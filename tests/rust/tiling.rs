@@ -2,14 +2,13 @@
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array2, Array3, Axis, concatenate, s};
-use rilievo::estimate::preprocess::{self, ChannelOrder};
-use rilievo::estimate::{DeviceChoice, Estimator, Precision, Settings, tiling};
+use rilievo::estimate::{EstimateOptions, Estimator, preprocess, tiling};
 use rilievo::image::Size;
 use rilievo::networks::dpt::{Backbone, Dpt};
 use rilievo::networks::leres::LeReS;
 use rilievo::networks::midas_v21::{Config, MidasV21};
-use rilievo::networks::pocket::Pocket;
-use rilievo::networks::{self, DepthNetwork};
+use rilievo::networks::{self, DepthNetwork, Network};
+use rilievo::run::{DeviceChoice, Precision};
 use rilievo::weights::{Weights, catalog};
 use rilievo::{Monitor, Result};
 
@@ -26,12 +25,12 @@ fn picture(height: usize, width: usize) -> Array3<u8> {
     })
 }
 
-fn predict(network: &dyn DepthNetwork, input: &Tensor) -> Tensor {
-    network.forward(input, &Monitor::silent()).unwrap()
+fn predict(network: &DepthNetwork, input: &Tensor) -> Tensor {
+    network.forward(input, &Monitor::silent()).unwrap().depth
 }
 
 /// How far a prediction for a moved picture is from the moved prediction, in standard deviations.
-fn slip(network: &dyn DepthNetwork, (height, width): (usize, usize), by: usize) -> f32 {
+fn slip(network: &DepthNetwork, (height, width): (usize, usize), by: usize) -> f32 {
     let input = pseudo::input("torus", (3, height, width), (-1.8, 1.8));
     let still = predict(network, &input);
     // A prediction may be smaller than its input.
@@ -57,17 +56,20 @@ fn a_network_that_wraps_around_cannot_tell_where_a_picture_begins() {
     let weights = Weights::new(&checkpoint, &Device::Cpu, DType::F32);
     let load = |tiling| MidasV21::new(&weights.clone().with_tiling(tiling), &Config::small()).unwrap();
     let (wraps, ends) = (load(true), load(false));
-    assert!(wraps.tiles() && !ends.tiles());
+    assert!(wraps.spec().tiles && !ends.spec().tiles);
     let (wrapped, ended) = (slip(&wraps, (96, 128), 32), slip(&ends, (96, 128), 32));
     println!("midas_v21_small: {wrapped:.1e} of the standard deviation, {ended:.1e} without tiling");
     assert!(wrapped < 1e-4 && ended > 0.1, "{wrapped} {ended}");
 
-    let pocket = |tiling| Pocket::embedded_for(&Device::Cpu, DType::F32, tiling).unwrap();
-    let multiple = pocket(true).preprocessing().multiple;
+    let entry = catalog::find("pocket").unwrap();
+    let pocket = |tiling| -> Box<DepthNetwork> {
+        networks::load(entry, None, &Device::Cpu, DType::F32, tiling).unwrap()
+    };
+    let multiple = pocket(true).spec().preprocessing.multiple;
     let size = (4 * multiple, 6 * multiple);
     let (wrapped, ended) = (
-        slip(&pocket(true), size, multiple),
-        slip(&pocket(false), size, multiple),
+        slip(&*pocket(true), size, multiple),
+        slip(&*pocket(false), size, multiple),
     );
     println!("pocket: {wrapped:.1e} of the standard deviation, {ended:.1e} without tiling");
     assert!(wrapped < 1e-4 && ended > 0.01, "{wrapped} {ended}");
@@ -122,9 +124,9 @@ fn four_tiles_of_depth_have_no_seam() {
     let picture = picture(120, 168);
     let entry = catalog::find("pocket").unwrap();
     for refine in [false, true] {
-        let settings = Settings {
+        let settings = EstimateOptions {
             refine: Some(refine),
-            ..Settings::default()
+            ..EstimateOptions::default()
         };
         let depth = |tiling| {
             let estimator = Estimator::open(entry, None, DeviceChoice::Cpu, Precision::F32, tiling).unwrap();
@@ -143,8 +145,8 @@ fn a_transformer_sees_a_frame_of_the_opposite_sides() {
     let network = Dpt::load(&tiny::dpt(&config), &config, &Device::Cpu, DType::F32).unwrap();
     let run = |picture: ndarray::ArrayView3<'_, u8>, asked| -> Result<Array2<f32>> {
         let (height, width, _) = picture.dim();
-        let spec = network.preprocessing();
-        let input = preprocess::to_tensor(picture, spec, asked, ChannelOrder::Rgb, &Device::Cpu)?;
+        let spec = &network.spec().preprocessing;
+        let input = preprocess::to_tensor(picture, spec, asked, &Device::Cpu)?;
         let output = predict(&network, &input).squeeze(0)?.to_vec2::<f32>()?;
         let output = Array2::from_shape_fn((output.len(), output[0].len()), |(y, x)| output[y][x]);
         preprocess::to_picture_size(output.view(), spec, Size { width, height })
@@ -166,10 +168,12 @@ fn a_transformer_sees_a_frame_of_the_opposite_sides() {
 #[test]
 fn transformers_are_not_asked_to_wrap_around() {
     let entry = catalog::find("pocket").unwrap();
-    let loaded = |tiling| networks::load(entry, None, &Device::Cpu, DType::F32, tiling).unwrap();
-    assert!(loaded(true).tiles() && !loaded(false).tiles());
+    let loaded = |tiling| -> Box<DepthNetwork> {
+        networks::load(entry, None, &Device::Cpu, DType::F32, tiling).unwrap()
+    };
+    assert!(loaded(true).spec().tiles && !loaded(false).spec().tiles);
     let config = tiny::config(Backbone::Beit);
     let checkpoint = tiny::dpt(&config);
     let weights = Weights::new(&checkpoint, &Device::Cpu, DType::F32).with_tiling(false);
-    assert!(!Dpt::new(&weights, &config).unwrap().tiles());
+    assert!(!Dpt::new(&weights, &config).unwrap().spec().tiles);
 }

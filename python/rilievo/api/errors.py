@@ -16,8 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import rilievo
-from rilievo import _native, models
+from rilievo import errors, models
 
 log = logging.getLogger("rilievo.api")
 
@@ -75,18 +74,15 @@ def explain(error: BaseException, names: Mapping[Path, str] | None = None) -> Ap
     names = names or {}
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, _native.Cancelled):
+    problem = errors.explain(error, here=" on the server")
+    if problem.category == "cancelled":
         return ApiError("cancelled", "the job was cancelled")
-    if isinstance(error, MemoryError):
-        return ApiError(
-            "too_large", "there is not enough memory on the server; try a smaller picture or net size"
-        )
-    text = str(error)
-    about = next((name for path, name in names.items() if str(path) in text), None)
-    if isinstance(error, rilievo.RilievoError) and about:
-        return ApiError("unreadable_picture", public(text, names), field=about)
-    if isinstance(error, (ValueError, rilievo.RilievoError)):
-        return ApiError("invalid", public(text, names), field=about)
+    if problem.category == "out_of_memory":
+        return ApiError("too_large", problem.sentence)
+    if problem.category in ("failed", "invalid"):
+        about = next((name for path, name in names.items() if str(path) in problem.sentence), None)
+        code = "unreadable_picture" if about and problem.category == "failed" else "invalid"
+        return ApiError(code, public(problem.sentence, names), field=about)
     number = secrets.token_hex(4)
     log.error("request failed, number %s", number, exc_info=error)
     return ApiError("internal", f"something went wrong on the server; its log has it under number {number}")

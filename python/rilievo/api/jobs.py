@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rilievo import saving
 from rilievo.api.errors import ApiError, explain
 from rilievo.api.limits import Limits
 from rilievo.outputs import Output
@@ -129,11 +128,11 @@ class Job:
     def keep(self, output: Output, format: str, text: dict[str, str]) -> None:
         """Writes an output into the job's folder."""
         path = self.folder / f"{output.index}-{output.kind}.{format}"
-        saving.write(output, path, text)
+        output.save(path, format, text=text)
         size = path.stat().st_size
         self._queue.make_room(self, size)
         self.kept += size
-        self.results.append(Result(output.index, output.kind, format, path, size, _shape(output)))
+        self.results.append(Result(output.index, output.kind, format, path, size, output.content.describe()))
 
     @property
     def seconds(self) -> float:
@@ -141,15 +140,6 @@ class Job:
         if self.started is None:
             return 0.0
         return (self.finished or time.monotonic()) - self.started
-
-
-def _shape(output: Output) -> dict[str, int]:
-    if output.kind in ("simple_mesh", "point_cloud"):
-        return {"vertices": len(output.payload.vertices), "faces": len(output.payload.faces)}
-    if output.kind == "parallax":
-        frames, height, width, _ = output.payload.shape
-        return {"width": width, "height": height, "frames": frames}
-    return {"width": output.payload.shape[1], "height": output.payload.shape[0]}
 
 
 class Jobs:

@@ -18,14 +18,14 @@ from rilievo.api.requests import check_model
 from rilievo.api.routing import Router
 from rilievo.api.service import Service
 from rilievo.api.work import Task
+from rilievo.recipes import RECIPES
 
 # The release of the reference that these routes follow.
 FOLLOWS = "v0.4.8"
 _NOT_RETURNED = {
-    "gen_simple_mesh": "meshes are not given back by this route; /depth/v2/generate does",
-    "gen_point_cloud": "point clouds are not given back by this route; /depth/v2/generate does",
-    "output_depth_values": "depth values are not given back by this route; /depth/v2/generate does",
-    "do_output_depth_prediction": "raw predictions are not given back by this route; /depth/v2/generate does",
+    recipe.switch: f"{recipe.titles} are not given back by this route; /depth/v2/generate does"
+    for recipe in RECIPES.values()
+    if not recipe.is_picture
 }
 
 

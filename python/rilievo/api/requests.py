@@ -34,7 +34,7 @@ from rilievo.api.limits import Limits
 from rilievo.api.schema import offered
 from rilievo.api.work import Task, check_net_size
 from rilievo.options import Options, Row
-from rilievo.outputs import KINDS, asking_for, switches
+from rilievo.recipes import KINDS, asking_for, switches
 
 _IN_MEMORY = 1024 * 1024
 # Parsing a document takes several times its size of memory: few at a time.
@@ -52,15 +52,15 @@ class Reader:
 
     async def task(self, request: Request, job: Job) -> Task:
         """What a request of the typed API asks for."""
-        kind = _content_type(request)
-        if kind == "application/json":
+        sent = _content_type(request)
+        if sent == "application/json":
             document = await self.document(request, job)
             return await run_in_threadpool(self._from_json, document, job)
-        if kind == "multipart/form-data":
+        if sent == "multipart/form-data":
             return await self._from_form(request, job)
         raise ApiError(
             "unsupported_media_type",
-            f"a body of type {kind or 'unknown'!r} cannot be read; send application/json or multipart/form-data",
+            f"a body of type {sent or 'unknown'!r} cannot be read; send application/json or multipart/form-data",
         )
 
     async def document(self, request: Request, job: Job) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from rilievo.api.errors import ApiError
 from rilievo.api.jobs import Result
-from rilievo.api.schema import MEDIA_TYPES
+from rilievo.outputs import MEDIA_TYPES
 
 # A multiple of three, so that pieces of base64 can be put together.
 _PIECE = 3 * 64 * 1024
@@ -52,7 +52,7 @@ def opened(path: Path) -> IO[bytes]:
 
 def as_file(result: Result, done: Callable[[], None] | None = None) -> Response:
     """One result as it is."""
-    return _sent(opened(result.path), result.bytes, result.format, result.name, done)
+    return _sent(opened(result.path), result.bytes, MEDIA_TYPES[result.format], result.name, done)
 
 
 def as_archive(results: Sequence[Result], done: Callable[[], None] | None = None) -> Response:
@@ -65,7 +65,7 @@ def as_archive(results: Sequence[Result], done: Callable[[], None] | None = None
                     target.write(piece)
     size = file.tell()
     file.seek(0)
-    return _sent(file, size, "zip", "rilievo.zip", done)
+    return _sent(file, size, "application/zip", "rilievo.zip", done)
 
 
 def as_json(
@@ -95,16 +95,16 @@ def as_json(
     return StreamingResponse(pieces(), media_type="application/json", background=_background(done))
 
 
-def _sent(file: IO[bytes], size: int, format: str, name: str, done: Callable[[], None] | None) -> Response:
+def _sent(
+    file: IO[bytes], size: int, media_type: str, name: str, done: Callable[[], None] | None
+) -> Response:
     def pieces() -> Iterator[bytes]:
         with file:
             while piece := file.read(_PIECE):
                 yield piece
 
     headers = {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(
-        pieces(), media_type=MEDIA_TYPES[format], headers=headers, background=_background(done)
-    )
+    return StreamingResponse(pieces(), media_type=media_type, headers=headers, background=_background(done))
 
 
 def _background(done: Callable[[], None] | None) -> BackgroundTask | None:

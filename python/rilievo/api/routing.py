@@ -15,6 +15,7 @@ from starlette.responses import Response
 from rilievo.api import responses, schema
 from rilievo.api.errors import CODES, ApiError
 from rilievo.api.service import Endpoint, endpoint
+from rilievo.outputs import MEDIA_TYPES
 
 
 class Router:
@@ -47,7 +48,7 @@ class Router:
             content["application/json"] = {"schema": answers}
         if files:
             binary = {"schema": {"type": "string", "format": "binary"}}
-            content.update({media_type: binary for media_type in schema.MEDIA_TYPES.values()})
+            content.update(dict.fromkeys([*MEDIA_TYPES.values(), "application/zip"], binary))
         described: dict[int | str, dict[str, Any]] = {status: {"description": "Success", "content": content}}
         for code in errors:
             described[CODES[code]] = _error(failed)

@@ -11,24 +11,11 @@ from typing import Any
 from rilievo import models
 from rilievo.api.errors import CODES
 from rilievo.api.limits import Limits
-from rilievo.options import DEFAULTS, Row, rows
-from rilievo.outputs import KINDS, switches
+from rilievo.options import DEFAULTS, Limit, Row, rows
+from rilievo.recipes import KINDS, switches
 
 Schema = dict[str, Any]
 
-MEDIA_TYPES = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "tiff": "image/tiff",
-    "exr": "image/x-exr",
-    "npy": "application/x-npy",
-    "glb": "model/gltf-binary",
-    "obj": "model/obj",
-    "ply": "application/x-ply",
-    "zip": "application/zip",
-}
 # A picture of 2x2 pixels, so that "try it out" works.
 _EXAMPLE = (
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mP4FaAhF3WCQWSB24c7"
@@ -51,14 +38,14 @@ def offered(paths: bool) -> dict[str, Row]:
 def option(name: str, row: Row) -> Schema:
     """One option as a schema."""
     schema: Schema = {}
-    text = row.help or row.label
+    text = row.help
     if row.type == "flag":
         schema["type"] = "boolean"
     elif row.type in ("whole", "number"):
         schema["type"] = "integer" if row.type == "whole" else "number"
-        if row.check is not None:
-            schema.update(_bounds(row))
-            text += f"; {row.check.wanted}"
+        if row.limit is not None:
+            schema.update(_bounds(row.limit))
+            text += f"; {row.limit.wanted}"
     elif row.type == "several":
         schema.update(type="array", items={"type": "string", "enum": list(row.choices)}, uniqueItems=True)
     else:
@@ -75,21 +62,19 @@ def option(name: str, row: Row) -> Schema:
     return {**schema, "title": row.label, "description": text, "default": default}
 
 
-def _bounds(row: Row) -> Schema:
-    assert row.check is not None
-    limit = row.check
-    bounds: Schema = {}
-    if limit.least is not None:
-        bounds["minimum"] = limit.least
-    if limit.most is not None:
-        bounds["maximum"] = limit.most
-    if limit.above is not None:
-        bounds["exclusiveMinimum"] = limit.above
-    if limit.odd:
-        bounds["not"] = {"multipleOf": 2}
-    if limit.without:
-        bounds["not"] = {"enum": list(limit.without)}
-    return bounds
+def _bounds(limit: Limit) -> Schema:
+    bounds: Schema = {
+        "minimum": limit.least,
+        "maximum": limit.most,
+        "exclusiveMinimum": limit.above,
+        "exclusiveMaximum": limit.below,
+        "not": {"multipleOf": 2} if limit.odd else None,
+    }
+    if limit.zero is not None:
+        # From 0 on, but for what lies between it and the rest of the range.
+        between = list(range(1, int(limit.least or 0)))
+        bounds.update({"minimum": 0, "exclusiveMinimum": None, "not": {"enum": between} if between else None})
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def options(paths: bool) -> Schema:
@@ -176,10 +161,7 @@ def form(limits: Limits, paths: bool) -> Schema:
             "image": {**several, "minItems": 1, "description": "picture files"},
             "depth_map": {**several, "description": "depth maps, one a picture, in the same order"},
             "outputs": {"type": "string", "description": "KIND or KIND:FORMAT, separated by commas"},
-            **{
-                name: {"type": "string", "description": row.help or row.label}
-                for name, row in offered(paths).items()
-            },
+            **{name: {"type": "string", "description": row.help} for name, row in offered(paths).items()},
         },
         "required": ["image"],
         "additionalProperties": False,
@@ -273,7 +255,8 @@ def for_version(schema: Any, version: str) -> Any:
         others = {key: value for key, value in schema.items() if key != "anyOf"}
         return for_version({**merged, **others, "nullable": True}, version)
     result = {key: for_version(value, version) for key, value in schema.items()}
-    if "exclusiveMinimum" in result:
-        result["minimum"] = result["exclusiveMinimum"]
-        result["exclusiveMinimum"] = True
+    for bound in ("minimum", "maximum"):
+        exclusive = "exclusive" + bound.capitalize()
+        if exclusive in result:
+            result[bound], result[exclusive] = result[exclusive], True
     return result

@@ -14,7 +14,7 @@ from rilievo.api.errors import ApiError
 from rilievo.api.jobs import Job
 from rilievo.api.limits import Limits
 from rilievo.options import Options
-from rilievo.outputs import KINDS
+from rilievo.outputs import extension
 
 
 @dataclass
@@ -56,9 +56,8 @@ def run(task: Task, job: Job, limits: Limits) -> None:
             cancel=job.stop,
         )
         for output in outputs:
-            kind = KINDS[output.kind]
-            format = task.formats.get(output.kind) or output.format or kind.formats[0]
-            job.keep(dataclasses.replace(output, index=index, format=format), format, text)
+            format = task.formats.get(output.kind) or extension(output.content.usual_format())
+            job.keep(dataclasses.replace(output, index=index), format, text)
 
 
 def check_net_size(width: int, height: int, limits: Limits) -> None:

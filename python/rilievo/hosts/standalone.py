@@ -6,6 +6,7 @@ import os
 import sys
 
 import rilievo
+from rilievo import env
 
 _MISSING = (
     "the panel needs Gradio, which is not installed; run: "
@@ -34,6 +35,7 @@ def ui(
         if (error.name or "").split(".")[0] != "gradio":
             raise
         raise rilievo.RilievoError(_MISSING.format(python=sys.executable)) from None
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    if not env.GRADIO_ANALYTICS_ENABLED.read():
+        env.GRADIO_ANALYTICS_ENABLED.set("False")
     place = Host(output, may_name_folders=host in ("127.0.0.1", "localhost", "::1"))
     gradio_compat.launch(panel.build(place), host=host, port=port, open_browser=open_browser)

@@ -99,7 +99,7 @@ def build(
 def component(name: str, row: Row, host: Host, elem_id: str) -> Any:
     """The component of one option."""
     kind, more = _kind(name, row, host)
-    if kind is not gr.Checkbox and name not in _WITHOUT_INFO and row.help:
+    if kind is not gr.Checkbox and name not in _WITHOUT_INFO:
         more["info"] = row.help
     made = kind(label=row.label, elem_id=elem_id, visible=_shown(name, DEFAULTS), **more)
     # What the host would remember of these would be the size of yesterday's model.

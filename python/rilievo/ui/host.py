@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import rilievo
+from rilievo import env
 from rilievo.options import STEREO_MODES, Options
 from rilievo.outputs import Output
 from rilievo.ui.jobs import Job
@@ -120,6 +121,6 @@ class Host:
 
 def scratch_folder() -> Path:
     """A new folder below Gradio's own temporary one, whose files it hands out."""
-    root = os.environ.get("GRADIO_TEMP_DIR") or os.path.join(tempfile.gettempdir(), "gradio")
+    root = env.GRADIO_TEMP_DIR.read() or os.path.join(tempfile.gettempdir(), "gradio")
     os.makedirs(root, exist_ok=True)
     return Path(tempfile.mkdtemp(prefix="rilievo-", dir=root))

@@ -10,11 +10,12 @@ from typing import Any
 import gradio as gr
 
 import rilievo
+from rilievo.errors import explain
 from rilievo.options import Options
 from rilievo.ui import fields, jobs, style
 from rilievo.ui import gradio_compat as compat
 from rilievo.ui.host import Host
-from rilievo.ui.run import Batch, Results, download, is_expected, run, sentence
+from rilievo.ui.run import Batch, Results, download, run
 from rilievo.ui.tabs import ALL
 
 log = logging.getLogger("rilievo")
@@ -116,9 +117,7 @@ def _generate(host: Host, asked: Callable[[], tuple[Batch, Options]], save: bool
             else:
                 yield [job.id, *[keep] * 3, style.bar(job), *[keep] * 4]
     except Exception as error:
-        if not is_expected(error):
-            log.exception("the Depth tab failed")
-        yield _idle(style.error(sentence(error)))
+        yield _idle(_told(error, "the Depth tab failed"))
     finally:
         jobs.end(job)
 
@@ -137,6 +136,14 @@ def _idle(message: str) -> list[Any]:
     return ["", *ready, "", gr.update(), gr.update(), gr.update(), message]
 
 
+def _told(error: Exception, what: str) -> str:
+    """An error as the panel shows it; one that nobody foresaw goes to the log as well."""
+    problem = explain(error)
+    if not problem.expected:
+        log.error(what, exc_info=error)
+    return style.error(problem.sentence)
+
+
 def _stop(job_id: str) -> None:
     job = jobs.find(job_id)
     if job is not None:
@@ -153,7 +160,7 @@ def _open(host: Host) -> str:
     try:
         host.open_folder()
     except OSError as error:
-        return style.error(f"the folder cannot be opened: {sentence(error)}")
+        return style.error(f"the folder cannot be opened: {explain(error).sentence}")
     return ""
 
 
@@ -187,9 +194,7 @@ def _model_buttons(host: Host, model: Any, card: Any) -> None:
             stopped = style.info("Stopped; the next download goes on from here.")
             yield ["", shown, hidden, stopped, keep]
         except Exception as error:
-            if not is_expected(error):
-                log.exception("the download failed")
-            yield ["", shown, hidden, style.error(sentence(error)), keep]
+            yield ["", shown, hidden, _told(error, "the download failed"), keep]
         finally:
             jobs.end(job)
 

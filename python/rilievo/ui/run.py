@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import rilievo
-from rilievo.options import STEREO_MODES, Options
-from rilievo.outputs import Output
+from rilievo.errors import EXPECTED, explain
+from rilievo.options import Options
+from rilievo.outputs import Output, Solid
+from rilievo.recipes import KINDS
 from rilievo.ui.host import FolderSaver, Host, PictureSaver, scratch_folder
 from rilievo.ui.jobs import Job
 from rilievo.ui.lighten import lighter
@@ -144,10 +144,10 @@ class _Work:
                     results.done += 1
                 except rilievo.Cancelled:
                     results.skipped += not self.job.stopped
-                except (ValueError, OSError, MemoryError, rilievo.RilievoError) as error:
+                except EXPECTED as error:
                     if len(batch.items) == 1:
                         raise
-                    results.failures.append((item.name, sentence(error)))
+                    results.failures.append((item.name, explain(error).sentence))
         finally:
             if not host.settings().keep_models:
                 host.unload()
@@ -168,7 +168,7 @@ class _Work:
         for output in rilievo.generate(
             [item.image], options, depth_maps=maps, progress=job.report, cancel=job
         ):
-            clock = _add_time(results, _what(output), clock)
+            clock = _add_time(results, KINDS[output.kind].name, clock)
             job.report("saving", 1, 1)
             stem = stem or saver.start(item.base, item.image)
             path = saver.save(output, stem, info=info)
@@ -181,15 +181,15 @@ class _Work:
         results.outputs += 1
         if len(results.files) < MOST_SHOWN:
             results.files.append(handed_out(self.host, path))
-        if output.kind == "simple_mesh":
+        if isinstance(output.content, Solid) and output.content.is_surface:
             # Always GLB, which every viewer shows in colour, whatever format the file has.
             view = scratch_folder() / f"{path.stem}.glb"
-            lighter(output.payload).save(view, texture="jpeg")
+            lighter(output.content.mesh).save(view, texture="jpeg")
             results.mesh = str(view)
         elif output.is_picture and len(results.previews) < MOST_SHOWN:
             several = len(self.batch.items) > 1
             results.previews.append(
-                (preview(output), f"{item.name}: {output.kind}" if several else output.kind)
+                (output.preview, f"{item.name}: {output.kind}" if several else output.kind)
             )
 
 
@@ -197,23 +197,6 @@ def _add_time(results: Results, what: str, since: float) -> float:
     now = time.perf_counter()
     results.times[what] = results.times.get(what, 0.0) + now - since
     return now
-
-
-def _what(output: Output) -> str:
-    return "stereo" if output.kind in STEREO_MODES else output.kind
-
-
-def preview(output: Output) -> Any:
-    """An output as an 8-bit picture for a gallery."""
-    from PIL import Image
-
-    values = output.payload[0] if output.kind == "parallax" else output.payload
-    if values.dtype == np.uint16:
-        values = (values >> 8).astype(np.uint8)
-    elif np.issubdtype(values.dtype, np.floating):
-        low, high = float(values.min()), float(values.max())
-        values = ((values - low) / (high - low or 1.0) * 255.0 + 0.5).astype(np.uint8)
-    return Image.fromarray(values)
 
 
 def handed_out(host: Host, path: Path) -> str:
@@ -253,17 +236,3 @@ def download(host: Host, name: str, job: Job) -> Iterator[str | None]:
     if raised:
         raise raised[0]
     yield found[0]
-
-
-def sentence(error: BaseException) -> str:
-    """An error as a person should read it."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory; try a smaller picture or net size"
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error) or type(error).__name__
-
-
-def is_expected(error: BaseException) -> bool:
-    """Whether an error explains itself; others are logged with their traceback."""
-    return isinstance(error, (ValueError, OSError, MemoryError, rilievo.RilievoError))

@@ -6,8 +6,9 @@ use ndarray::{Array2, ArrayView2, ArrayView3, Axis, Zip};
 use rayon::prelude::*;
 
 use crate::Result;
+use crate::image::Size;
 use crate::image::resize::opencv_cubic_rows;
-use crate::image::{Size, memory, simd};
+use crate::{memory, simd};
 
 /// Brightness of red, green and blue. The reference weighs pictures whose red
 /// and blue are exchanged, so its 0.2989 belongs to blue.

@@ -1,4 +1,4 @@
-//! Boost: details from many small looks, put into the depth of the whole.
+//! Boost: details from estimates of many small patches, put into the depth of the whole.
 //!
 //! Miangoleh, Dille, Mai, Paris and Aksoy, "Boosting Monocular Depth Estimation
 //! Models to High-Resolution via Content-Adaptive Multi-Resolution Merging",
@@ -11,34 +11,32 @@
 //! over each other has an order.
 
 mod edges;
-mod guided;
+mod guided_merge;
 mod line;
 mod mask;
 mod network;
-mod pace;
 mod patches;
 mod plan;
+mod progress;
 
 use std::ops::Range;
 
 use ndarray::{Array2, Array3, ArrayView3, Ix2, SliceInfo, SliceInfoElem, s};
 
-pub use guided::guided_merge;
+pub use guided_merge::guided_merge;
 pub use line::Line;
 pub use mask::{profile, weights};
-pub use network::{BoostSettings, Merge, MergeNetwork};
+pub use network::{BoostOptions, Merge, Merger};
 pub use patches::Patch;
 pub use plan::Plan;
 
-use self::pace::{Pace, Part};
+use self::progress::{Part, TimedProgress};
 use crate::image::Size;
 use crate::image::resize::opencv_cubic;
 use crate::{Error, Monitor, Result};
 
 /// Sides of the maps that are merged.
 pub const MERGE_SIDE: usize = 1024;
-/// What the reference lets a whole picture be estimated at, at most.
-pub const DEFAULT_RMAX: usize = 1600;
 
 /// Two depth maps to be merged, squares of [`MERGE_SIDE`] with values from -1 to 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,20 +50,20 @@ pub struct Pair {
 /// The two networks behind a boosted depth map.
 pub trait Networks: Sync {
     /// A picture made ready for the depth network.
-    type Look: Send + Sync;
+    type Input: Send + Sync;
 
     /// Makes an RGB picture (`[H, W, 3]` in 0..1) ready for an input of about
-    /// `side` x `side` pixels. Runs while other looks are in the network.
+    /// `side` x `side` pixels. Runs while others are in the network.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a picture without pixels.
-    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Self::Look>;
+    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Self::Input>;
 
     /// The depth of pictures that are ready, each at the picture's own size.
     ///
     /// # Errors
     /// Whatever keeps it from estimating.
-    fn depths(&self, looks: &[Self::Look], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>>;
+    fn depths(&self, inputs: &[Self::Input], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>>;
 
     /// The details of the inner maps on the shape of the outer ones, of the
     /// same size and range.
@@ -75,8 +73,8 @@ pub trait Networks: Sync {
     fn merge(&self, pairs: &[Pair], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>>;
 
     /// How many patches should go through the networks together, when the
-    /// larger of their looks is about `side` x `side` pixels.
-    fn at_once(&self, side: usize) -> usize {
+    /// larger of their inputs is about `side` x `side` pixels.
+    fn batch_size(&self, side: usize) -> usize {
         let _ = side;
         1
     }
@@ -117,7 +115,7 @@ pub fn boost<N: Networks>(
     let run = Run {
         networks,
         field: plan.field,
-        pace: Pace::new(plan, monitor),
+        progress: TimedProgress::new(plan, monitor),
     };
     let picture = picture.mapv(|byte| f32::from(byte) / 255.0);
     let (plain, whole) = run.whole(picture.view(), plan.whole)?;
@@ -131,20 +129,20 @@ pub fn boost<N: Networks>(
     let mut updated = base.clone();
     let mut lines = Vec::with_capacity(plan.patches.len());
     if !plan.patches.is_empty() {
-        let places: Vec<_> = plan
+        let regions: Vec<_> = plan
             .patches
             .iter()
-            .map(|patch| Place::of(patch, scale, size))
-            .filter(|place| !place.is_empty())
+            .map(|patch| Region::of(patch, scale, size))
+            .filter(|region| !region.is_empty())
             .collect();
         let picture = by_way_of(picture, plan.target, size)?;
-        run.patches(picture.view(), &base, &places, |place, line, values| {
+        run.patches(picture.view(), &base, &regions, |region, line, values| {
             lines.push(line);
-            mask::blend(updated.slice_mut(place.cut()), values.view())
+            mask::blend(updated.slice_mut(region.cut()), values.view())
         })?;
     }
     let values = opencv_cubic(updated.view(), Size { width, height })?;
-    run.pace.finished()?;
+    run.progress.finished()?;
     Ok(Boosted { values, plain, lines })
 }
 
@@ -154,12 +152,12 @@ const MERGE: Size = Size {
 };
 
 /// Where a patch lies in the picture.
-struct Place {
+struct Region {
     rows: Range<usize>,
     columns: Range<usize>,
 }
 
-impl Place {
+impl Region {
     fn of(patch: &Patch, scale: f64, size: Size) -> Self {
         let (rows, columns) = patch.scaled(scale, size);
         Self { rows, columns }
@@ -181,22 +179,22 @@ impl Place {
     }
 }
 
-/// The two looks at every patch of a batch: at the whole of it, and at its details.
-struct Batch<L> {
-    low: Vec<L>,
-    high: Vec<L>,
+/// The two inputs for every patch of a batch: for its shape, and for its details.
+struct PatchInputs<I> {
+    low: Vec<I>,
+    high: Vec<I>,
 }
 
 struct Run<'a, N> {
     networks: &'a N,
     field: usize,
-    pace: Pace<'a>,
+    progress: TimedProgress<'a>,
 }
 
 impl<N: Networks> Run<'_, N> {
     /// The plain estimate of the whole picture, and the one with its details in 0..1.
     fn whole(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<(Array2<f32>, Array2<f32>)> {
-        let prepare = |side| self.networks.prepare(picture, side).map(|look| vec![look]);
+        let prepare = |side| self.networks.prepare(picture, side).map(|input| vec![input]);
         let low = prepare(self.field)?;
         let mut plain = self.depths(Part::Field, &low)?;
         let high = self.depths(Part::Whole, &prepare(side)?)?;
@@ -204,27 +202,27 @@ impl<N: Networks> Run<'_, N> {
         plain.pop().zip(whole.pop()).ok_or_else(nothing)
     }
 
-    /// Looks at every place and hands over its depth, fitted to the whole, in order.
+    /// Estimates every region and hands over its depth, fitted to the whole, in order.
     fn patches(
         &self,
         picture: ArrayView3<'_, f32>,
         base: &Array2<f32>,
-        places: &[Place],
-        mut lay: impl FnMut(&Place, Line, Array2<f64>) -> Result<()> + Send,
+        regions: &[Region],
+        mut lay: impl FnMut(&Region, Line, Array2<f64>) -> Result<()> + Send,
     ) -> Result<()> {
-        let most = self.networks.at_once(2 * self.field).max(1);
-        let mut batches = places.chunks(most).peekable();
-        let prepare = |places: &&[Place]| self.prepared(picture, places);
+        let most = self.networks.batch_size(2 * self.field).max(1);
+        let mut batches = regions.chunks(most).peekable();
+        let prepare = |regions: &&[Region]| self.prepared(picture, regions);
         let mut ready = batches.peek().map(prepare).transpose()?;
         let mut done = 0;
-        while let (Some(places), Some(batch)) = (batches.next(), ready.take()) {
-            self.pace.at_patch(done + 1)?;
+        while let (Some(regions), Some(batch)) = (batches.next(), ready.take()) {
+            self.progress.at_patch(done + 1)?;
             // What comes next is made ready in the shadow of the networks.
             let next = batches.peek();
             let (laid, following) = rayon::join(
                 || -> Result<()> {
-                    for (place, (line, values)) in places.iter().zip(self.fitted(batch, base, places)?) {
-                        lay(place, line, values)?;
+                    for (region, (line, values)) in regions.iter().zip(self.fitted(batch, base, regions)?) {
+                        lay(region, line, values)?;
                     }
                     Ok(())
                 },
@@ -232,54 +230,54 @@ impl<N: Networks> Run<'_, N> {
             );
             laid?;
             ready = following?;
-            done += places.len();
+            done += regions.len();
         }
         Ok(())
     }
 
-    fn prepared(&self, picture: ArrayView3<'_, f32>, places: &[Place]) -> Result<Batch<N::Look>> {
-        let looks = |side| {
-            places
+    fn prepared(&self, picture: ArrayView3<'_, f32>, regions: &[Region]) -> Result<PatchInputs<N::Input>> {
+        let inputs = |side| {
+            regions
                 .iter()
-                .map(|place| {
-                    let look = picture.slice(s![place.rows.clone(), place.columns.clone(), ..]);
-                    self.networks.prepare(look, side)
+                .map(|region| {
+                    let part = picture.slice(s![region.rows.clone(), region.columns.clone(), ..]);
+                    self.networks.prepare(part, side)
                 })
                 .collect::<Result<_>>()
         };
-        Ok(Batch {
-            low: looks(self.field)?,
-            high: looks(2 * self.field)?,
+        Ok(PatchInputs {
+            low: inputs(self.field)?,
+            high: inputs(2 * self.field)?,
         })
     }
 
     /// The depth of a batch of patches at their own size, and the line that made it fit to the whole.
     fn fitted(
         &self,
-        batch: Batch<N::Look>,
+        batch: PatchInputs<N::Input>,
         base: &Array2<f32>,
-        places: &[Place],
+        regions: &[Region],
     ) -> Result<Vec<(Line, Array2<f64>)>> {
         let low = self.depths(Part::Field, &batch.low)?;
         let high = self.depths(Part::Patch, &batch.high)?;
         drop(batch);
         let details = self.double_estimates(&low, &high)?;
-        let outers = places
+        let outers = regions
             .iter()
-            .map(|place| opencv_cubic(base.slice(place.cut()), MERGE))
+            .map(|region| opencv_cubic(base.slice(region.cut()), MERGE))
             .collect::<Result<Vec<_>>>()?;
         let merged = self.merged(&outers, details)?;
-        let parts = places.iter().zip(outers).zip(merged);
+        let parts = regions.iter().zip(outers).zip(merged);
         parts
-            .map(|((place, outer), merged)| {
+            .map(|((region, outer), merged)| {
                 let line = Line::fit(merged.view(), outer.view());
                 let fitted = merged.mapv(|value| line.at(f64::from(value)));
-                Ok((line, opencv_cubic(fitted.view(), place.size())?))
+                Ok((line, opencv_cubic(fitted.view(), region.size())?))
             })
             .collect()
     }
 
-    /// Looks at the shape and looks at the details, merged and stretched to 0..1.
+    /// Estimates of the shape and of the details, merged and stretched to 0..1.
     fn double_estimates(&self, low: &[Array2<f32>], high: &[Array2<f32>]) -> Result<Vec<Array2<f32>>> {
         let squares = |maps: &[Array2<f32>]| {
             let maps = maps.iter().map(|map| opencv_cubic(map.view(), MERGE));
@@ -299,7 +297,7 @@ impl<N: Networks> Run<'_, N> {
         let pairs: Vec<_> = pairs.collect();
         let count = pairs.len();
         let merged = self
-            .pace
+            .progress
             .timed(Part::Merge, count, |monitor| self.networks.merge(&pairs, monitor))?;
         counted(merged, count).map(|merged| {
             let halved = |map: Array2<f32>| map.mapv_into(|value| (value + 1.0) / 2.0);
@@ -307,11 +305,11 @@ impl<N: Networks> Run<'_, N> {
         })
     }
 
-    fn depths(&self, part: Part, looks: &[N::Look]) -> Result<Vec<Array2<f32>>> {
-        let count = looks.len();
+    fn depths(&self, part: Part, inputs: &[N::Input]) -> Result<Vec<Array2<f32>>> {
+        let count = inputs.len();
         let depths = self
-            .pace
-            .timed(part, count, |monitor| self.networks.depths(looks, monitor))?;
+            .progress
+            .timed(part, count, |monitor| self.networks.depths(inputs, monitor))?;
         counted(depths, count)
     }
 }

@@ -1,56 +1,50 @@
 //! Boost with the networks of the catalog.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use ndarray::{Array2, ArrayView3};
 
-use super::{DEFAULT_RMAX, Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
+use super::{Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
 use crate::depth::DepthMap;
-use crate::estimate::device::{self, DeviceChoice, Precision};
 use crate::estimate::estimator::Estimator;
-use crate::estimate::look::{Look, planes};
-use crate::estimate::memory;
-use crate::estimate::runner::Runner;
-use crate::networks::pix2pix::Pix2Pix;
-use crate::networks::{self, DepthKind};
+use crate::estimate::input::{Input, planes};
+use crate::networks::{DepthKind, MergeNetwork};
+use crate::options::options;
+use crate::run::{DeviceChoice, Precision, Runner};
 use crate::weights::catalog::Entry;
 use crate::{Monitor, Result};
 
-/// How a picture should be boosted.
-#[derive(Clone, Copy, Debug)]
-pub struct BoostSettings {
-    /// The largest network input for the whole picture.
-    pub rmax: usize,
-    /// At most this many patches; `None` is as many as have details.
-    pub max_patches: Option<usize>,
-}
-
-impl Default for BoostSettings {
-    fn default() -> Self {
-        Self {
-            rmax: DEFAULT_RMAX,
-            max_patches: None,
-        }
+options! {
+    /// How a picture is boosted.
+    #[derive(Copy)]
+    pub struct BoostOptions("boost", "boost_") {
+        /// Largest network input for the whole picture, in pixels.
+        ///
+        /// The default is what the reference lets it be.
+        rmax: usize = 1600, least(32.0), most(8192.0), unit("pixels");
+        /// Look at no more than this many patches, those with the most detail; default: all that have any.
+        max_patches: Option<usize> = None, least(0.0);
     }
 }
 
 /// What merges two depth maps.
 pub enum Merge {
     /// The network that was trained to.
-    Network(MergeNetwork),
+    Network(Merger),
     /// The built-in [`guided_merge`].
     Guided,
 }
 
 /// The merge network, on a device. It steps back when that is full, as an [`Estimator`] does.
-pub struct MergeNetwork {
-    runner: Runner<Pix2Pix>,
+pub struct Merger {
+    runner: Runner<Box<MergeNetwork>>,
     /// What one pair takes, roughly.
     pair_bytes: u64,
 }
 
-impl MergeNetwork {
+impl Merger {
     /// Loads the merge network of `entry` from `file`.
     ///
     /// # Errors
@@ -61,17 +55,15 @@ impl MergeNetwork {
         device: DeviceChoice,
         precision: Precision,
     ) -> Result<Self> {
-        let file = file.to_owned();
-        let load = move |device: &Device, dtype: DType| networks::load_merge(entry, &file, device, dtype);
         Ok(Self {
-            runner: Runner::new(Box::new(load), device.open()?, precision, entry.half)?,
+            runner: Runner::open(entry, Some(file), device, precision, false)?,
             pair_bytes: u64::from(entry.memory) << 20,
         })
     }
 
     /// The device it runs on now, such as `cuda:0`.
     pub fn device(&self) -> String {
-        device::name(&self.runner.place().0)
+        self.runner.device()
     }
 
     fn merge(&self, pairs: &[Pair], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
@@ -89,13 +81,13 @@ impl Estimator {
     /// as boost counts it: the reference's for its networks.
     pub fn receptive_field(&self) -> usize {
         self.entry().field.unwrap_or_else(|| {
-            let (width, height) = self.preprocessing().net_size;
+            let (width, height) = self.spec().preprocessing.net_size;
             width.min(height)
         })
     }
 
     /// The depth of an 8-bit RGB picture (`[H, W, 3]`) with the details of
-    /// many small looks at it, at its own size. Network sizes are boost's own.
+    /// many small parts of it, at its own size. Network sizes are boost's own.
     ///
     /// A relative map is in 0..1. A metric one is brought back to the metres of
     /// the plain estimate by the line that fits best, which the reference did not.
@@ -107,39 +99,48 @@ impl Estimator {
         &self,
         picture: ArrayView3<'_, u8>,
         merge: &Merge,
-        settings: &BoostSettings,
+        options: &BoostOptions,
         monitor: &Monitor<'_>,
     ) -> Result<DepthMap> {
-        let plan = Plan::new(
-            picture,
-            self.receptive_field(),
-            settings.rmax,
-            settings.max_patches,
-        )?;
-        let boosted = super::boost(picture, &plan, &Both { depth: self, merge }, monitor)?;
+        options.check()?;
+        let plan = Plan::new(picture, self.receptive_field(), options.rmax, options.max_patches)?;
+        let networks = Both {
+            depth: self,
+            merge,
+            field_of_view: OnceLock::new(),
+        };
+        let boosted = super::boost(picture, &plan, &networks, monitor)?;
         let mut values = boosted.values;
-        if self.traits().kind == DepthKind::Metric {
+        let kind = self.spec().kind;
+        if kind == DepthKind::Metric {
             let line = Line::fit(values.view(), boosted.plain.view());
             values.par_mapv_inplace(|value| line.at(f64::from(value)) as f32);
         }
-        DepthMap::predicted(values, self.traits().kind, monitor)
+        let field_of_view = networks.field_of_view.into_inner().flatten();
+        let depth = DepthMap::new(values, kind).with_field_of_view(field_of_view);
+        depth.checked(monitor)
     }
 }
 
 struct Both<'a> {
     depth: &'a Estimator,
     merge: &'a Merge,
+    /// Of the whole picture, which comes first.
+    field_of_view: OnceLock<Option<f64>>,
 }
 
 impl Networks for Both<'_> {
-    type Look = Look;
+    type Input = Input;
 
-    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Look> {
-        Look::prepare_square(picture, self.depth.traits(), side)
+    fn prepare(&self, picture: ArrayView3<'_, f32>, side: usize) -> Result<Input> {
+        Input::prepare_square(picture, self.depth.spec(), side)
     }
 
-    fn depths(&self, looks: &[Look], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
-        Look::depths(looks, self.depth.runner(), monitor)
+    fn depths(&self, inputs: &[Input], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
+        let estimates = Input::depths(inputs, self.depth.runner(), monitor)?;
+        self.field_of_view
+            .get_or_init(|| estimates.first().and_then(|estimate| estimate.field_of_view));
+        Ok(estimates.into_iter().map(|estimate| estimate.depth).collect())
     }
 
     fn merge(&self, pairs: &[Pair], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
@@ -149,14 +150,14 @@ impl Networks for Both<'_> {
         }
     }
 
-    fn at_once(&self, side: usize) -> usize {
-        let (width, height) = self.depth.preprocessing().net_size;
+    fn batch_size(&self, side: usize) -> usize {
+        let (width, height) = self.depth.spec().preprocessing.net_size;
         let larger = (side * side) as f64 / (width * height) as f64;
-        let look = f64::from(self.depth.entry().memory) * larger * f64::from(1 << 20);
+        let estimate = f64::from(self.depth.entry().memory) * larger * f64::from(1 << 20);
         let merge = match self.merge {
             Merge::Network(network) => network.pair_bytes,
             Merge::Guided => 0,
         };
-        memory::at_once(&self.depth.runner().place().0, merge.max(look as u64))
+        self.depth.runner().batch_size(merge.max(estimate as u64))
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn picture(image: DynamicImage) -> Result<Picture> {
     Picture::from_samples(size, channels, samples)
 }
 
-pub(super) fn plane(image: DynamicImage, palette: bool) -> Result<Plane> {
+pub(in crate::image) fn plane(image: DynamicImage, palette: bool) -> Result<Plane> {
     let size = size_of(&image);
     let channels = usize::from(image.color().channel_count());
     match image {
@@ -60,7 +60,7 @@ pub(super) fn plane(image: DynamicImage, palette: bool) -> Result<Plane> {
 }
 
 /// The first of `channels` interleaved channels.
-pub(super) fn first<T: Stored>(size: Size, channels: usize, samples: &[T]) -> Result<Plane> {
+pub(in crate::image) fn first<T: Stored>(size: Size, channels: usize, samples: &[T]) -> Result<Plane> {
     let values = samples
         .iter()
         .step_by(channels)

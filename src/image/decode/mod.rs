@@ -4,11 +4,9 @@
 //! The format is told by the content, not by the file's name. EXIF rotation is
 //! applied. Nothing is decoded before its size is known and within [`Limits`].
 
-mod color;
-mod exr;
+pub(super) mod color;
 mod jpeg;
-mod source;
-mod tiff;
+pub(super) mod source;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -17,7 +15,6 @@ use ::image::{DynamicImage, ImageDecoder, ImageFormat};
 
 use self::source::Source;
 use super::picture::Picture;
-use super::plane::Plane;
 use super::size::Size;
 use crate::{Error, Result};
 
@@ -38,7 +35,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    fn check(self, source: &Source, width: u64, height: u64) -> Result<()> {
+    pub(super) fn check(self, source: &Source, width: u64, height: u64) -> Result<()> {
         let pixels = width.saturating_mul(height);
         if pixels == 0 {
             return Err(source.unreadable("the picture in this file has no pixels; save it anew"));
@@ -78,34 +75,9 @@ pub fn read_picture(path: &Path, limits: Limits) -> Result<Picture> {
     })
 }
 
-/// Reads one channel as it is stored, no bit lost: what depth maps need.
-///
-/// Of a colour picture the first channel is taken; of a picture with a palette
-/// the brightness; of an OpenEXR file the channel `Z`, `Y` or `R`, whichever
-/// is there first, or else the first.
-///
-/// # Errors
-/// As [`read_picture`].
-pub fn read_plane(path: &Path, limits: Limits) -> Result<Plane> {
-    guarded(path, || {
-        let source = Source::open(path)?;
-        match source.format()? {
-            ImageFormat::OpenExr => exr::plane(&source, limits),
-            ImageFormat::Tiff => match tiff::plane(&source, limits)? {
-                Some(plane) => Ok(plane),
-                None => color::plane(decode(&source, limits)?, false),
-            },
-            _ => {
-                let palette = source.has_palette();
-                color::plane(decode(&source, limits)?, palette)
-            }
-        }
-    })
-}
-
 /// The decoders are other people's code fed by strangers' files: where one
 /// panics, the file is broken, and that is all the caller has to know.
-fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Error::Unreadable {
             path: path.to_owned(),
@@ -115,7 +87,7 @@ fn guarded<T>(path: &Path, read: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 /// Decodes in the file's own number type, turned upright.
-fn decode(source: &Source, limits: Limits) -> Result<DynamicImage> {
+pub(super) fn decode(source: &Source, limits: Limits) -> Result<DynamicImage> {
     let format = source.format()?;
     if format == ImageFormat::Jpeg {
         jpeg::check_complete(source)?;

@@ -12,13 +12,13 @@ use crate::{Error, Result};
 const HEAD: u64 = 512;
 
 /// A picture file and its first bytes.
-pub(super) struct Source {
+pub(in crate::image) struct Source {
     path: PathBuf,
     head: Vec<u8>,
 }
 
 impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::image) fn open(path: &Path) -> Result<Self> {
         let mut source = Self {
             path: path.to_owned(),
             head: Vec::new(),
@@ -28,18 +28,18 @@ impl Source {
         Ok(source)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::image) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The file from its start, for a decoder to keep.
-    pub(super) fn open_again(&self) -> Result<BufReader<File>> {
+    pub(in crate::image) fn open_again(&self) -> Result<BufReader<File>> {
         let file = File::open(&self.path).map_err(|error| Error::io(&self.path, error))?;
         Ok(BufReader::new(file))
     }
 
     /// The format, by content; by name only for TGA, which has no mark of its own.
-    pub(super) fn format(&self) -> Result<ImageFormat> {
+    pub(in crate::image) fn format(&self) -> Result<ImageFormat> {
         if self.head.is_empty() {
             return Err(self.unreadable("the file is empty; get it again"));
         }
@@ -63,7 +63,7 @@ impl Source {
     }
 
     /// Whether pixels are indices into a table of colours.
-    pub(super) fn has_palette(&self) -> bool {
+    pub(in crate::image) fn has_palette(&self) -> bool {
         let at = |index: usize| self.head.get(index).copied().unwrap_or(0);
         match ::image::guess_format(&self.head) {
             Ok(ImageFormat::Gif) => true,
@@ -73,14 +73,14 @@ impl Source {
         }
     }
 
-    pub(super) fn decoder(&self, format: ImageFormat) -> Result<impl ImageDecoder + use<>> {
+    pub(in crate::image) fn decoder(&self, format: ImageFormat) -> Result<impl ImageDecoder + use<>> {
         let mut reader = ImageReader::with_format(self.open_again()?, format);
         reader.no_limits();
         reader.into_decoder().map_err(|error| self.error(error))
     }
 
     /// What a decoder says, as a sentence.
-    pub(super) fn error(&self, error: ImageError) -> Error {
+    pub(in crate::image) fn error(&self, error: ImageError) -> Error {
         match error {
             ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => self.cut_short(),
             ImageError::IoError(error) => Error::io(&self.path, error),
@@ -92,18 +92,18 @@ impl Source {
         }
     }
 
-    pub(super) fn cut_short(&self) -> Error {
+    pub(in crate::image) fn cut_short(&self) -> Error {
         self.unreadable("the file ends in the middle of the picture; copy or download it again")
     }
 
-    pub(super) fn unreadable(&self, reason: impl Into<String>) -> Error {
+    pub(in crate::image) fn unreadable(&self, reason: impl Into<String>) -> Error {
         Error::Unreadable {
             path: self.path.clone(),
             reason: reason.into(),
         }
     }
 
-    pub(super) fn unknown(&self, reason: impl Into<String>) -> Error {
+    pub(in crate::image) fn unknown(&self, reason: impl Into<String>) -> Error {
         Error::UnknownFormat {
             path: self.path.clone(),
             reason: reason.into(),

@@ -12,7 +12,7 @@ pub(crate) trait Gradient {
     fn height(&self) -> usize;
     /// Number of values in a line.
     fn width(&self) -> usize;
-    /// The derivatives across and down in line `y`. `#[inline(always)]`, see [`crate::image::simd`].
+    /// The derivatives across and down in line `y`. `#[inline(always)]`, see [`crate::simd`].
     fn line(&mut self, y: usize, across: &mut [Self::Value], down: &mut [Self::Value]);
 }
 

@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use crate::image::simd;
+use crate::simd;
 
 /// Fewest lines a thread takes at a time.
 const MIN_BAND: usize = 32;

@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use crate::image::simd::{self, Kernel};
 use crate::image::size::{Raster, array, checked_len};
+use crate::simd::{self, Kernel};
 use crate::{Error, Result};
 
 /// The largest value of the `size` x `size` square around each pixel, as

@@ -8,8 +8,8 @@ use super::gradient::{Gradient, Sobel};
 use super::kernel;
 use super::lines::Stored;
 use crate::Result;
-use crate::image::simd;
 use crate::image::size::{Raster, array, checked_len};
+use crate::simd;
 
 /// The derivatives across and down, as `cv2.Sobel` gives them for `ksize =
 /// size`: not divided by the sum of the weights, so a slope of 1 gives 8 for

@@ -18,3 +18,21 @@ macro_rules! cubic_weights {
 
 cubic_weights!(weights_f32, f32);
 cubic_weights!(weights_f64, f64);
+
+/// The Catmull-Rom spline (`a` = -0.5): four samples around a place in a line of
+/// `length`, and their weights.
+pub(crate) fn catmull_rom(at: f32, length: usize) -> ([usize; 4], [f32; 4]) {
+    let last = length - 1;
+    let at = at.clamp(0.0, last as f32);
+    let i = at as usize;
+    let k = at - i as f32;
+    (
+        [i.saturating_sub(1), i, (i + 1).min(last), (i + 2).min(last)],
+        [
+            ((-0.5 * k + 1.0) * k - 0.5) * k,
+            (1.5 * k - 2.5) * k * k + 1.0,
+            ((-1.5 * k + 2.0) * k + 0.5) * k,
+            (0.5 * k - 0.5) * k * k,
+        ],
+    )
+}

@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use super::taps::{Taps, Windows};
 use crate::Result;
-use crate::image::simd;
 use crate::image::size::{Raster, Size, array, checked_len};
+use crate::simd;
 
 /// Fewest output rows a thread takes at a time.
 const MIN_BAND: usize = 16;

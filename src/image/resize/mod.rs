@@ -32,6 +32,7 @@ mod taps;
 mod torch;
 
 pub use area::{AreaSample, opencv_area};
+pub(crate) use cubic::catmull_rom;
 pub(crate) use opencv::opencv_cubic_rows;
 pub use opencv::{OpenCvSample, opencv_cubic, opencv_linear, opencv_nearest};
 pub use pillow::{PillowSample, pillow_bicubic, pillow_bilinear, pillow_lanczos};

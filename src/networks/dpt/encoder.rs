@@ -8,7 +8,7 @@ use super::{Backbone, Config, PATCH};
 use crate::Result;
 use crate::networks::layers::conv2d;
 use crate::networks::progress::Progress;
-use crate::networks::vit::{Block, Family};
+use crate::networks::vit::{Block, Variant};
 use crate::nn::{Conv2d, Conv2dConfig, bilinear};
 use crate::weights::Weights;
 
@@ -71,9 +71,9 @@ impl Encoder {
             let weights = blocks.pp(i);
             if backbone == Backbone::Beit {
                 let relative = RelativePosition::new(&weights.pp("attn"), grid, heads)?;
-                return Ok((Block::new(&weights, width, heads, Family::Beit)?, Some(relative)));
+                return Ok((Block::new(&weights, width, heads, Variant::Beit)?, Some(relative)));
             }
-            Ok((Block::new(&weights, width, heads, Family::Vit)?, None))
+            Ok((Block::new(&weights, width, heads, Variant::Vit)?, None))
         };
         Ok(Self {
             resnet,

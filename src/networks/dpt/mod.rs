@@ -17,7 +17,8 @@ use self::encoder::Encoder;
 pub(super) use self::fusion::{FusionBlock, conv3x3};
 pub(super) use self::transformers::official_name;
 use super::progress::Progress;
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
+use super::registry::{Configs, Family, Loader, named, names};
+use super::{DepthKind, Enlarge, Network, Prediction, Preprocessing, Shrink, SizeRule, Spec};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
 
@@ -61,6 +62,30 @@ pub struct Config {
     /// Channels of the last hidden layer.
     pub hidden: usize,
 }
+
+/// The published networks.
+const CONFIGS: Configs<Config, 4> = [
+    ("large_384", Config::large_384),
+    ("hybrid_384", Config::hybrid_384),
+    ("beit_large_384", Config::beit_large_384),
+    ("beit_large_512", Config::beit_large_512),
+];
+
+/// DPT in the registry.
+pub(super) static FAMILY: Family = Family {
+    name: "dpt",
+    configs: &names(&CONFIGS),
+    embedded: None,
+    half: true,
+    fits: |config, checkpoint| Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+    loader: Loader::Depth {
+        spec: |config| Ok(Config::named(config)?.spec()),
+        load: |config, checkpoint, weights| {
+            let (config, device, dtype) = (Config::named(config)?, weights.device(), weights.dtype());
+            Ok(Box::new(Dpt::load(checkpoint, &config, device, dtype)?))
+        },
+    },
+};
 
 impl Config {
     /// `dpt_large_384`: ViT-L/16 (344 M parameters).
@@ -113,21 +138,25 @@ impl Config {
     /// # Errors
     /// [`Error::Invalid`] naming the known ones.
     pub fn named(name: &str) -> Result<Self> {
-        Ok(match name {
-            "large_384" => Self::large_384(),
-            "hybrid_384" => Self::hybrid_384(),
-            "beit_large_384" => Self::beit_large_384(),
-            "beit_large_512" => Self::beit_large_512(),
-            _ => {
-                return Err(Error::invalid(format!(
-                    "DPT has no configuration {name:?}; known are large_384, hybrid_384, beit_large_384 and beit_large_512"
-                )));
-            }
-        })
+        named("DPT", &CONFIGS, name)
+    }
+
+    /// What a network of this shape says about itself.
+    fn spec(&self) -> Spec {
+        let preprocessing = Preprocessing {
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            net_size: (PATCH * self.grid, PATCH * self.grid),
+            multiple: 2 * PATCH,
+            rule: SizeRule::Minimal,
+            shrink: Shrink::Cubic,
+            enlarge: Enlarge::Bicubic,
+        };
+        Spec::new(DepthKind::Inverse, preprocessing)
     }
 
     /// Whether a checkpoint has the tensors of this network.
-    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+    fn fits(&self, checkpoint: &Checkpoint) -> bool {
         held(&transformers::official(checkpoint.clone())) == Some(described(self.backbone, self.grid))
     }
 
@@ -165,7 +194,7 @@ impl Config {
 pub struct Dpt {
     encoder: Encoder,
     decoder: Decoder,
-    preprocessing: Preprocessing,
+    spec: Spec,
     blocks: usize,
     dtype: DType,
 }
@@ -193,15 +222,7 @@ impl Dpt {
         Ok(Self {
             encoder: Encoder::new(&weights.pp("pretrained.model"), config)?,
             decoder: Decoder::new(weights, config)?,
-            preprocessing: Preprocessing {
-                mean: [0.5; 3],
-                std: [0.5; 3],
-                net_size: (PATCH * config.grid, PATCH * config.grid),
-                multiple: 2 * PATCH,
-                rule: SizeRule::Minimal,
-                shrink: Shrink::Cubic,
-                enlarge: Enlarge::Bicubic,
-            },
+            spec: config.spec(),
             blocks: config.depth,
             dtype: weights.dtype(),
         })
@@ -225,19 +246,19 @@ impl Dpt {
     }
 }
 
-impl DepthNetwork for Dpt {
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+impl Network for Dpt {
+    type Inputs = Tensor;
+    type Outputs = Prediction;
+    type Spec = Spec;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
         let mut progress = Progress::new(monitor, self.steps());
         let y = self.features(input, &mut progress)?.inverse_depth;
-        Ok(y.squeeze(1)?.to_dtype(DType::F32)?)
-    }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        DepthKind::Inverse
+        Ok(y.squeeze(1)?.to_dtype(DType::F32)?.into())
     }
 }
 

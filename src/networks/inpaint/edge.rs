@@ -4,8 +4,9 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
+use crate::networks::network::Network;
 use crate::networks::progress::Progress;
-use crate::nn::{Activation, Conv2d, Conv2dConfig, Doubling, GroupNorm, Padding, reflected};
+use crate::nn::{Activation, Conv2d, Conv2dConfig, ConvTranspose2dX2, GroupNorm, Padding, pad_reflect};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Monitor, Result};
 
@@ -24,14 +25,14 @@ pub struct EdgeNet {
     middle: Vec<[Conv2d; 2]>,
     /// Of all the residual blocks' convolutions.
     norm: GroupNorm,
-    decoder: [(Doubling, GroupNorm); 2],
+    decoder: [(ConvTranspose2dX2, GroupNorm); 2],
     output: Conv2d,
     dtype: DType,
 }
 
 impl EdgeNet {
     /// Whether a checkpoint has the tensors of this network.
-    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
         checkpoint.contains("encoder_0.1.weight_orig")
             && checkpoint.contains("middle.0.conv_block.1.weight_orig")
     }
@@ -83,13 +84,10 @@ impl EdgeNet {
             norm: norm(256, Activation::None)?,
             decoder: [
                 (
-                    doubling(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
+                    up(&weights.pp("decoder_0.0"), [512, 128, 4, 4])?,
                     norm(128, relu)?,
                 ),
-                (
-                    doubling(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?,
-                    norm(64, relu)?,
-                ),
+                (up(&weights.pp("decoder_1.0"), [256, 64, 4, 4])?, norm(64, relu)?),
             ],
             output: Conv2d::new(
                 output.tensor("weight", (1, 128, 7, 7))?,
@@ -99,35 +97,29 @@ impl EdgeNet {
             dtype,
         })
     }
+}
 
-    /// The likelihood of an edge at every pixel, `[B, 1, H, W]` in 0..1.
-    /// `rgb` (`[B, 3, H, W]`, 0..1) and `disparity` (`[B, 1, H, W]`, divided
-    /// by its largest value here) are zero outside the context.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if shapes do not fit together,
-    /// [`Error::Cancelled`](crate::Error::Cancelled), or
-    /// [`Error::Compute`](crate::Error::Compute) when the device fails.
-    pub fn forward(
-        &self,
-        hole: &Hole<'_>,
-        rgb: &Tensor,
-        disparity: &Tensor,
-        monitor: &Monitor<'_>,
-    ) -> Result<Tensor> {
+impl Network for EdgeNet {
+    type Inputs = Hole;
+    type Outputs = Tensor;
+    type Spec = ();
+
+    fn spec(&self) -> &() {
+        &()
+    }
+
+    /// The likelihood of an edge at every pixel, `[B, 1, H, W]` in 0..1. The
+    /// content is red, green and blue in 0..1, then the disparity, which is
+    /// divided by its largest value in each picture here.
+    fn forward(&self, hole: &Hole, monitor: &Monitor<'_>) -> Result<Tensor> {
         let mut progress = Progress::new(monitor, STEPS);
-        let largest = match disparity.elem_count() {
-            0 => 0.0,
-            _ => f64::from(disparity.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?),
+        let hole = Hole {
+            content: scaled_disparity(&hole.content)?,
+            ..hole.clone()
         };
-        // A disparity of zeros stays one.
-        let disparity = match largest > 0.0 {
-            true => (disparity / largest)?,
-            false => disparity.clone(),
-        };
-        let framed = hole.beside(&[rgb, &disparity], self.dtype)?;
+        let framed = hole.beside(self.dtype)?;
         let [(conv0, norm0), (conv1, norm1), (conv2, norm2)] = &self.encoder;
-        let x1 = norm0.forward(&conv0.forward(&reflected(&framed.tensor, 3)?)?)?;
+        let x1 = norm0.forward(&conv0.forward(&pad_reflect(&framed.tensor, 3)?)?)?;
         progress.show("encoder_0", &x1);
         progress.step()?;
         let x2 = norm1.forward(&conv1.forward(&x1)?)?;
@@ -137,8 +129,8 @@ impl EdgeNet {
         progress.step()?;
         let mut x = x3.clone();
         for [first, second] in &self.middle {
-            let y = self.norm.forward(&first.forward(&reflected(&x, 2)?)?)?;
-            let y = second.forward(&reflected(&y, 1)?)?;
+            let y = self.norm.forward(&first.forward(&pad_reflect(&x, 2)?)?)?;
+            let y = second.forward(&pad_reflect(&y, 1)?)?;
             x = self.norm.forward_add(&y, &x)?;
             progress.step()?;
         }
@@ -149,7 +141,7 @@ impl EdgeNet {
         let x = norm1.forward(&up1.forward(&[&x, &x2])?)?;
         progress.show("decoder_1", &x);
         progress.step()?;
-        let x = reflected(&Tensor::cat(&[x, x1], 1)?, 3)?;
+        let x = pad_reflect(&Tensor::cat(&[x, x1], 1)?, 3)?;
         let y = self.output.forward(&x)?;
         progress.show("decoder_2", &y);
         let y = candle_nn::ops::sigmoid(&y)?;
@@ -158,18 +150,37 @@ impl EdgeNet {
     }
 }
 
+/// The content with the disparity of every picture in 0..1; one of zeros stays one.
+fn scaled_disparity(content: &Tensor) -> Result<Tensor> {
+    let (pictures, channels, height, width) = content.dims4()?;
+    if channels != 4 || height == 0 || width == 0 {
+        return Ok(content.clone());
+    }
+    let scaled = (0..pictures).map(|i| -> Result<Tensor> {
+        let picture = content.narrow(0, i, 1)?;
+        let (rgb, disparity) = (picture.narrow(1, 0, 3)?, picture.narrow(1, 3, 1)?);
+        let largest = f64::from(disparity.max_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        let disparity = match largest > 0.0 {
+            true => (disparity / largest)?,
+            false => disparity,
+        };
+        Ok(Tensor::cat(&[rgb, disparity], 1)?)
+    });
+    Ok(Tensor::cat(&scaled.collect::<Result<Vec<_>>>()?, 0)?)
+}
+
 /// A convolution with spectral normalisation.
 fn convolution(weights: &Weights<'_>, shape: [usize; 4], config: Conv2dConfig) -> Result<Conv2d> {
     let weight = spectral(weights, shape, 0)?;
     Conv2d::new(weight, bias(weights, shape[0])?, config)
 }
 
-/// A doubling convolution with spectral normalisation.
-fn doubling(weights: &Weights<'_>, shape: [usize; 4]) -> Result<Doubling> {
+/// A transposed convolution with stride 2 and spectral normalisation.
+fn up(weights: &Weights<'_>, shape: [usize; 4]) -> Result<ConvTranspose2dX2> {
     let weight = spectral(weights, shape, 1)?;
     // What comes from the coarser level, and the way down's map.
     let parts = [shape[0] / 2; 2];
-    Doubling::new(&weight, bias(weights, shape[1])?.as_ref(), false, &parts)
+    ConvTranspose2dX2::new(&weight, bias(weights, shape[1])?.as_ref(), false, &parts)
 }
 
 fn bias(weights: &Weights<'_>, outputs: usize) -> Result<Option<Tensor>> {

@@ -4,6 +4,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::Hole;
+use crate::networks::network::Network;
 use crate::networks::progress::Progress;
 use crate::nn::{BatchNorm, Conv2d, Conv2dConfig, Padding};
 use crate::weights::{Checkpoint, Weights};
@@ -30,7 +31,7 @@ pub struct DepthNet(UNet);
 
 impl DepthNet {
     /// Whether a checkpoint has the tensors of this network.
-    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
         checkpoint.contains("dec_1.conv.input_conv.weight")
     }
 
@@ -43,15 +44,20 @@ impl DepthNet {
         let weights = Weights::new(checkpoint, device, dtype);
         Ok(Self(UNet::new(&weights, 1, up)?))
     }
+}
 
-    /// `depth` (`[B, 1, H, W]`, zero outside the context) continued, in the
-    /// same unit.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if shapes do not fit together, [`Error::Cancelled`],
-    /// or [`Error::Compute`] when the device fails.
-    pub fn forward(&self, hole: &Hole<'_>, depth: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
-        let framed = hole.beside(&[depth], self.0.dtype)?;
+impl Network for DepthNet {
+    type Inputs = Hole;
+    type Outputs = Tensor;
+    type Spec = ();
+
+    fn spec(&self) -> &() {
+        &()
+    }
+
+    /// The content, depth in any unit (`[B, 1, H, W]`), continued in the same unit.
+    fn forward(&self, hole: &Hole, monitor: &Monitor<'_>) -> Result<Tensor> {
+        let framed = hole.beside(self.0.dtype)?;
         framed.cut(&self.0.forward(&framed.tensor, monitor)?)
     }
 }
@@ -61,7 +67,7 @@ pub struct ColorNet(UNet);
 
 impl ColorNet {
     /// Whether a checkpoint has the tensors of this network.
-    pub(in crate::networks) fn fits(checkpoint: &Checkpoint) -> bool {
+    pub(super) fn fits(checkpoint: &Checkpoint) -> bool {
         checkpoint.contains("dec_1A.conv.input_conv.weight")
     }
 
@@ -74,14 +80,20 @@ impl ColorNet {
         let weights = Weights::new(checkpoint, device, dtype);
         Ok(Self(UNet::new(&weights, 3, up)?))
     }
+}
 
-    /// `rgb` (`[B, 3, H, W]`, 0..1, zero outside the context) continued, in 0..1.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if shapes do not fit together, [`Error::Cancelled`],
-    /// or [`Error::Compute`] when the device fails.
-    pub fn forward(&self, hole: &Hole<'_>, rgb: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
-        let framed = hole.beside(&[rgb], self.0.dtype)?;
+impl Network for ColorNet {
+    type Inputs = Hole;
+    type Outputs = Tensor;
+    type Spec = ();
+
+    fn spec(&self) -> &() {
+        &()
+    }
+
+    /// The content, red, green and blue in 0..1 (`[B, 3, H, W]`), continued in 0..1.
+    fn forward(&self, hole: &Hole, monitor: &Monitor<'_>) -> Result<Tensor> {
+        let framed = hole.beside(self.0.dtype)?;
         let y = self.0.forward(&framed.tensor, monitor)?;
         framed.cut(&candle_nn::ops::sigmoid(&y)?)
     }

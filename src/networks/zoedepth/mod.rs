@@ -15,7 +15,8 @@ use self::router::Router;
 use super::dpt::{self, Dpt, Features};
 use super::layers::conv2d;
 use super::progress::Progress;
-use super::{DepthKind, DepthNetwork, Enlarge, Preprocessing, Shrink, SizeRule};
+use super::registry::{Configs, Family, Loader, named, names};
+use super::{DepthKind, Enlarge, Network, Prediction, Preprocessing, Shrink, SizeRule, Spec};
 use crate::nn::{Activation, Conv2d, Conv2dConfig};
 use crate::weights::{Checkpoint, Weights};
 use crate::{Error, Monitor, Result};
@@ -51,6 +52,25 @@ pub struct Config {
     /// Attractors of the four levels, coarsest first.
     pub attractors: [usize; 4],
 }
+
+/// The published networks.
+const CONFIGS: Configs<Config, 3> = [("n", Config::n), ("k", Config::k), ("nk", Config::nk)];
+
+/// ZoeDepth in the registry. In half precision the metric heads miss by up to a standard deviation.
+pub(super) static FAMILY: Family = Family {
+    name: "zoedepth",
+    configs: &names(&CONFIGS),
+    embedded: None,
+    half: false,
+    fits: |config, checkpoint| Config::named(config).is_ok_and(|config| config.fits(checkpoint)),
+    loader: Loader::Depth {
+        spec: |config| Ok(Config::named(config)?.spec()),
+        load: |config, checkpoint, weights| {
+            let (config, device, dtype) = (Config::named(config)?, weights.device(), weights.dtype());
+            Ok(Box::new(ZoeDepth::load(checkpoint, &config, device, dtype)?))
+        },
+    },
+};
 
 impl Config {
     /// `zoedepth_n`.
@@ -96,20 +116,32 @@ impl Config {
     /// # Errors
     /// [`Error::Invalid`] naming the known ones.
     pub fn named(name: &str) -> Result<Self> {
-        Ok(match name {
-            "n" => Self::n(),
-            "k" => Self::k(),
-            "nk" => Self::nk(),
-            _ => {
-                return Err(Error::invalid(format!(
-                    "ZoeDepth has no configuration {name:?}; known are n, k and nk"
-                )));
-            }
-        })
+        named("ZoeDepth", &CONFIGS, name)
+    }
+
+    /// What a network of this shape says about itself.
+    fn spec(&self) -> Spec {
+        let kind = match self.variant {
+            Variant::N | Variant::Nk => DepthKind::Metric,
+            Variant::K => DepthKind::Depth,
+        };
+        let preprocessing = Preprocessing {
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            net_size: self.net_size,
+            multiple: 32,
+            rule: SizeRule::Minimal,
+            shrink: Shrink::Bilinear,
+            enlarge: Enlarge::Bicubic,
+        };
+        Spec {
+            mirror_averaged: true,
+            ..Spec::new(kind, preprocessing)
+        }
     }
 
     /// Whether a checkpoint has the tensors of this network.
-    pub(super) fn fits(&self, checkpoint: &Checkpoint) -> bool {
+    fn fits(&self, checkpoint: &Checkpoint) -> bool {
         held(&transformers::official(checkpoint.clone())) == Some(self.variant)
     }
 }
@@ -123,7 +155,7 @@ impl Config {
 /// 80 m, so its numbers are no metres and its kind is [`DepthKind::Depth`].
 ///
 /// Its users see the mean of two passes: see
-/// [`mirror_averaged`](DepthNetwork::mirror_averaged).
+/// [`mirror_averaged`](Spec::mirror_averaged).
 pub struct ZoeDepth {
     core: Dpt,
     bottleneck: Conv2d,
@@ -135,7 +167,7 @@ pub struct ZoeDepth {
     /// One for each domain.
     heads: Vec<Head>,
     variant: Variant,
-    preprocessing: Preprocessing,
+    spec: Spec,
 }
 
 impl ZoeDepth {
@@ -194,15 +226,7 @@ impl ZoeDepth {
             router,
             heads,
             variant: config.variant,
-            preprocessing: Preprocessing {
-                mean: [0.5; 3],
-                std: [0.5; 3],
-                net_size: config.net_size,
-                multiple: 32,
-                rule: SizeRule::Minimal,
-                shrink: Shrink::Bilinear,
-                enlarge: Enlarge::Bicubic,
-            },
+            spec: config.spec(),
         })
     }
 
@@ -237,8 +261,16 @@ impl ZoeDepth {
     }
 }
 
-impl DepthNetwork for ZoeDepth {
-    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Tensor> {
+impl Network for ZoeDepth {
+    type Inputs = Tensor;
+    type Outputs = Prediction;
+    type Spec = Spec;
+
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn forward(&self, input: &Tensor, monitor: &Monitor<'_>) -> Result<Prediction> {
         let pictures = input.dim(0)?;
         let mut progress = Progress::new(monitor, self.core.steps() + pictures);
         let features = self.core.features(input, &mut progress)?;
@@ -249,22 +281,7 @@ impl DepthNetwork for ZoeDepth {
             Ok(depth)
         });
         let depths = Tensor::cat(&depths.collect::<Result<Vec<_>>>()?, 0)?;
-        Ok(depths.squeeze(1)?.to_dtype(DType::F32)?)
-    }
-
-    fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    fn kind(&self) -> DepthKind {
-        match self.variant {
-            Variant::N | Variant::Nk => DepthKind::Metric,
-            Variant::K => DepthKind::Depth,
-        }
-    }
-
-    fn mirror_averaged(&self) -> bool {
-        true
+        Ok(depths.squeeze(1)?.to_dtype(DType::F32)?.into())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Convolution of feature maps.
 
-mod dense;
 mod depthwise;
-mod plan;
+mod im2col;
+mod implicit_gemm;
 mod pointwise;
 pub(super) mod winograd;
 
@@ -12,72 +12,10 @@ use candle_core::{DType, Tensor};
 
 use super::Activation;
 use super::fused::{self, to_vec};
-use super::kernel::apart;
-use super::simd::{Isa, Level, per_isa};
-use super::torus;
+use super::gemm::leading_dimension;
+use super::padding::{Padding, crop, pad_circular};
+use crate::simd::{Isa, Level, per_isa};
 use crate::{Error, Result};
-
-/// Zero pixels added around a map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Padding {
-    /// Rows above.
-    pub top: usize,
-    /// Rows below.
-    pub bottom: usize,
-    /// Columns on the left.
-    pub left: usize,
-    /// Columns on the right.
-    pub right: usize,
-}
-
-impl Padding {
-    /// The same number of pixels on every side.
-    pub const fn all(pixels: usize) -> Self {
-        Self {
-            top: pixels,
-            bottom: pixels,
-            left: pixels,
-            right: pixels,
-        }
-    }
-
-    /// TensorFlow's `SAME` for a `height` x `width` map: as many output pixels
-    /// as the stride fits into the side, the odd pixel of padding below and
-    /// on the right.
-    pub const fn same((height, width): (usize, usize), kernel: usize, stride: usize) -> Self {
-        const fn side(length: usize, kernel: usize, stride: usize) -> usize {
-            (length.div_ceil(stride).saturating_sub(1) * stride + kernel).saturating_sub(length)
-        }
-        let (rows, columns) = (side(height, kernel, stride), side(width, kernel, stride));
-        Self {
-            top: rows / 2,
-            bottom: rows - rows / 2,
-            left: columns / 2,
-            right: columns - columns / 2,
-        }
-    }
-
-    /// The size of what a `kernel` makes of an `input` (`(height, width)` each), if it fits at all.
-    pub(super) fn output(
-        self,
-        input: (usize, usize),
-        kernel: (usize, usize),
-        stride: usize,
-        dilation: usize,
-    ) -> Option<(usize, usize)> {
-        let side = |length: usize, kernel: usize| {
-            let reach = dilation.checked_mul(kernel.checked_sub(1)?)?.checked_add(1)?;
-            length
-                .checked_sub(reach)?
-                .checked_div(stride)
-                .map(|steps| steps + 1)
-        };
-        Some((
-            side(input.0 + self.top + self.bottom, kernel.0)?,
-            side(input.1 + self.left + self.right, kernel.1)?,
-        ))
-    }
-}
 
 /// Everything about a convolution but its weights.
 #[derive(Clone, Copy, Debug)]
@@ -86,9 +24,9 @@ pub struct Conv2dConfig {
     pub stride: usize,
     /// Zeros around the input.
     pub padding: Padding,
-    /// Whether opposite borders of the input are neighbours: the padding holds the pixels of the
-    /// other side instead of zeros, and the result has a `stride`-th of the input's sides.
-    pub wrap: bool,
+    /// Circular padding: opposite borders of the input are neighbours, so the padding holds the pixels
+    /// of the other side instead of zeros, and the result has a `stride`-th of the input's sides.
+    pub circular: bool,
     /// Pixels from one tap of the kernel to the next.
     pub dilation: usize,
     /// Groups of channels that see only each other.
@@ -106,7 +44,7 @@ impl Default for Conv2dConfig {
         Self {
             stride: 1,
             padding: Padding::default(),
-            wrap: false,
+            circular: false,
             dilation: 1,
             groups: 1,
             relu_input: false,
@@ -135,7 +73,7 @@ enum Map {
 #[derive(Clone, Debug)]
 enum Kernel {
     Depthwise(Weights),
-    Dense(Weights),
+    ImplicitGemm(Weights),
     Pointwise(Weights),
     Winograd(winograd::Transformed),
 }
@@ -144,23 +82,23 @@ enum Kernel {
 struct Weights {
     /// For every output channel `[inputs / groups, height, width]`.
     kernel: Vec<f32>,
-    /// Elements from one output channel's weights to the next's.
-    row: usize,
+    /// The leading dimension: elements from one output channel's weights to the next's.
+    ld: usize,
     bias: Vec<f32>,
 }
 
 impl Weights {
-    /// For a matrix product: the rows [`apart`].
-    fn product(kernel: &[f32], bias: Vec<f32>) -> Self {
+    /// As the A of a GEMM.
+    fn matrix(kernel: &[f32], bias: Vec<f32>) -> Self {
         let depth = kernel.len() / bias.len();
-        let row = apart(depth);
-        let mut padded = vec![0.0; bias.len() * row];
-        for (to, from) in padded.chunks_exact_mut(row).zip(kernel.chunks_exact(depth)) {
+        let ld = leading_dimension(depth);
+        let mut padded = vec![0.0; bias.len() * ld];
+        for (to, from) in padded.chunks_exact_mut(ld).zip(kernel.chunks_exact(depth)) {
             to[..depth].copy_from_slice(from);
         }
         Self {
             kernel: padded,
-            row,
+            ld,
             bias,
         }
     }
@@ -168,21 +106,21 @@ impl Weights {
 
 /// What is done to the sums of an output channel at the end.
 #[derive(Clone, Copy)]
-struct Finish<'a> {
+struct ChannelEpilogue<'a> {
     bias: f32,
     residual: Option<&'a [f32]>,
     activation: Activation,
 }
 
-impl Finish<'_> {
-    /// Finishes rows of sums, `width` apart, and writes rows of `out_w`: all of `out`.
-    fn rows(&self, level: Level, sums: &mut [f32], width: usize, out_w: usize, out: &mut [MaybeUninit<f32>]) {
-        finish_rows(level, self, sums, width, out_w, out);
+impl ChannelEpilogue<'_> {
+    /// Finishes rows of sums with leading dimension `ld` and writes rows of `out_w`: all of `out`.
+    fn rows(&self, level: Level, sums: &mut [f32], ld: usize, out_w: usize, out: &mut [MaybeUninit<f32>]) {
+        epilogue_of_rows(level, self, sums, ld, out_w, out);
     }
 
     /// Finishes a row of sums, the first of which belongs to element `at` of the residual.
     #[inline(always)]
-    fn apply<I: Isa>(&self, sums: &mut [f32], at: usize) {
+    fn apply<I: Isa>(&self, isa: I, sums: &mut [f32], at: usize) {
         match self.residual {
             None => {
                 for sum in sums.iter_mut() {
@@ -195,15 +133,17 @@ impl Finish<'_> {
                 }
             }
         }
-        self.activation.apply::<I>(sums);
+        self.activation.apply(isa, sums);
     }
 }
 
 per_isa! {
-    fn finish_rows<I>(finish: &Finish<'_>, sums: &mut [f32], width: usize, out_w: usize, out: &mut [MaybeUninit<f32>]) {
-        for (row, (sums, out)) in sums.chunks_mut(width).zip(out.chunks_exact_mut(out_w)).enumerate() {
+    fn epilogue_of_rows<I>(
+        isa: I, epilogue: &ChannelEpilogue<'_>, sums: &mut [f32], ld: usize, out_w: usize, out: &mut [MaybeUninit<f32>],
+    ) {
+        for (row, (sums, out)) in sums.chunks_mut(ld).zip(out.chunks_exact_mut(out_w)).enumerate() {
             let sums = &mut sums[..out_w];
-            finish.apply::<I>(sums, row * out_w);
+            epilogue.apply(isa, sums, row * out_w);
             for (out, sum) in out.iter_mut().zip(sums.iter()) {
                 out.write(*sum);
             }
@@ -211,7 +151,7 @@ per_isa! {
     }
 }
 
-/// Sizes of one run.
+/// Sizes of a convolution.
 #[derive(Clone, Copy, Debug)]
 struct Geometry {
     batch: usize,
@@ -223,6 +163,26 @@ struct Geometry {
     out_w: usize,
     kernel_h: usize,
     kernel_w: usize,
+}
+
+/// What a kernel computes, but for the weights.
+struct Call<'a> {
+    level: Level,
+    x: &'a [f32],
+    residual: Option<&'a [f32]>,
+    geometry: Geometry,
+    config: &'a Conv2dConfig,
+}
+
+impl<'a> Call<'a> {
+    /// The epilogue of `count` results from element `at` on, of an output channel with this bias.
+    fn epilogue(&self, bias: f32, at: usize, count: usize) -> ChannelEpilogue<'a> {
+        ChannelEpilogue {
+            bias,
+            residual: self.residual.map(|residual| &residual[at..][..count]),
+            activation: self.config.activation,
+        }
+    }
 }
 
 impl Conv2d {
@@ -262,12 +222,12 @@ impl Conv2d {
             Map::Fused(if winograd::Transformed::suits(shape, &config) {
                 Kernel::Winograd(winograd::Transformed::new(&kernel, bias))
             } else if config.groups == outputs && shape.1 == 1 {
-                let row = kernel.len() / outputs;
-                Kernel::Depthwise(Weights { kernel, row, bias })
+                let ld = kernel.len() / outputs;
+                Kernel::Depthwise(Weights { kernel, ld, bias })
             } else if pointwise::suits(shape, &config) {
-                Kernel::Pointwise(Weights::product(&kernel, bias))
+                Kernel::Pointwise(Weights::matrix(&kernel, bias))
             } else {
-                Kernel::Dense(Weights::product(&kernel, bias))
+                Kernel::ImplicitGemm(Weights::matrix(&kernel, bias))
             })
         } else {
             Map::Stock { weight, bias }
@@ -292,15 +252,15 @@ impl Conv2d {
     }
 
     fn apply(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        if self.config.wrap && self.config.padding != Padding::default() {
-            return self.apply_wrapped(x, residual);
+        if self.config.circular && self.config.padding != Padding::default() {
+            return self.apply_circular(x, residual);
         }
         self.apply_padded(x, residual)
     }
 
     /// Around the map a ring of the opposite sides' pixels, so wide that no zeros reach the middle
     /// of the result.
-    fn apply_wrapped(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+    fn apply_circular(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
         let (_, _, h, w) = x.dims4()?;
         let Conv2dConfig { stride, padding, .. } = self.config;
         let Padding {
@@ -311,10 +271,10 @@ impl Conv2d {
         } = padding;
         let ring = top.max(bottom).max(left).max(right).next_multiple_of(stride);
         let residual = residual
-            .map(|residual| torus::surrounded(residual, ring / stride))
+            .map(|residual| pad_circular(residual, ring / stride))
             .transpose()?;
-        let y = self.apply_padded(&torus::surrounded(x, ring)?, residual.as_ref())?;
-        torus::middle(&y, ring / stride, (h.div_ceil(stride), w.div_ceil(stride)))
+        let y = self.apply_padded(&pad_circular(x, ring)?, residual.as_ref())?;
+        crop(&y, ring / stride, (h.div_ceil(stride), w.div_ceil(stride)))
     }
 
     fn apply_padded(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
@@ -338,11 +298,11 @@ impl Conv2d {
         match (&self.map, residual) {
             (Map::Stock { weight, bias }, _) => self.stock(x, weight, bias.as_ref(), residual),
             (Map::Fused(kernel), None) => fused::unary("conv2d", x, shape, |x| {
-                kernel.run(x, None, &geometry, &self.config)
+                kernel.run(x, None, geometry, &self.config)
             }),
             (Map::Fused(kernel), Some(residual)) => {
                 fused::binary("conv2d", x, residual, shape, |x, residual| {
-                    kernel.run(x, Some(residual), &geometry, &self.config)
+                    kernel.run(x, Some(residual), geometry, &self.config)
                 })
             }
         }
@@ -362,7 +322,7 @@ impl Conv2d {
         let geometry = self.geometry(size).ok()?;
         let results = geometry.batch * geometry.outputs * geometry.out_h * geometry.out_w;
         assert!(residual.is_none_or(|residual| residual.len() == results));
-        Some(kernel.run(x, residual, &geometry, &self.config))
+        Some(kernel.run(x, residual, geometry, &self.config))
     }
 
     fn geometry(&self, size: (usize, usize, usize, usize)) -> Result<Geometry> {
@@ -497,14 +457,21 @@ impl Kernel {
         &self,
         x: &[f32],
         residual: Option<&[f32]>,
-        geometry: &Geometry,
+        geometry: Geometry,
         config: &Conv2dConfig,
     ) -> Vec<f32> {
+        let call = Call {
+            level: Level::detected(),
+            x,
+            residual,
+            geometry,
+            config,
+        };
         match self {
-            Self::Depthwise(weights) => depthwise::run(x, weights, residual, geometry, config),
-            Self::Pointwise(weights) => pointwise::run(x, weights, residual, geometry, config),
-            Self::Dense(weights) => dense::run(x, weights, residual, geometry, config),
-            Self::Winograd(weights) => weights.run(x, residual, geometry, config),
+            Self::Depthwise(weights) => depthwise::run(&call, weights),
+            Self::Pointwise(weights) => pointwise::run(&call, weights),
+            Self::ImplicitGemm(weights) => implicit_gemm::run(&call, weights),
+            Self::Winograd(weights) => weights.run(&call),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! 1x1 convolutions: one matrix product whose columns are the pixels.
+//! Pointwise (1x1) convolutions: one GEMM whose columns are the pixels.
 //!
-//! The map is the right matrix as it lies. Only the last few pixels of a
+//! The map is B as it lies. Only the last few pixels of a
 //! picture, fewer than a vector has lanes, are copied to where a whole vector
 //! may be read.
 
@@ -8,12 +8,12 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{Conv2dConfig, Finish, Geometry, Weights};
+use super::{Call, ChannelEpilogue, Conv2dConfig, Geometry, Padding, Weights};
 use crate::nn::buffer::{self, Shared};
-use crate::nn::kernel::{self, Left, Rows, Strips, Target, lanes, multiply_and_finish, strip_width};
-use crate::nn::simd::{Level, per_isa};
+use crate::nn::gemm::{Epilogue, Matrix, Panels, Rows, gemm_with_epilogue, panel_width};
+use crate::simd::per_isa;
 
-/// Elements of a task's input, as far as one strip allows: what a second cache holds.
+/// Elements of a task's input, as far as one panel allows: what a second cache holds.
 const INPUT: usize = 64 * 1024;
 /// The most pixels of a task.
 const PIXELS: usize = 512;
@@ -25,18 +25,12 @@ const ROWS: usize = 12;
 /// Whether a convolution is of this kind.
 pub(super) fn suits((_, _, h, w): (usize, usize, usize, usize), config: &Conv2dConfig) -> bool {
     (h, w, config.stride, config.groups) == (1, 1, 1, 1)
-        && config.padding == super::Padding::default()
+        && config.padding == Padding::default()
         && !config.relu_input
 }
 
-pub(super) fn run(
-    x: &[f32],
-    weights: &Weights,
-    residual: Option<&[f32]>,
-    geometry: &Geometry,
-    config: &Conv2dConfig,
-) -> Vec<f32> {
-    let level = Level::detected();
+pub(super) fn run(call: &Call<'_>, weights: &Weights) -> Vec<f32> {
+    let (level, x) = (call.level, call.x);
     let Geometry {
         batch,
         inputs,
@@ -44,10 +38,10 @@ pub(super) fn run(
         h,
         w,
         ..
-    } = *geometry;
-    let (plane, width) = (h * w, strip_width(level));
-    let whole = plane - plane % lanes(level);
-    let rests = Rests::new(x, (batch, plane, whole), lanes(level));
+    } = call.geometry;
+    let (plane, width, lanes) = (h * w, panel_width(level), level.lanes());
+    let whole = plane - plane % lanes;
+    let rests = Rests::new(x, (batch, plane, whole), lanes);
     let columns = (INPUT / inputs / width).clamp(1, PIXELS / width) * width;
     let tiles = plane.div_ceil(columns);
     let blocks = TASKS.div_ceil(batch * tiles).min(outputs.div_ceil(ROWS));
@@ -59,56 +53,40 @@ pub(super) fn run(
             let (picture, task) = (task / (tiles * blocks), task % (tiles * blocks));
             let (first, channel) = (task / blocks * columns, task % blocks * channels);
             let (last, count) = ((first + columns).min(plane), channels.min(outputs - channel));
-            let left = Left {
-                data: &weights.kernel[channel * weights.row..][..count * weights.row],
-                row: weights.row,
+            let kernel = Matrix {
+                data: &weights.kernel[channel * weights.ld..][..count * weights.ld],
+                ld: weights.ld,
             };
-            let at = (picture * outputs + channel) * plane;
-            let product = |from: usize, to: usize, right: Strips<'_>| {
-                let target = Target {
-                    start: out.at(at + from, (count - 1) * plane + to - from),
-                    row: plane,
-                };
-                let finish = config.activation.clamp().map(|clamp| kernel::Finish {
+            let product = |from: usize, to: usize, pixels: Panels<'_>| {
+                let at = (picture * outputs + channel) * plane + from;
+                // SAFETY: no other task has these channels of these pixels.
+                let mut y = unsafe { out.tile(at, (count, to - from), plane) };
+                let epilogue = call.config.activation.clamp().map(|clamp| Epilogue {
                     bias: &weights.bias[channel..][..count],
-                    residual: residual.map(|residual| Left {
-                        data: &residual[at + from..],
-                        row: plane,
+                    residual: call.residual.map(|residual| Matrix {
+                        data: &residual[at..],
+                        ld: plane,
                     }),
                     clamp,
                 });
-                let size = (count, inputs, to - from);
-                // SAFETY: no other task has these channels of these pixels.
-                unsafe { multiply_and_finish(level, size, left, right, target, false, finish) };
+                gemm_with_epilogue(level, inputs, kernel, pixels, &mut y, epilogue);
+                if epilogue.is_none() {
+                    for i in 0..count {
+                        let epilogue = call.epilogue(weights.bias[channel + i], at + i * plane, to - from);
+                        epilogue_of_row(level, epilogue, y.row(i));
+                    }
+                }
             };
             if first < whole {
-                let data = &x[picture * inputs * plane + first..];
-                let rows = Rows::Every(plane);
-                product(
-                    first,
-                    last.min(whole),
-                    Strips {
-                        data,
-                        strip: width,
-                        rows,
-                    },
-                );
+                let pixels = Panels {
+                    data: &x[picture * inputs * plane + first..],
+                    panel: width,
+                    rows: Rows::Every(plane),
+                };
+                product(first, last.min(whole), pixels);
             }
             if last > whole {
                 product(whole, plane, rests.of(picture));
-            }
-            if config.activation.clamp().is_some() {
-                return;
-            }
-            for channel in channel..channel + count {
-                let at = (picture * outputs + channel) * plane + first;
-                let finish = Finish {
-                    bias: weights.bias[channel],
-                    residual: residual.map(|residual| &residual[at..][..last - first]),
-                    activation: config.activation,
-                };
-                // SAFETY: as above, and the products have written them.
-                finish_row(level, finish, unsafe { out.slice(at, last - first) });
             }
         });
     };
@@ -135,17 +113,17 @@ impl Rests {
         Self { data, lanes, picture }
     }
 
-    fn of(&self, picture: usize) -> Strips<'_> {
-        Strips {
+    fn of(&self, picture: usize) -> Panels<'_> {
+        Panels {
             data: &self.data[picture * self.picture..][..self.picture],
-            strip: self.lanes,
+            panel: self.lanes,
             rows: Rows::Every(self.lanes),
         }
     }
 }
 
 per_isa! {
-    fn finish_row<I>(finish: Finish<'_>, row: &mut [f32]) {
-        finish.apply::<I>(row, 0);
+    fn epilogue_of_row<I>(isa: I, epilogue: ChannelEpilogue<'_>, row: &mut [f32]) {
+        epilogue.apply(isa, row, 0);
     }
 }

@@ -1,5 +1,5 @@
-//! 3x3 convolutions of stride 1 with a quarter of the multiplications
-//! (Lavin and Gray 2016).
+//! Winograd convolution F(m, r) with m = 4 and r = 3: 3x3 convolutions of stride
+//! 1 with a quarter of the multiplications (Lavin and Gray 2016).
 //!
 //! F(4x4, 3x3): 4x4 output pixels are computed from 6x6 input pixels. Inputs
 //! and weights are evaluated as polynomials at six points in each direction,
@@ -15,10 +15,10 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::{Conv2dConfig, Finish, Geometry};
-use crate::nn::buffer::{self, Shared};
-use crate::nn::kernel::{Left, Rows, Strips, Target, apart, lanes, multiply, strip_width};
-use crate::nn::simd::{Level, Vector, per_isa};
+use super::{Call, ChannelEpilogue, Conv2dConfig, Geometry};
+use crate::nn::buffer::{self, Shared, Tile};
+use crate::nn::gemm::{Matrix, Panels, Rows, gemm, leading_dimension, panel_width};
+use crate::simd::{Isa, Vector, per_isa};
 
 /// Side of a tile's output, of its input, and of its kernel.
 const OUT: usize = 4;
@@ -43,15 +43,15 @@ const LANES: usize = 16;
 /// Elements between the scratch of two points beyond what they need. Were they a power of two apart,
 /// they would all fall on the same few lines of the first cache; and the last group of a run is
 /// transformed as if it were full, so its lanes without a tile need a place.
-const APART: usize = LANES;
+const GAP: usize = LANES;
 
 /// The weights, evaluated at every point.
 #[derive(Clone, Debug)]
 pub(super) struct Transformed {
-    /// `[POINTS, outputs, row]`.
+    /// `[POINTS, outputs, ld]`.
     kernel: Vec<f32>,
-    /// Elements from one output channel's weights to the next's.
-    row: usize,
+    /// The leading dimension: elements from one output channel's weights to the next's.
+    ld: usize,
     bias: Vec<f32>,
 }
 
@@ -71,7 +71,7 @@ impl Transformed {
             && inputs * outputs <= MOST_WEIGHTS
     }
 
-    /// Evaluates `kernel` (`[outputs, inputs, 3, 3]`).
+    /// The weight transform: evaluates `kernel` (`[outputs, inputs, 3, 3]`).
     pub(super) fn new(kernel: &[f32], bias: Vec<f32>) -> Self {
         let (a, b) = (FRAC_1_SQRT_2, SQRT_2);
         // At point p: (w0 + w1 p + w2 p^2) / product of the distances to the other points.
@@ -87,10 +87,10 @@ impl Transformed {
         ];
         let (outputs, taps) = (bias.len(), KERNEL * KERNEL);
         let inputs = kernel.len() / taps / outputs;
-        let row = apart(inputs);
-        let mut evaluated = vec![0.0; POINTS * outputs * row];
+        let ld = leading_dimension(inputs);
+        let mut evaluated = vec![0.0; POINTS * outputs * ld];
         for (pair, kernel) in kernel.chunks_exact(taps).enumerate() {
-            let place = pair / inputs * row + pair % inputs;
+            let place = pair / inputs * ld + pair % inputs;
             for (i, down) in points.iter().enumerate() {
                 for (j, across) in points.iter().enumerate() {
                     let mut sum = 0.0;
@@ -99,25 +99,18 @@ impl Transformed {
                             sum += f64::from(*kernel) * down * across;
                         }
                     }
-                    evaluated[(i * IN + j) * outputs * row + place] = sum as f32;
+                    evaluated[(i * IN + j) * outputs * ld + place] = sum as f32;
                 }
             }
         }
         Self {
             kernel: evaluated,
-            row,
+            ld,
             bias,
         }
     }
 
-    pub(super) fn run(
-        &self,
-        x: &[f32],
-        residual: Option<&[f32]>,
-        geometry: &Geometry,
-        config: &Conv2dConfig,
-    ) -> Vec<f32> {
-        let level = Level::detected();
+    pub(super) fn run(&self, call: &Call<'_>) -> Vec<f32> {
         let Geometry {
             batch,
             inputs,
@@ -127,14 +120,15 @@ impl Transformed {
             out_h,
             out_w,
             ..
-        } = *geometry;
-        let tiles = Tiles::new((out_h, out_w), config.dilation);
-        let width = strip_width(level);
+        } = call.geometry;
+        let level = call.level;
+        let tiles = Tiles::new((out_h, out_w), call.config.dilation);
+        let (width, lanes) = (panel_width(level), level.lanes());
         let threads = rayon::current_num_threads();
         // Tiles of a task, whole vectors of them; as many tasks for each thread.
-        let most = (SCRATCH / (POINTS * (inputs + outputs)) / lanes(level)).clamp(2, MOST) * lanes(level);
+        let most = (SCRATCH / (POINTS * (inputs + outputs)) / lanes).clamp(2, MOST) * lanes;
         let runs = (batch * tiles.count().div_ceil(most)).next_multiple_of(threads) / batch;
-        let count = tiles.count().div_ceil(runs.max(1)).next_multiple_of(lanes(level));
+        let count = tiles.count().div_ceil(runs.max(1)).next_multiple_of(lanes);
         let runs = tiles.count().div_ceil(count);
         // A small map is cut into output channels, at the price of evaluating its tiles again.
         let blocks = threads.div_ceil(batch * runs).min(outputs.div_ceil(ROWS));
@@ -153,67 +147,48 @@ impl Transformed {
                     tiles,
                 };
                 // Whole vectors, so that no product has an edge.
-                let columns = (run.last - first).next_multiple_of(lanes(level));
-                let maps = &x[picture * inputs * h * w..][..inputs * h * w];
-                let (value_step, product_step) = (inputs * count + APART, channels * count + APART);
+                let columns = (run.last - first).next_multiple_of(lanes);
+                let maps = &call.x[picture * inputs * h * w..][..inputs * h * w];
+                let (value_step, product_step) = (inputs * count + GAP, channels * count + GAP);
                 buffer::scratch(POINTS * (value_step + product_step), |scratch| {
                     let (values, products) = scratch.split_at_mut(POINTS * value_step);
                     for (channel, map) in maps.chunks_exact(h * w).enumerate() {
                         let values = &mut values[channel * count..];
-                        evaluate(level, map, geometry, config, run, values, value_step);
+                        transform_input(level, map, call, run, values, value_step);
                     }
                     for point in 0..POINTS {
-                        let left = Left {
-                            data: &self.kernel[(point * outputs + output) * self.row..],
-                            row: self.row,
+                        let kernel = Matrix {
+                            data: &self.kernel[(point * outputs + output) * self.ld..],
+                            ld: self.ld,
                         };
-                        let data = &values[point * value_step..][..inputs * count];
-                        let right = Strips {
-                            data,
-                            strip: width,
+                        let values = Panels {
+                            data: &values[point * value_step..][..inputs * count],
+                            panel: width,
                             rows: Rows::Every(count),
                         };
                         let products = &mut products[point * product_step..][..channels * count];
-                        let target = Target {
-                            start: products.as_mut_ptr(),
-                            row: count,
-                        };
-                        // SAFETY: the scratch memory is this task's own; the target has `channels` rows
-                        // of `count` elements.
-                        unsafe { multiply(level, (channels, inputs, columns), left, right, target, false) };
+                        let mut products = Tile::new(products, (channels, columns), count);
+                        gemm(level, inputs, kernel, values, &mut products, false);
                     }
                     for channel in 0..channels {
                         let at = (picture * outputs + output + channel) * plane;
-                        let finish = Finish {
-                            bias: self.bias[output + channel],
-                            residual: residual.map(|residual| &residual[at..][..plane]),
-                            activation: config.activation,
-                        };
+                        let epilogue = call.epilogue(self.bias[output + channel], at, plane);
                         let products = &products[channel * count..];
                         let mut lines = [[0f32; OUT * LANES]; OUT];
                         for group in run.groups() {
                             let window = group.window(out_h, out_w);
-                            interpolate(
+                            transform_output(
                                 level,
                                 &products[group.place..],
                                 product_step,
                                 window,
-                                finish,
+                                epilogue,
                                 &mut lines,
                             );
                             for (line, row) in lines.iter().zip(0..window.rows) {
-                                let to = out.at(at + window.row(row), window.reach());
-                                // SAFETY: the pixels are inside the buffer, as `at` checks, and a tile's
-                                // pixels of a channel are one task's alone.
-                                unsafe {
-                                    if window.step == 1 {
-                                        to.copy_from_nonoverlapping(line.as_ptr(), window.columns);
-                                    } else {
-                                        for (column, value) in line[..window.columns].iter().enumerate() {
-                                            to.add(column * window.step).write(*value);
-                                        }
-                                    }
-                                }
+                                let pixels = &line[..window.columns];
+                                // SAFETY: a tile's pixels of a channel are one task's alone.
+                                unsafe { out.write(at + window.row(row), window.step, pixels) };
                             }
                         }
                     }
@@ -336,74 +311,56 @@ impl Window {
     fn row(&self, row: usize) -> usize {
         self.start + row * self.width
     }
-
-    /// Elements from the first pixel of a row to its last, both included.
-    fn reach(&self) -> usize {
-        (self.columns - 1) * self.step + 1
-    }
 }
 
 per_isa! {
-    /// Evaluates the tiles of one channel: point `p` of tile `t` goes to `out[p * step + t]`. Up to
-    /// `LANES - 1` elements behind the last tile are overwritten.
-    fn evaluate<I>(
-        map: &[f32], geometry: &Geometry, config: &Conv2dConfig, run: Run, out: &mut [f32], step: usize,
-    ) {
-        let Geometry { h, w, .. } = *geometry;
-        let (padding, relu, slope) = (config.padding, config.relu_input, config.input_slope);
+    /// The input transform: evaluates the tiles of one channel; point `p` of tile `t` goes to
+    /// `out[p * step + t]`. Up to `LANES - 1` elements behind the last tile are overwritten.
+    fn transform_input<I>(isa: I, map: &[f32], call: &Call<'_>, run: Run, out: &mut [f32], step: usize) {
+        let Geometry { h, w, .. } = call.geometry;
+        let Conv2dConfig { padding, relu_input, input_slope, .. } = *call.config;
         // By column, then row: what the second pass reads is together.
         let mut half = [[[0f32; LANES]; IN]; IN];
         // The pixels of one row, and room for the vectors that begin with the last tile's.
         let mut line = [0f32; OUT * (LANES + 1)];
-        for Group { place, y, x, step: apart, tiles } in run.groups() {
+        for Group { place, y, x, step: dilation, tiles } in run.groups() {
             // Elements of the line that lie inside the map.
-            let before = |column: usize| column.saturating_sub(x).div_ceil(apart).min(tiles * OUT + IN - OUT);
+            let most = tiles * OUT + IN - OUT;
+            let before = |column: usize| column.saturating_sub(x).div_ceil(dilation).min(most);
             let inside = before(padding.left)..before(padding.left + w);
             line.fill(0.0);
             for i in 0..IN {
-                let y = (y + i * apart).wrapping_sub(padding.top);
+                let y = (y + i * dilation).wrapping_sub(padding.top);
                 if y >= h || inside.is_empty() {
                     half.iter_mut().for_each(|half| half[i] = [0.0; LANES]);
                     continue;
                 }
-                let from = &map[y * w..][..w][x + inside.start * apart - padding.left..];
+                let from = &map[y * w..][..w][x + inside.start * dilation - padding.left..];
                 let to = &mut line[inside.clone()];
-                let rectified = |from: f32| if relu { from.max(slope * from) } else { from };
-                if apart == 1 {
+                let rectified = |from: f32| if relu_input { from.max(input_slope * from) } else { from };
+                if dilation == 1 {
                     for (to, from) in to.iter_mut().zip(from) {
                         *to = rectified(*from);
                     }
                 } else {
-                    for (to, from) in to.iter_mut().zip(from.iter().step_by(apart)) {
+                    for (to, from) in to.iter_mut().zip(from.iter().step_by(dilation)) {
                         *to = rectified(*from);
                     }
                 }
                 for first in (0..LANES).step_by(I::V::LANES) {
-                    // SAFETY: the line holds four pixels for each of `LANES + 1` tiles, and the other
-                    // arrays hold `LANES` elements; vectors divide both.
-                    unsafe {
-                        let from = line.as_ptr().add(first * OUT);
-                        let [x0, x1, x2, x3] = I::V::every_fourth(from);
-                        let [x4, x5, _, _] = I::V::every_fourth(from.add(OUT));
-                        for (half, y) in half.iter_mut().zip(at_points([x0, x1, x2, x3, x4, x5])) {
-                            y.store(half[i].as_mut_ptr().add(first));
-                        }
+                    let [x0, x1, x2, x3] = isa.deinterleave4(&line[first * OUT..]);
+                    let [x4, x5, _, _] = isa.deinterleave4(&line[(first + 1) * OUT..]);
+                    for (half, y) in half.iter_mut().zip(at_points(isa, [x0, x1, x2, x3, x4, x5])) {
+                        y.store(&mut half[i][first..]);
                     }
                 }
             }
             for (j, half) in half.iter().enumerate() {
-                let mut targets = [std::ptr::null_mut(); IN];
-                for (i, target) in targets.iter_mut().enumerate() {
-                    *target = out[(i * IN + j) * step + place..][..LANES].as_mut_ptr();
-                }
                 for first in (0..LANES).step_by(I::V::LANES) {
-                    // SAFETY: as above, and the targets are `LANES` elements of `out` each.
-                    unsafe {
-                        let at = |i: usize| I::V::load(half[i].as_ptr().add(first));
-                        let y = at_points([at(0), at(1), at(2), at(3), at(4), at(5)]);
-                        for (target, y) in targets.iter().zip(y) {
-                            y.store(target.add(first));
-                        }
+                    let at = |i: usize| isa.load(&half[i][first..]);
+                    let y = at_points(isa, [at(0), at(1), at(2), at(3), at(4), at(5)]);
+                    for (i, y) in y.into_iter().enumerate() {
+                        y.store(&mut out[(i * IN + j) * step + place + first..]);
                     }
                 }
             }
@@ -413,93 +370,67 @@ per_isa! {
 
 /// Six pixels of a row or column as a polynomial's coefficients, to its values for the product with
 /// the weights at the six points (the transpose of interpolation).
-///
-/// # Safety
-/// The processor has the instructions of `V`.
 #[inline(always)]
-unsafe fn at_points<V: Vector>([x0, x1, x2, x3, x4, x5]: [V; IN]) -> [V; IN] {
-    // With a = 1/sqrt 2 and b = sqrt 2: a b = 1, a^2 = 1/2, b^2 = 2, a^2 + b^2 = 5/2.
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (a, b) = (
-            V::splat(std::f32::consts::FRAC_1_SQRT_2),
-            V::splat(std::f32::consts::SQRT_2),
-        );
-        let (minus_a, minus_b) = (
-            V::splat(-std::f32::consts::FRAC_1_SQRT_2),
-            V::splat(-std::f32::consts::SQRT_2),
-        );
-        let outer = V::splat(-2.5);
-        let (even_a, odd_a) = (V::splat(-2.0).mul_add(x2, x4), a.mul_add(x3, minus_b.mul(x1)));
-        let (even_b, odd_b) = (V::splat(-0.5).mul_add(x2, x4), b.mul_add(x3, minus_a.mul(x1)));
-        [
-            outer.mul_add(x2, x0.add(x4)),
-            even_a.add(odd_a),
-            even_a.sub(odd_a),
-            even_b.add(odd_b),
-            even_b.sub(odd_b),
-            outer.mul_add(x3, x1.add(x5)),
-        ]
-    }
+fn at_points<I: Isa>(isa: I, [x0, x1, x2, x3, x4, x5]: [I::V; IN]) -> [I::V; IN] {
+    const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
+    const B: f32 = std::f32::consts::SQRT_2;
+    // A B = 1, A^2 = 1/2, B^2 = 2, A^2 + B^2 = 5/2.
+    let (a, b, minus_a, minus_b) = (isa.splat(A), isa.splat(B), isa.splat(-A), isa.splat(-B));
+    let outer = isa.splat(-2.5);
+    let (even_a, odd_a) = (isa.splat(-2.0).mul_add(x2, x4), a.mul_add(x3, minus_b.mul(x1)));
+    let (even_b, odd_b) = (isa.splat(-0.5).mul_add(x2, x4), b.mul_add(x3, minus_a.mul(x1)));
+    [
+        outer.mul_add(x2, x0.add(x4)),
+        even_a.add(odd_a),
+        even_a.sub(odd_a),
+        even_b.add(odd_b),
+        even_b.sub(odd_b),
+        outer.mul_add(x3, x1.add(x5)),
+    ]
 }
 
 /// The products at the six points to the four sums.
-///
-/// # Safety
-/// The processor has the instructions of `V`.
 #[inline(always)]
-unsafe fn from_points<V: Vector>([m0, m1, m2, m3, m4, m5]: [V; IN]) -> [V; OUT] {
+fn from_points<I: Isa>(isa: I, [m0, m1, m2, m3, m4, m5]: [I::V; IN]) -> [I::V; OUT] {
     const A: f32 = std::f32::consts::FRAC_1_SQRT_2;
     const B: f32 = std::f32::consts::SQRT_2;
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (even_a, odd_a) = (m1.add(m2), m1.sub(m2));
-        let (even_b, odd_b) = (m3.add(m4), m3.sub(m4));
-        [
-            m0.add(even_a).add(even_b),
-            V::splat(A).mul_add(odd_a, V::splat(B).mul(odd_b)),
-            V::splat(A * A).mul_add(even_a, V::splat(B * B).mul(even_b)),
-            V::splat(A * A * A).mul_add(odd_a, V::splat(B * B * B).mul_add(odd_b, m5)),
-        ]
-    }
+    let (even_a, odd_a) = (m1.add(m2), m1.sub(m2));
+    let (even_b, odd_b) = (m3.add(m4), m3.sub(m4));
+    [
+        m0.add(even_a).add(even_b),
+        isa.splat(A).mul_add(odd_a, isa.splat(B).mul(odd_b)),
+        isa.splat(A * A).mul_add(even_a, isa.splat(B * B).mul(even_b)),
+        isa.splat(A * A * A)
+            .mul_add(odd_a, isa.splat(B * B * B).mul_add(odd_b, m5)),
+    ]
 }
 
 per_isa! {
-    /// Interpolates a group of tiles, whose products at point `p` begin at `products[p * step]`, and
-    /// finishes their pixels, of which `window` says which are needed.
-    fn interpolate<I>(
-        products: &[f32], step: usize, window: Window, finish: Finish<'_>,
+    /// The output transform: interpolates a group of tiles, whose products at point `p` begin at
+    /// `products[p * step]`, and finishes their pixels, of which `window` says which are needed.
+    fn transform_output<I>(
+        isa: I, products: &[f32], step: usize, window: Window, epilogue: ChannelEpilogue<'_>,
         lines: &mut [[f32; OUT * LANES]; OUT],
     ) {
         // By row, then column.
         let mut half = [[[0f32; LANES]; IN]; OUT];
         for j in 0..IN {
-            let mut sources = [std::ptr::null(); IN];
-            for (i, source) in sources.iter_mut().enumerate() {
-                *source = products[(i * IN + j) * step..][..LANES].as_ptr();
-            }
+            let sources: [&[f32]; IN] = std::array::from_fn(|i| &products[(i * IN + j) * step..][..LANES]);
             for first in (0..LANES).step_by(I::V::LANES) {
-                // SAFETY: the sources are `LANES` elements of `products` each, and all other arrays hold
-                // as many; vectors divide that.
-                unsafe {
-                    let at = |i: usize| I::V::load(sources[i].add(first));
-                    let y = from_points([at(0), at(1), at(2), at(3), at(4), at(5)]);
-                    for (half, y) in half.iter_mut().zip(y) {
-                        y.store(half[j].as_mut_ptr().add(first));
-                    }
+                let at = |i: usize| isa.load(&sources[i][first..]);
+                let y = from_points(isa, [at(0), at(1), at(2), at(3), at(4), at(5)]);
+                for (half, y) in half.iter_mut().zip(y) {
+                    y.store(&mut half[j][first..]);
                 }
             }
         }
         for (i, (half, line)) in half.iter().zip(lines).enumerate().take(window.rows) {
             let mut sums = [[0f32; LANES]; OUT];
             for first in (0..LANES).step_by(I::V::LANES) {
-                // SAFETY: as above.
-                unsafe {
-                    let at = |j: usize| I::V::load(half[j].as_ptr().add(first));
-                    let y = from_points([at(0), at(1), at(2), at(3), at(4), at(5)]);
-                    for (sums, y) in sums.iter_mut().zip(y) {
-                        y.store(sums.as_mut_ptr().add(first));
-                    }
+                let at = |j: usize| isa.load(&half[j][first..]);
+                let y = from_points(isa, [at(0), at(1), at(2), at(3), at(4), at(5)]);
+                for (sums, y) in sums.iter_mut().zip(y) {
+                    y.store(&mut sums[first..]);
                 }
             }
             for t in 0..LANES {
@@ -508,14 +439,14 @@ per_isa! {
                 }
             }
             let line = &mut line[..window.columns];
-            match finish.residual {
+            match epilogue.residual {
                 Some(residual) if window.step > 1 => {
                     for (sum, residual) in line.iter_mut().zip(residual[window.row(i)..].iter().step_by(window.step)) {
                         *sum += residual;
                     }
-                    Finish { residual: None, ..finish }.apply::<I>(line, 0);
+                    ChannelEpilogue { residual: None, ..epilogue }.apply(isa, line, 0);
                 }
-                _ => finish.apply::<I>(line, window.row(i)),
+                _ => epilogue.apply(isa, line, window.row(i)),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! One row as a polyline.
+//! One scanline as a polyline.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::HALF_WIDTH;
 use super::pen::{Pen, along, channels, mix};
 use super::runs::{self, OnJoints, OnPlateaus, half_width};
 use super::sweep::Sweep;
-use crate::image::simd;
+use crate::simd;
 
 /// Shorter runs are not worth their beginning and end.
 const SHORTEST_RUN: usize = 8;

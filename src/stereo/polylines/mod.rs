@@ -23,7 +23,7 @@ use pen::Pen;
 use sweep::Sweep;
 
 use super::options::Shift;
-use crate::image::simd::{self, Kernel};
+use crate::simd::{self, Kernel};
 
 /// Half the length of a pixel's plateau.
 const HALF_WIDTH: f64 = 0.45;

@@ -1,4 +1,4 @@
-//! Sums up pieces into pixels.
+//! Area sampling: sums up pieces into pixels.
 
 /// By how much a piece is shorter than its cuts, at either end.
 pub(super) const SLACK: f64 = 1e-7;

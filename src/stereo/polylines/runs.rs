@@ -3,7 +3,7 @@
 
 use super::HALF_WIDTH;
 use super::pen::{HALF, along, mix, piece};
-use crate::image::simd::{self, Kernel, leading};
+use crate::simd::{self, Kernel, leading};
 
 /// How many of the joints between neighbouring pixels, from the first on, run
 /// to the right.

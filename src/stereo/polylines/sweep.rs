@@ -1,4 +1,4 @@
-//! Folds: points are sorted and segments compared.
+//! A sweep line over folds: points are sorted and segments compared.
 
 use super::line::{Fold, Line};
 use super::pen::{Pen, SLACK, along, mix};

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 use super::sink::write_atomically;
 use super::texture::{TextureFormat, encode};
 use super::{single, within_f32};
-use crate::surface::camera::Projection;
-use crate::surface::{Axes, Camera, Mesh};
+use crate::depth::Camera;
+use crate::image::Size;
+use crate::monitor::Stage;
+use crate::surface::{Axes, Mesh};
 use crate::{Error, Monitor, Result};
 
 /// Component types of glTF.
@@ -100,8 +102,8 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
             "pbrMetallicRoughness": { "metallicFactor": 0.0, "roughnessFactor": 0.9 },
         }],
     });
-    if let Some(camera) = &mesh.camera {
-        add_camera(&mut document, camera);
+    if let Some((camera, picture)) = mesh.camera {
+        add_camera(&mut document, camera, picture)?;
     }
     if let Some(image) = &image {
         add_texture(&mut document, layout.view(image.len(), json!({})), format);
@@ -134,7 +136,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
         )?;
         sink.bytes(&document)?;
         sink.bytes(&[word(layout.length as u32), *b"BIN\0"].concat())?;
-        sink.chunks("vertices", count, |range, out| {
+        sink.chunks(Stage::Vertices, count, |range, out| {
             for vertex in &mesh.vertices[range] {
                 for value in position(vertex) {
                     out.extend_from_slice(&value.to_le_bytes());
@@ -142,7 +144,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
             }
         })?;
         if let Some((uv, _)) = textured {
-            sink.chunks("texture coordinates", count, |range, out| {
+            sink.chunks(Stage::TextureCoordinates, count, |range, out| {
                 for value in uv[range].as_flattened() {
                     out.extend_from_slice(&value.to_le_bytes());
                 }
@@ -150,7 +152,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
         }
         if let Some(colors) = colors {
             let linear: Vec<u16> = (0..=255).map(linear).collect();
-            sink.chunks("colours", count, |range, out| {
+            sink.chunks(Stage::Colours, count, |range, out| {
                 for color in &colors[range] {
                     for &channel in color {
                         out.extend_from_slice(&linear[usize::from(channel)].to_le_bytes());
@@ -159,7 +161,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, format: TextureFormat, monitor: &M
                 }
             })?;
         }
-        sink.chunks("faces", mesh.faces.len(), |range, out| {
+        sink.chunks(Stage::Faces, mesh.faces.len(), |range, out| {
             for corner in mesh.faces[range].as_flattened() {
                 out.extend_from_slice(&corner.to_le_bytes());
             }
@@ -199,16 +201,15 @@ impl Layout {
     }
 }
 
-fn add_camera(document: &mut Value, camera: &Camera) {
-    let (horizontal, vertical) = camera.field_of_view();
-    let mut extras = json!({ "H": camera.height, "W": camera.width, "hFov": horizontal, "vFov": vertical });
-    let (yfov, aspect) = match camera.projection {
-        Projection::Planar(_) => (vertical, (horizontal / 2.0).tan() / (vertical / 2.0).tan()),
+fn add_camera(document: &mut Value, camera: Camera, picture: Size) -> Result<()> {
+    let (horizontal, vertical) = camera.field_of_view(picture)?;
+    let mut extras = json!({ "H": picture.height, "W": picture.width, "hFov": horizontal, "vFov": vertical });
+    let (yfov, aspect) = if camera == Camera::Equirectangular {
         // No perspective camera sees a whole sphere; this one looks at its middle.
-        Projection::Spherical => {
-            extras["projection"] = "equirectangular".into();
-            (std::f64::consts::FRAC_PI_2, 1.0)
-        }
+        extras["projection"] = "equirectangular".into();
+        (std::f64::consts::FRAC_PI_2, 1.0)
+    } else {
+        (vertical, (horizontal / 2.0).tan() / (vertical / 2.0).tan())
     };
     document["cameras"] = json!([{
         "type": "perspective",
@@ -218,6 +219,7 @@ fn add_camera(document: &mut Value, camera: &Camera) {
         nodes.push(json!({ "name": "photo_camera", "camera": 0, "extras": extras }));
     }
     document["scenes"][0]["nodes"] = json!([0, 1]);
+    Ok(())
 }
 
 fn add_texture(document: &mut Value, view: usize, format: TextureFormat) {

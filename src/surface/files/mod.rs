@@ -1,13 +1,13 @@
-//! Mesh and depth files.
+//! Mesh files.
 
 use std::path::Path;
 
 use super::axes::Axes;
 use super::mesh::Mesh;
+use crate::named::named;
 use crate::{Error, Monitor, Result};
 
 mod decimal;
-mod depth;
 mod glb;
 mod obj;
 mod obj_read;
@@ -16,33 +16,27 @@ mod ply_read;
 mod sink;
 mod texture;
 
-pub use depth::{DepthValues, save_depth};
 pub use texture::TextureFormat;
 
-/// The file formats of a mesh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MeshFormat {
-    /// Binary glTF 2.0, everything in one file: what Blender, web viewers and
-    /// game engines open ready painted. Always in the frame
-    /// [`Axes::RightUpBack`].
-    Glb,
-    /// OBJ text with vertex colours, in the layout of the reference.
-    Obj,
-    /// OBJ text with texture coordinates, a material file and a picture.
-    TexturedObj,
-    /// Binary PLY with vertex colours and texture coordinates.
-    Ply,
+named! {
+    /// The file formats of a mesh.
+    #[derive(Default)]
+    pub enum MeshFormat as "mesh format" {
+        /// Binary glTF 2.0, everything in one file: what Blender, web viewers and
+        /// game engines open ready painted. Always in the frame
+        /// [`Axes::RightUpBack`].
+        #[default]
+        Glb = "glb",
+        /// OBJ text with vertex colours, in the layout of the reference.
+        Obj = "obj",
+        /// OBJ text with texture coordinates, a material file and a picture.
+        TexturedObj = "obj-textured",
+        /// Binary PLY with vertex colours and texture coordinates.
+        Ply = "ply",
+    }
 }
 
 impl MeshFormat {
-    /// Every format with its name in the Python API.
-    pub const NAMED: [(&'static str, Self); 4] = [
-        ("glb", Self::Glb),
-        ("obj", Self::Obj),
-        ("obj-textured", Self::TexturedObj),
-        ("ply", Self::Ply),
-    ];
-
     /// The format that the extension of `path` stands for.
     ///
     /// # Errors

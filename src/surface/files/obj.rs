@@ -5,6 +5,7 @@ use std::path::Path;
 use super::decimal::Line;
 use super::sink::{Sink, write_atomically};
 use super::texture::{TextureFormat, encode};
+use crate::monitor::Stage;
 use crate::surface::{Axes, Mesh};
 use crate::{Error, Monitor, Result};
 
@@ -22,7 +23,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
             None => write_positions(mesh, axes, sink)?,
             Some(colors) => {
                 let text = color_text();
-                sink.chunks("vertices", mesh.vertices.len(), |range, out| {
+                sink.chunks(Stage::Vertices, mesh.vertices.len(), |range, out| {
                     let mut line = Line::new();
                     for (vertex, color) in mesh.vertices[range.clone()].iter().zip(&colors[range]) {
                         put_point(&mut line, mesh.axes.convert(axes, *vertex));
@@ -34,7 +35,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
                 })?;
             }
         }
-        sink.chunks("faces", mesh.faces.len(), |range, out| {
+        sink.chunks(Stage::Faces, mesh.faces.len(), |range, out| {
             let mut line = Line::new();
             for face in &mesh.faces[range] {
                 line.bytes(b"f");
@@ -82,7 +83,7 @@ pub(super) fn write_textured(
     write_atomically(path, monitor, |sink| {
         sink.bytes(format!("{AXES_COMMENT}{}\nmtllib {material_name}\n", axes.name()).as_bytes())?;
         write_positions(mesh, axes, sink)?;
-        sink.chunks("texture coordinates", uv.len(), |range, out| {
+        sink.chunks(Stage::TextureCoordinates, uv.len(), |range, out| {
             let mut line = Line::new();
             for [u, v] in &uv[range] {
                 line.bytes(b"vt ");
@@ -93,7 +94,7 @@ pub(super) fn write_textured(
             }
         })?;
         sink.bytes(format!("usemtl {MATERIAL}\n").as_bytes())?;
-        sink.chunks("faces", mesh.faces.len(), |range, out| {
+        sink.chunks(Stage::Faces, mesh.faces.len(), |range, out| {
             let mut line = Line::new();
             for face in &mesh.faces[range] {
                 line.bytes(b"f");
@@ -110,7 +111,7 @@ pub(super) fn write_textured(
 }
 
 fn write_positions(mesh: &Mesh, axes: Axes, sink: &mut Sink) -> Result<()> {
-    sink.chunks("vertices", mesh.vertices.len(), |range, out| {
+    sink.chunks(Stage::Vertices, mesh.vertices.len(), |range, out| {
         let mut line = Line::new();
         for vertex in &mesh.vertices[range] {
             put_point(&mut line, mesh.axes.convert(axes, *vertex));

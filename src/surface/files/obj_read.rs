@@ -62,7 +62,7 @@ impl Parser {
     fn line(&mut self, line: &[u8]) -> Parsed<()> {
         let line = line.trim_ascii();
         if let Some(name) = line.strip_prefix(AXES_COMMENT.as_bytes()) {
-            self.axes = Axes::from_name(&String::from_utf8_lossy(name));
+            self.axes = Axes::named(&String::from_utf8_lossy(name)).ok();
         }
         let mut words = line
             .split(u8::is_ascii_whitespace)

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::sink::write_atomically;
 use super::{single, within_f32};
+use crate::monitor::Stage;
 use crate::surface::{Axes, Mesh};
 use crate::{Monitor, Result};
 
@@ -17,8 +18,8 @@ pub(super) const AXES_COMMENT: &str = "comment axes ";
 pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> Result<()> {
     within_f32(mesh)?;
     write_atomically(path, monitor, |sink| {
-        sink.bytes(header(mesh, axes).as_bytes())?;
-        sink.chunks("vertices", mesh.vertices.len(), |range, out| {
+        sink.bytes(header(mesh, axes)?.as_bytes())?;
+        sink.chunks(Stage::Vertices, mesh.vertices.len(), |range, out| {
             for index in range {
                 for value in single(mesh.axes.convert(axes, mesh.vertices[index])) {
                     out.extend_from_slice(&value.to_le_bytes());
@@ -33,7 +34,7 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
                 }
             }
         })?;
-        sink.chunks("faces", mesh.faces.len(), |range, out| {
+        sink.chunks(Stage::Faces, mesh.faces.len(), |range, out| {
             for [a, b, c] in &mesh.faces[range] {
                 let mut row = [3; 13];
                 row[1..5].copy_from_slice(&a.to_le_bytes());
@@ -45,16 +46,16 @@ pub(super) fn write(mesh: &Mesh, path: &Path, axes: Axes, monitor: &Monitor) -> 
     })
 }
 
-fn header(mesh: &Mesh, axes: Axes) -> String {
+fn header(mesh: &Mesh, axes: Axes) -> Result<String> {
     let mut header = String::from("ply\nformat binary_little_endian 1.0\ncomment rilievo\n");
     // Writing to a String cannot fail.
     let _ = writeln!(header, "{AXES_COMMENT}{}", axes.name());
-    if let Some(camera) = &mesh.camera {
-        let (horizontal, vertical) = camera.field_of_view();
+    if let Some((camera, picture)) = mesh.camera {
+        let (horizontal, vertical) = camera.field_of_view(picture)?;
         let _ = write!(
             header,
             "comment H {}\ncomment W {}\ncomment hFov {horizontal}\ncomment vFov {vertical}\n",
-            camera.height, camera.width
+            picture.height, picture.width
         );
     }
     let _ = writeln!(header, "element vertex {}", mesh.vertices.len());
@@ -69,5 +70,5 @@ fn header(mesh: &Mesh, axes: Axes) -> String {
         let _ = writeln!(header, "element face {}", mesh.faces.len());
         header += "property list uchar int vertex_indices\n";
     }
-    header + "end_header\n"
+    Ok(header + "end_header\n")
 }

@@ -113,7 +113,7 @@ impl Header {
         for _ in 0..LONGEST_HEADER {
             let line = next_line(reader)?;
             if let Some(name) = line.strip_prefix(AXES_COMMENT) {
-                axes = Axes::from_name(name);
+                axes = Axes::named(name).ok();
             }
             let words: Vec<&str> = line.split_ascii_whitespace().collect();
             match words[..] {

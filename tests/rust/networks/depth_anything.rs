@@ -5,9 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{DType, Device, Tensor};
-use rilievo::estimate::preprocess::ChannelOrder;
 use rilievo::networks::depth_anything::{Config, DepthAnything};
-use rilievo::networks::{DepthKind, DepthNetwork};
+use rilievo::networks::{DepthKind, Network};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
@@ -20,11 +19,11 @@ fn load(checkpoint: &Checkpoint, config: &Config) -> Result<DepthAnything, Error
 fn check(name: &str, config: &Config) {
     let Place { device, dtype } = pseudo::place();
     let network = DepthAnything::load(&pseudo::checkpoint(name), config, device, *dtype).unwrap();
-    assert_eq!(network.kind(), DepthKind::Inverse);
+    assert_eq!(network.spec().kind, DepthKind::Inverse);
     let mut reference = Reference::open(name);
     reference.check_direct(&network);
     for picture in 0..2 {
-        reference.check_picture(&network, picture, ChannelOrder::Bgr);
+        reference.check_picture(&network, picture, pseudo::ChannelOrder::Bgr);
     }
 }
 
@@ -165,7 +164,7 @@ fn small_input() -> Tensor {
 
 /// The prediction, row by row.
 fn predict(network: &DepthAnything, input: &Tensor) -> Vec<f32> {
-    let output = network.forward(input, &Monitor::silent()).unwrap();
+    let output = network.forward(input, &Monitor::silent()).unwrap().depth;
     assert_eq!(output.dims(), [1, input.dims()[2], input.dims()[3]]);
     output.flatten_all().unwrap().to_vec1().unwrap()
 }
@@ -187,9 +186,10 @@ fn a_batch_is_its_pictures_one_by_one() {
     let second = (&first * -0.5).unwrap();
     let both = network
         .forward(&Tensor::cat(&[&first, &second], 0).unwrap(), &Monitor::silent())
-        .unwrap();
+        .unwrap()
+        .depth;
     for (i, one) in [first, second].iter().enumerate() {
-        let one = network.forward(one, &Monitor::silent()).unwrap();
+        let one = network.forward(one, &Monitor::silent()).unwrap().depth;
         let both = both.narrow(0, i, 1).unwrap();
         let difference = (one - both)
             .unwrap()
@@ -226,7 +226,7 @@ fn double_precision_by_stock_operations_agrees() {
 fn a_metric_network_gives_metres_below_its_limit() {
     let checkpoint = pseudo::checkpoint("depth_anything_v2_vits");
     let network = load(&checkpoint, &Config::v2_small().metric(20.0)).unwrap();
-    assert_eq!(network.kind(), DepthKind::Metric);
+    assert_eq!(network.spec().kind, DepthKind::Metric);
     let relative = predict(&load(&checkpoint, &Config::v2_small()).unwrap(), &small_input());
     let metres = predict(&network, &small_input());
     for (&metres, &relative) in metres.iter().zip(&relative) {

@@ -6,8 +6,10 @@ use candle_core::{DType, Device, Tensor};
 use ndarray::{Array, Array1, Array2, ArrayD, Axis, s};
 use rilievo::image::resize::pillow_lanczos;
 use rilievo::image::{Raster, Size};
+use rilievo::networks::Network as _;
+use rilievo::networks::background::Config;
 use rilievo::networks::isnet::IsNet;
-use rilievo::networks::u2net::{Config, U2Net};
+use rilievo::networks::u2net::U2Net;
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
@@ -119,11 +121,11 @@ fn u2net_there(name: &str) -> Network {
 /// As `u2net_there`.
 fn isnet_there(name: &str) -> Network {
     let Place { device, dtype } = pseudo::place();
-    Network::Is(IsNet::load(&pseudo::checkpoint(name), device, *dtype).unwrap())
+    Network::Is(IsNet::load(&pseudo::checkpoint(name), Config::isnet_general(), device, *dtype).unwrap())
 }
 
 fn isnet(checkpoint: &Checkpoint) -> Result<Network, Error> {
-    IsNet::load(checkpoint, &Device::Cpu, DType::F32).map(Network::Is)
+    IsNet::load(checkpoint, Config::isnet_general(), &Device::Cpu, DType::F32).map(Network::Is)
 }
 
 #[test]

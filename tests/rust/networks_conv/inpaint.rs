@@ -1,6 +1,7 @@
 //! The inpainting networks.
 
 use candle_core::{Device, Tensor};
+use rilievo::networks::Network;
 use rilievo::networks::inpaint::{ColorNet, DepthNet, EdgeNet, Hole};
 use rilievo::{Error, Monitor};
 
@@ -57,11 +58,12 @@ impl Scene {
         }
     }
 
-    fn hole(&self) -> Hole<'_> {
+    fn hole(&self, content: &[&Tensor]) -> Hole {
         Hole {
-            mask: &self.mask,
-            context: &self.context,
-            edge: &self.edge,
+            content: Tensor::cat(content, 1).unwrap(),
+            edge: self.edge.clone(),
+            context: self.context.clone(),
+            mask: self.mask.clone(),
         }
     }
 }
@@ -83,13 +85,13 @@ fn edges_match_the_reference() {
     let scene = Scene::there();
     let output = Reference::open("inpaint_edge").check_stages("direct", 5, |monitor| {
         network
-            .forward(&scene.hole(), &scene.rgb, &scene.disparity, monitor)
+            .forward(&scene.hole(&[&scene.rgb, &scene.disparity]), monitor)
             .unwrap()
     });
     check("inpaint_edge", &output);
     let blank = scene.disparity.zeros_like().unwrap();
     let output = network
-        .forward(&scene.hole(), &scene.rgb, &blank, &Monitor::silent())
+        .forward(&scene.hole(&[&scene.rgb, &blank]), &Monitor::silent())
         .unwrap();
     let values = output.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     assert!(values.iter().all(|value| (0.0..=1.0).contains(value)));
@@ -99,7 +101,7 @@ fn edges_match_the_reference() {
 fn depth_matches_the_reference() {
     let scene = Scene::there();
     let output = depth()
-        .forward(&scene.hole(), &scene.disparity, &Monitor::silent())
+        .forward(&scene.hole(&[&scene.disparity]), &Monitor::silent())
         .unwrap();
     check("inpaint_depth", &output);
 }
@@ -110,7 +112,7 @@ fn colours_match_the_reference() {
     let network = ColorNet::load(&pseudo::checkpoint("inpaint_color"), device, *dtype).unwrap();
     let scene = Scene::there();
     let output = network
-        .forward(&scene.hole(), &scene.rgb, &Monitor::silent())
+        .forward(&scene.hole(&[&scene.rgb]), &Monitor::silent())
         .unwrap();
     check("inpaint_color", &output);
 }
@@ -120,12 +122,12 @@ fn shapes_that_do_not_fit_together_are_refused() {
     let (scene, network) = (Scene::there(), depth());
     let narrow = scene.disparity.narrow(3, 0, 199).unwrap();
     let error = network
-        .forward(&scene.hole(), &narrow, &Monitor::silent())
+        .forward(&scene.hole(&[&narrow]), &Monitor::silent())
         .unwrap_err();
     assert!(matches!(error, Error::Invalid(_)));
     assert!(error.to_string().contains("[1, 1, 150, 199]"), "{error}");
     let error = network
-        .forward(&scene.hole(), &scene.rgb, &Monitor::silent())
+        .forward(&scene.hole(&[&scene.rgb]), &Monitor::silent())
         .unwrap_err();
     assert!(matches!(error, Error::Invalid(_)), "{error}");
 }

@@ -1,10 +1,10 @@
 //! LeReS.
 
 use candle_core::{DType, Device, Tensor};
-use rilievo::estimate::preprocess::{self, ChannelOrder};
+use rilievo::estimate::preprocess;
 use rilievo::image::Size;
 use rilievo::networks::leres::LeReS;
-use rilievo::networks::{DepthKind, DepthNetwork};
+use rilievo::networks::{DepthKind, Network};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
@@ -19,11 +19,11 @@ fn load(checkpoint: &Checkpoint) -> LeReS {
 fn matches_the_reference() {
     let Place { device, dtype } = pseudo::place();
     let network = LeReS::load(&pseudo::checkpoint("res101"), device, *dtype).unwrap();
-    assert_eq!(network.kind(), DepthKind::Depth);
+    assert_eq!(network.spec().kind, DepthKind::Depth);
     let mut reference = Reference::open("res101");
     reference.check_direct(&network);
     for picture in 0..2 {
-        reference.check_picture(&network, picture, ChannelOrder::Rgb);
+        reference.check_picture(&network, picture, pseudo::ChannelOrder::Rgb);
     }
 }
 
@@ -40,6 +40,6 @@ fn the_outer_prefix_may_be_missing_and_sizes_are_checked() {
         width: 40,
         height: 30,
     };
-    let size = preprocess::input_size(picture, network.preprocessing(), (450, 70));
+    let size = preprocess::input_size(picture, &network.spec().preprocessing, (450, 70));
     assert_eq!((size.width, size.height), (448, 64));
 }

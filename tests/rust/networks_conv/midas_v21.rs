@@ -1,9 +1,8 @@
 //! MiDaS v2.1.
 
 use candle_core::{DType, Device, Tensor};
-use rilievo::estimate::preprocess::ChannelOrder;
 use rilievo::networks::midas_v21::{Config, MidasV21};
-use rilievo::networks::{DepthKind, DepthNetwork};
+use rilievo::networks::{DepthKind, Network};
 use rilievo::{Error, Monitor};
 
 use crate::pseudo::{self, Place, Reference};
@@ -11,11 +10,11 @@ use crate::pseudo::{self, Place, Reference};
 fn check(name: &str, config: &Config) {
     let Place { device, dtype } = pseudo::place();
     let network = MidasV21::load(&pseudo::checkpoint(name), config, device, *dtype).unwrap();
-    assert_eq!(network.kind(), DepthKind::Inverse);
+    assert_eq!(network.spec().kind, DepthKind::Inverse);
     let mut reference = Reference::open(name);
     reference.check_direct(&network);
     for picture in 0..2 {
-        reference.check_picture(&network, picture, ChannelOrder::Bgr);
+        reference.check_picture(&network, picture, pseudo::ChannelOrder::Bgr);
     }
 }
 
@@ -36,7 +35,7 @@ fn stock_operations_in_double_precision_agree() {
     let input = pseudo::input("stock", (3, 64, 96), (-1.8, 1.8));
     let predict = |dtype| {
         let network = MidasV21::load(&checkpoint, &Config::small(), &Device::Cpu, dtype).unwrap();
-        network.forward(&input, &Monitor::silent()).unwrap()
+        network.forward(&input, &Monitor::silent()).unwrap().depth
     };
     let (fused, stock) = (predict(DType::F32), predict(DType::F64));
     let values = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();

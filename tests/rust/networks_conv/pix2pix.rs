@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::s;
+use rilievo::networks::Network;
 use rilievo::networks::pix2pix::Pix2Pix;
 use rilievo::{Error, Monitor};
 

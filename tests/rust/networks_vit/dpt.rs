@@ -1,9 +1,8 @@
 //! MiDaS 3.0 and 3.1.
 
 use candle_core::{DType, Device, Tensor};
-use rilievo::estimate::preprocess::ChannelOrder;
 use rilievo::networks::dpt::{Backbone, Config, Dpt};
-use rilievo::networks::{DepthKind, DepthNetwork};
+use rilievo::networks::{DepthKind, Network};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
@@ -23,11 +22,11 @@ fn load(checkpoint: &Checkpoint, config: &Config) -> Result<Dpt, Error> {
 fn check(name: &str, config: &Config) {
     let Place { device, dtype } = pseudo::place();
     let network = Dpt::load(&pseudo::checkpoint(name), config, device, *dtype).unwrap();
-    assert_eq!(network.kind(), DepthKind::Inverse);
+    assert_eq!(network.spec().kind, DepthKind::Inverse);
     let mut reference = Reference::open(name);
     reference.check_direct(&network);
     for picture in 0..2 {
-        reference.check_picture(&network, picture, ChannelOrder::Bgr);
+        reference.check_picture(&network, picture, pseudo::ChannelOrder::Bgr);
     }
 }
 
@@ -57,7 +56,7 @@ fn hybrid_384_matches_the_reference() {
 
 fn predict(network: &Dpt, (h, w): (usize, usize)) -> Result<Vec<f32>, Error> {
     let input = pseudo::input("tiny", (3, h, w), (-1.8, 1.8));
-    let output = network.forward(&input, &Monitor::silent())?;
+    let output = network.forward(&input, &Monitor::silent())?.depth;
     assert_eq!(output.dims(), [1, h, w]);
     Ok(output.flatten_all().unwrap().to_vec1().unwrap())
 }
@@ -107,7 +106,7 @@ fn a_batch_is_its_pictures_one_by_one() {
     let network = load(&tiny::dpt(&config), &config).unwrap();
     let first = pseudo::input("first", (3, 32, 48), (-1.8, 1.8));
     let second = pseudo::input("second", (3, 32, 48), (-1.8, 1.8));
-    let run = |input: &Tensor| network.forward(input, &Monitor::silent()).unwrap();
+    let run = |input: &Tensor| network.forward(input, &Monitor::silent()).unwrap().depth;
     let both = run(&Tensor::cat(&[&first, &second], 0).unwrap());
     for (i, one) in [first, second].iter().enumerate() {
         let difference = (run(one) - both.narrow(0, i, 1).unwrap()).unwrap().abs().unwrap();

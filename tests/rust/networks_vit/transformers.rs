@@ -5,16 +5,19 @@ use candle_core::{DType, Device};
 use rilievo::networks::depth_anything::{self, DepthAnything};
 use rilievo::networks::dpt::{Backbone, Config, Dpt};
 use rilievo::networks::zoedepth::{Variant, ZoeDepth};
-use rilievo::networks::{DepthKind, DepthNetwork};
+use rilievo::networks::{DepthKind, DepthNetwork, Network};
 
 use super::{tiny, tiny_zoedepth};
 use crate::pseudo::{self, Reference, TOLERANCE};
 
-fn check(name: &str, network: &dyn DepthNetwork, range: (f64, f64)) {
+fn check(name: &str, network: &DepthNetwork, range: (f64, f64)) {
     let mut reference = Reference::open(name);
     let size: ndarray::Array1<i32> = reference.array("direct/in_shape");
     let input = pseudo::input("direct", (3, size[0] as usize, size[1] as usize), range);
-    let output = network.forward(&input, &rilievo::Monitor::silent()).unwrap();
+    let output = network
+        .forward(&input, &rilievo::Monitor::silent())
+        .unwrap()
+        .depth;
     let output = output.squeeze(0).unwrap().to_vec2::<f32>().unwrap();
     let output = ndarray::Array2::from_shape_fn((output.len(), output[0].len()), |(y, x)| output[y][x]);
     reference.compare("direct/out", output.view().into_dyn(), TOLERANCE, true);
@@ -50,7 +53,7 @@ fn depth_anything_relative_and_metric() {
         let config = depth_anything::Config::named(config).unwrap();
         let checkpoint = pseudo::checkpoint(name);
         let network = DepthAnything::load(&checkpoint, &config, &Device::Cpu, DType::F32).unwrap();
-        assert_eq!(network.kind(), kind);
+        assert_eq!(network.spec().kind, kind);
         check(name, &network, (-1.8, 1.8));
     }
 }

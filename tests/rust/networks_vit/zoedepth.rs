@@ -2,11 +2,10 @@
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::{Array3, ArrayD};
-use rilievo::estimate::preprocess::{self, ChannelOrder};
-use rilievo::estimate::zoedepth::predict;
+use rilievo::estimate::preprocess;
 use rilievo::networks::dpt::{self, Backbone, Dpt};
 use rilievo::networks::zoedepth::{Config, Variant, ZoeDepth};
-use rilievo::networks::{DepthKind, DepthNetwork};
+use rilievo::networks::{DepthKind, DepthNetwork, Network};
 use rilievo::weights::Checkpoint;
 use rilievo::{Error, Monitor};
 
@@ -23,12 +22,12 @@ fn load_there(checkpoint: &Checkpoint, config: &Config) -> ZoeDepth {
     ZoeDepth::load(checkpoint, config, device, *dtype).unwrap()
 }
 
-fn plane(network: &dyn DepthNetwork, input: &Tensor) -> ArrayD<f32> {
-    array(&network.forward(input, &Monitor::silent()).unwrap())
+fn plane(network: &DepthNetwork, input: &Tensor) -> ArrayD<f32> {
+    array(&network.forward(input, &Monitor::silent()).unwrap().depth)
 }
 
 /// The same for a network that runs where the environment says.
-fn plane_there(network: &dyn DepthNetwork, input: &Tensor) -> ArrayD<f32> {
+fn plane_there(network: &DepthNetwork, input: &Tensor) -> ArrayD<f32> {
     array(&pseudo::run(network, input))
 }
 
@@ -124,9 +123,8 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: Noise, 
             .permuted_axes((2, 0, 1));
         let key = |stage: &str| format!("img{number}/{stage}");
         reference.compare(&key("padded_input"), colours.view().into_dyn(), 1e-6, false);
-        let spec = network.preprocessing();
-        let input =
-            preprocess::to_tensor(padded.view(), spec, asked, ChannelOrder::Rgb, &Device::Cpu).unwrap();
+        let spec = &network.spec().preprocessing;
+        let input = preprocess::to_tensor(padded.view(), spec, asked, &Device::Cpu).unwrap();
         reference.compare(&key("net_input"), array(&input).view(), 1e-4, false);
         reference.compare_noisy(&key("raw"), plane_there(&network, &input).view(), noise);
         let mirrored = input.flip(&[3]).unwrap();
@@ -135,16 +133,8 @@ fn check(name: &str, config: &Config, asked: [(usize, usize); 2], noise: Noise, 
         if let Some(exact) = exact.filter(|_| number == 1) {
             reference.compare_exact(&key("raw_flipped"), mirrored.view(), exact);
         }
-        let monitor = Monitor::silent();
-        let last = predict(
-            &network,
-            picture.view(),
-            asked,
-            ChannelOrder::Rgb,
-            &pseudo::place().device,
-            &monitor,
-        );
-        reference.compare_noisy(&key("final"), last.unwrap().view().into_dyn(), noise);
+        let last = pseudo::mirror_averaged(&network, &picture, asked);
+        reference.compare_noisy(&key("final"), last.view().into_dyn(), noise);
         inputs.push(input);
     }
     drop(network);
@@ -327,8 +317,8 @@ fn any_size_gives_positive_depth_every_time() {
         } else {
             DepthKind::Metric
         };
-        assert_eq!(network.kind(), kind);
-        assert!(network.mirror_averaged());
+        assert_eq!(network.spec().kind, kind);
+        assert!(network.spec().mirror_averaged);
         for size in [(48, 48), (32, 96)] {
             let input = pseudo::input("tiny", (3, size.0, size.1), (-1.0, 1.0));
             let depth = plane(&network, &input);
@@ -377,7 +367,7 @@ fn every_picture_of_a_batch_has_its_own_domain() {
         .map(|i| pseudo::input(&format!("picture{i}"), (3, 32, 48), (-1.0, 1.0)))
         .collect();
     let batch = Tensor::cat(&pictures, 0).unwrap();
-    let both = network.forward(&batch, &Monitor::silent()).unwrap();
+    let both = network.forward(&batch, &Monitor::silent()).unwrap().depth;
     for (i, picture) in pictures.iter().enumerate() {
         let one = plane(&network, picture);
         let same = array(&both.narrow(0, i, 1).unwrap().unsqueeze(0).unwrap());

@@ -5,12 +5,14 @@ use std::fs::File;
 use std::sync::Mutex;
 
 use candle_core::{DType, Device, Tensor};
-use ndarray::{Array, Array0, Array1, Array3, ArrayD, ArrayViewD, Axis, Dimension, Ix1, Ix2, Slice, Zip};
+use ndarray::{
+    Array, Array0, Array1, Array2, Array3, ArrayD, ArrayViewD, Axis, Dimension, Ix1, Ix2, Slice, Zip, s,
+};
 use ndarray_npy::{NpzReader, ReadableElement};
 use rilievo::Monitor;
-use rilievo::estimate::preprocess::{self, ChannelOrder};
+use rilievo::estimate::{mirror, preprocess};
 use rilievo::image::Size;
-use rilievo::networks::DepthNetwork;
+use rilievo::networks::{DepthNetwork, Network};
 
 use super::{digest, input, path, place};
 
@@ -192,14 +194,14 @@ impl Reference {
     }
 
     /// The network alone, on a pseudo-random input of the size of its output.
-    pub fn check_direct(&mut self, network: &dyn DepthNetwork) {
+    pub fn check_direct(&mut self, network: &DepthNetwork) {
         let shape: Array1<i32> = self.archive.by_name("direct/out_shape.npy").unwrap();
         let size = (shape[shape.len() - 2] as usize, shape[shape.len() - 1] as usize);
         self.check_direct_on(network, size);
     }
 
     /// The network alone, on a pseudo-random input of this height and width.
-    pub fn check_direct_on(&mut self, network: &dyn DepthNetwork, (height, width): (usize, usize)) {
+    pub fn check_direct_on(&mut self, network: &DepthNetwork, (height, width): (usize, usize)) {
         let input = input("direct", (3, height, width), (-1.8, 1.8));
         let wanted: Array0<u64> = self.archive.by_name("direct/input_digest.npy").unwrap();
         let made = digest(&input.flatten_all().unwrap().to_vec1().unwrap());
@@ -209,15 +211,19 @@ impl Reference {
     }
 
     /// The whole way from picture `img<number>` to a prediction at its size.
-    pub fn check_picture(&mut self, network: &dyn DepthNetwork, number: usize, order: ChannelOrder) {
+    pub fn check_picture(&mut self, network: &DepthNetwork, number: usize, order: ChannelOrder) {
         let picture = picture(number);
         let size: Array1<i32> = self
             .archive
             .by_name(&format!("img{number}/net_size_wh.npy"))
             .unwrap();
         let asked = (size[0] as usize, size[1] as usize);
-        let spec = network.preprocessing();
-        let input = preprocess::to_tensor(picture.view(), spec, asked, order, &Device::Cpu).unwrap();
+        let spec = &network.spec().preprocessing;
+        let shown = match order {
+            ChannelOrder::Rgb => picture.clone(),
+            ChannelOrder::Bgr => picture.slice(s![.., .., ..;-1]).as_standard_layout().into_owned(),
+        };
+        let input = preprocess::to_tensor(shown.view(), spec, asked, &Device::Cpu).unwrap();
         let shape = input.dims()[1..].to_vec();
         let values = ArrayD::from_shape_vec(shape, input.flatten_all().unwrap().to_vec1().unwrap()).unwrap();
         self.compare(
@@ -242,6 +248,26 @@ impl Reference {
     }
 }
 
+/// The order of a picture's channels as the network gets them.
+///
+/// The reference feeds most of its networks blue, green, red although they
+/// were trained on red, green, blue, and so its results were recorded.
+#[derive(Clone, Copy)]
+pub enum ChannelOrder {
+    Rgb,
+    Bgr,
+}
+
+/// The depth of a picture by a network that is mirror-averaged, where the environment says.
+pub fn mirror_averaged(network: &DepthNetwork, picture: &Array3<u8>, asked: (usize, usize)) -> Array2<f32> {
+    let (spec, (height, width, _)) = (&network.spec().preprocessing, picture.dim());
+    let bordered = mirror::bordered(picture.view());
+    let input = preprocess::to_tensor(bordered.view(), spec, asked, &Device::Cpu).unwrap();
+    let pass = |input: &Tensor| -> Array2<f32> { plane(&run(network, input)).into_dimensionality().unwrap() };
+    let (plain, mirrored) = (pass(&input), pass(&input.flip(&[3]).unwrap()));
+    mirror::mean_of_both(plain.view(), mirrored.view(), spec, Size { width, height }).unwrap()
+}
+
 /// One of the two test pictures, RGB.
 pub fn picture(number: usize) -> Array3<u8> {
     let mut archive = NpzReader::new(File::open(path("images", "npz")).unwrap()).unwrap();
@@ -249,15 +275,15 @@ pub fn picture(number: usize) -> Array3<u8> {
 }
 
 /// Runs a network where the environment says; its results are back on the CPU.
-pub fn run(network: &dyn DepthNetwork, input: &Tensor) -> Tensor {
+pub fn run(network: &DepthNetwork, input: &Tensor) -> Tensor {
     run_watched(network, input, &Monitor::silent())
 }
 
 /// As [`run`].
-pub fn run_watched(network: &dyn DepthNetwork, input: &Tensor, monitor: &Monitor<'_>) -> Tensor {
+pub fn run_watched(network: &DepthNetwork, input: &Tensor, monitor: &Monitor<'_>) -> Tensor {
     let input = input.to_device(&place().device).unwrap();
-    let output = network.forward(&input, monitor).unwrap();
-    output.to_device(&Device::Cpu).unwrap()
+    let prediction = network.forward(&input, monitor).unwrap();
+    prediction.depth.to_device(&Device::Cpu).unwrap()
 }
 
 /// The largest difference, in standard deviations, of a module's mean, standard deviation (with

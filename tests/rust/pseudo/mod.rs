@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use rilievo::weights::Checkpoint;
 use serde::Deserialize;
 
-pub use check::{Noise, Reference, TOLERANCE, picture, run, run_watched};
+pub use check::{ChannelOrder, Noise, Reference, TOLERANCE, mirror_averaged, picture, run, run_watched};
 pub use place::{Place, place};
 
 /// The seed of the committed results.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
 use ndarray::ArrayD;
-use rilievo::estimate::device::DeviceChoice;
+use rilievo::run::DeviceChoice;
 
 /// A device and a number format.
 ///

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from rilievo.hosts.comfyui import nodes_depth, nodes_effects, nodes_files, nodes_stereo, nodes_surface
+from rilievo.hosts.comfyui import nodes_depth, nodes_files, nodes_recipes
 from rilievo.hosts.comfyui.models import register_folder
 
-# In menu order. What is to come (background removal, 3D photo, video from a
-# mesh) is a module with nodes and an entry here.
-MODULES = (nodes_depth, nodes_files, nodes_stereo, nodes_surface, nodes_effects)
+MODULES = (nodes_depth, nodes_files, nodes_recipes)
 
 NODE_CLASS_MAPPINGS: dict[str, Any] = {}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rilievo import _native
+from rilievo.clips import FRAME
 
 # Progress within a frame, in steps of the host's bar.
 STEPS = 100
@@ -61,6 +62,9 @@ class Job:
         self._bar = utils.ProgressBar(self._total) if utils else None
 
     def step(self, stage: str, done: int, total: int) -> None:
+        if stage == FRAME:
+            self.finished()
+            return
         start, end = SHARES.get(stage, (0.0, 1.0))
         part = round(STEPS * (start + (end - start) * (done / total if total else 0.0)))
         # The bar never goes back, and a frame is whole only when it is finished.
@@ -73,6 +77,10 @@ class Job:
         self._done += 1
         self._show(min(self._done * STEPS, self._total), picture)
         self.cancel.check()
+
+    def preview(self, picture: Any) -> None:
+        """Shows a picture (uint8) without going on."""
+        self._show(self._reached, picture)
 
     def _show(self, reached: int, picture: Any) -> None:
         self._reached = reached

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import rilievo
-from rilievo.depth import DepthMap
+from rilievo.depth import DepthMap, stretched_together
 from rilievo.hosts.comfyui import host, models, sockets, widgets
 from rilievo.hosts.comfyui.node import (
     DEPTH_INPUT,
@@ -19,6 +17,7 @@ from rilievo.hosts.comfyui.node import (
     Node,
 )
 from rilievo.options import Options
+from rilievo.outputs import Numbers
 
 PER_IMAGE, WHOLE_BATCH, RAW = "per image", "whole batch", "raw"
 NORMALIZATION = {
@@ -150,40 +149,39 @@ class DepthEstimate(Node):
         pictures = sockets.frames(image)
         try:
             host.make_room(rilievo.models.megabytes(options), model.device)
-            maps = _estimate(pictures, options)
+            maps = _estimate(pictures, options, normalization)
         finally:
             if not model.keep_loaded or host.is_short_of_memory():
                 rilievo.unload()
         return _depth_outputs(maps, normalization, invert)
 
 
-def _estimate(pictures: list[Any], options: Options) -> list[DepthMap]:
-    options = options.replace(do_output_depth=False, do_output_depth_prediction=True)
-    kind = _kind(options)
+def _estimate(pictures: list[Any], options: Options, normalization: str) -> list[DepthMap]:
+    options = options.replace(do_output_depth=False, output_depth_values=True)
     maps = []
     with host.job(len(pictures)) as job:
-        for picture in pictures:
-            (output,) = rilievo.generate(picture, options, progress=job.step, cancel=job.cancel)
-            # A prediction is signed so that near is large; the map has the unit's own sign.
-            maps.append(DepthMap(output.payload if kind == "inverse" else -output.payload, kind))
-            job.finished((maps[-1].nearness() * 255).astype(np.uint8))
+        for output in rilievo.generate_clip(
+            pictures,
+            options,
+            scale="clip" if normalization == WHOLE_BATCH else "frame",
+            progress=job.step,
+            cancel=job.cancel,
+        ):
+            assert isinstance(output.content, Numbers)
+            maps.append(output.content.depth)
+            job.preview(sockets.bytes_of(maps[-1].nearness()))
     return maps
 
 
-def _kind(options: Options) -> Any:
-    chosen = rilievo.models.choice(options).id
-    return next(row["kind"] for row in rilievo.models.table() if row["id"] == chosen)
-
-
 def _depth_outputs(maps: list[DepthMap], normalization: str, invert: bool) -> tuple[Any, Any, sockets.Depths]:
-    together = sockets.stretched_together(maps) if normalization == WHOLE_BATCH else None
-    if normalization == RAW:
-        planes = [one.values for one in maps]
-        planes = [plane.max() + plane.min() - plane for plane in planes] if invert else planes
-    else:
-        planes = list(together) if together else [one.nearness() for one in maps]
-        planes = [1.0 - plane for plane in planes] if invert else planes
-    return sockets.image_of(planes), sockets.mask_of(planes), sockets.Depths(tuple(maps), together)
+    planes = [one.values if normalization == RAW else one.nearness() for one in maps]
+    units = tuple(planes) if normalization == WHOLE_BATCH else None
+    if invert:
+        planes = [
+            plane.max() + plane.min() - plane if normalization == RAW else 1.0 - plane for plane in planes
+        ]
+    alone = tuple(DepthMap(one.values, one.kind) for one in maps)
+    return sockets.image_of(planes), sockets.mask_of(planes), sockets.Depths(alone, units)
 
 
 class DepthAdjust(Node):
@@ -265,7 +263,7 @@ class DepthAdjust(Node):
         given = sockets.depths(depth)
         maps = list(given.maps)
         if normalization == WHOLE_BATCH:
-            maps = [DepthMap(unit) for unit in sockets.stretched_together(maps)]
+            maps = [DepthMap(unit) for unit in stretched_together(maps)]
         elif normalization == KEEP:
             maps = [DepthMap(given.nearness(index)) for index in range(len(given))]
         units = []
@@ -287,68 +285,4 @@ class DepthAdjust(Node):
         return sockets.image_of(units), sockets.mask_of(units), adjusted_maps
 
 
-class DepthPicture(Node):
-    """A node that makes a picture of every depth map, whatever image that belongs to."""
-
-    OPTIONS: tuple[str, ...] = ()
-    STRIP = ""
-
-    @classmethod
-    def INPUT_TYPES(cls) -> Inputs:
-        return {
-            "required": {"depth": DEPTH_INPUT},
-            "optional": widgets.widgets(cls.OPTIONS, strip=cls.STRIP),
-        }
-
-    def run(self, depth: Any, **given: Any) -> tuple[Any]:
-        settings = widgets.values(self.OPTIONS, given, strip=self.STRIP)
-        maps = self.maps(sockets.depths(depth))
-        made = []
-        with host.job(len(maps)) as job:
-            for one in maps:
-                made.append(self.picture(one, settings, job))
-                job.finished(made[-1] if made[-1].dtype == np.uint8 else sockets.bytes_of(made[-1]))
-        return (sockets.mask_of(made) if self.RETURN_TYPES == ("MASK",) else sockets.image_of(made),)
-
-    def maps(self, given: sockets.Depths) -> list[Any]:
-        """The depth of every frame, as :meth:`picture` wants it."""
-        return [given.given(index) for index in range(len(given))]
-
-    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
-        """The picture of one of :meth:`maps`, uint8 or 0..1."""
-        raise NotImplementedError
-
-
-class HeatMap(DepthPicture):
-    ID = "RilievoHeatMap"
-    TITLE = "Heat Map"
-    DESCRIPTION = "Depth in the colours of inferno, yellow = near."
-    RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("image",)
-    OUTPUT_TOOLTIPS = ("The coloured depth map.",)
-
-    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
-        return rilievo.heat_map(depth)[..., :3]
-
-
-class NormalMap(DepthPicture):
-    ID = "RilievoNormalMap"
-    TITLE = "Normal Map"
-    DESCRIPTION = "A normal map from depth: red right, green up, blue towards the viewer."
-    RETURN_TYPES = ("IMAGE",)
-    RETURN_NAMES = ("normal",)
-    OUTPUT_TOOLTIPS = ("The normal map.",)
-    OPTIONS = tuple(widgets.group("normal"))
-    STRIP = "normalmap_"
-
-    def picture(self, depth: Any, settings: dict[str, Any], job: host.Job) -> Any:
-        options = Options(do_output_depth=False, gen_normalmap=True, **settings)
-        # The funnel wants a picture; a normal map does not look at it.
-        blank = np.zeros((*getattr(depth, "values", depth).shape, 3), np.uint8)
-        (output,) = rilievo.generate(blank, options, depth_maps=[depth], progress=job.step, cancel=job.cancel)
-        return output.payload
-
-
-NODES: tuple[type[Node], ...] = (LoadDepthModel, DepthEstimate, DepthAdjust, NormalMap, HeatMap)
-
-__all__ = ["NODES", "DepthPicture"]
+NODES: tuple[type[Node], ...] = (LoadDepthModel, DepthEstimate, DepthAdjust)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from rilievo import _native, pictures
-from rilievo.depth import KINDS, DepthMap
+from rilievo import pictures
+from rilievo.depth import DEPTH_KINDS, DepthMap, Kind
 from rilievo.hosts.comfyui import host, sockets
 from rilievo.hosts.comfyui.node import (
     DEPTH_INPUT,
@@ -18,6 +18,7 @@ from rilievo.hosts.comfyui.node import (
     Inputs,
     Node,
 )
+from rilievo.outputs import Numbers, Picture
 
 EXTENSIONS = (".png", ".exr", ".npy", ".tif", ".tiff")
 PICTURE = "picture"
@@ -45,7 +46,7 @@ class LoadDepth(Node):
             },
             "optional": {
                 "meaning": (
-                    [PICTURE, *KINDS],
+                    [PICTURE, *DEPTH_KINDS],
                     {
                         "default": PICTURE,
                         "tooltip": "What the numbers are. picture: white = near, scale kept. inverse: large = near. "
@@ -69,19 +70,12 @@ class LoadDepth(Node):
 
     def run(self, file: str, meaning: str = PICTURE) -> tuple[Any, Any, sockets.Depths]:
         path = host.input_path(file)
-        raw = (
-            np.load(path, allow_pickle=False) if path.lower().endswith(".npy") else pictures.load_depth(path)
-        )
-        if raw.ndim != 2:
-            raise ValueError(f"{file} holds an array of shape {raw.shape}; a depth map is [height, width]")
         if meaning == PICTURE:
-            unit = DepthMap.from_image(raw).values.astype(np.float32).clip(0.0, 1.0)
-            # Its own full range, as 8 and 16-bit whites are a little below 1.
-            if np.issubdtype(raw.dtype, np.unsignedinteger):
-                unit = (raw / np.float32(np.iinfo(raw.dtype).max)).astype(np.float32)
+            unit = DepthMap.from_image(path, white_is_one=True).values.astype(np.float32)
             found = sockets.Depths((DepthMap(unit),), (unit,))
         else:
-            found = sockets.Depths((DepthMap(raw.astype(np.float32), meaning),))  # type: ignore[arg-type]
+            values = pictures.load_depth(path).astype(np.float32)
+            found = sockets.Depths((DepthMap(values, cast("Kind", meaning)),))
         plane = found.nearness(0)
         return sockets.image_of([plane]), sockets.mask_of([plane]), found
 
@@ -133,14 +127,13 @@ class SaveDepth(Node):
         with host.job(len(given)) as job:
             for index in range(len(given)):
                 path, relative = folder.next("png" if format == "png16" else format)
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                nearness = Picture(given.nearness(index), bits=16)
                 if format == "png16":
-                    values = (given.nearness(index) * 65535.0 + 0.5).astype(np.uint16)
-                    _native.write_png(path, values, host.metadata(prompt, extra_pnginfo))
+                    nearness.save(path, text=host.metadata(prompt, extra_pnginfo))
                 else:
-                    _native.save_depth(path, given.with_unit(index).values)
+                    Numbers(given.maps[index]).save(path)
                 paths.append(relative)
-                job.finished((given.nearness(index) * 255).astype(np.uint8))
+                job.finished(nearness.preview())
         shown = [folder.shown(path) for path in paths] if format == "png16" else []
         return {"ui": {"images": shown, "text": tuple(paths)}, "result": (paths,)}
 

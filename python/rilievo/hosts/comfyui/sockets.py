@@ -14,7 +14,7 @@ from typing import Any, Union
 import numpy as np
 
 from rilievo import _native
-from rilievo.depth import DepthMap
+from rilievo.depth import DepthMap, stretched_together
 
 IMAGE = "IMAGE"
 MASK = "MASK"
@@ -24,9 +24,6 @@ ANY_DEPTH = f"{DEPTH_MAP},{IMAGE},{MASK}"
 
 Array = Any
 Tensor = Any
-
-# Metres; nothing is nearer.
-NEAREST = 0.01
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,24 @@ class Depths:
         index = min(index, len(self) - 1)
         return self.maps[index].nearness() if self.units is None else self.units[index]
 
-    def reliefs(self) -> list[DepthMap | Array]:
-        """The depth of all frames for effects, which look at inverse distance: metres by one scale become it here."""
-        if self.units is None or self.maps[0].kind != "metric":
-            return [self.given(index) for index in range(len(self))]
-        inverse = [DepthMap(1.0 / np.maximum(one.values, NEAREST)) for one in self.maps]
-        return list(stretched_together(inverse))
+    def pictures(self) -> list[DepthMap | Array]:
+        """The depth of all frames for what is made of the depth map."""
+        return [self.given(index) for index in range(len(self))]
 
-    def with_unit(self, index: int) -> DepthMap:
-        """The numbers of the network, and what they mean."""
-        return self.maps[min(index, len(self) - 1)]
+    def reliefs(self) -> list[DepthMap | Array]:
+        """The same for effects, which look at inverse distance: metres by one scale become it here."""
+        if self.units is None or self.maps[0].kind != "metric":
+            return self.pictures()
+        return list(stretched_together([one.inverse() for one in self.maps]))
+
+    def numbers(self) -> list[DepthMap]:
+        """The same for clouds, which are made of the numbers of the network, whatever they mean."""
+        return list(self.maps)
+
+    def surfaces(self) -> list[DepthMap | Array]:
+        """The same for meshes: the numbers of the network if there are any, for they are made of distances."""
+        units = self.units or (None,) * len(self)
+        return [unit if unit is one.values else one for unit, one in zip(units, self.maps)]
 
 
 AnyDepth = Union[Depths, Tensor]
@@ -118,14 +123,6 @@ def matched(images: Sequence[Array], depth: AnyDepth) -> Depths:
     return Depths(tuple(DepthMap(unit) for unit in units), units)
 
 
-def stretched_together(maps: Sequence[DepthMap]) -> tuple[Array, ...]:
-    """Nearness of all frames by one scale, so that a still thing in a video stays as bright as it is."""
-    tall = np.concatenate([one.values.reshape(1, -1) for one in maps], axis=1)
-    nearness = _native.nearness(tall, maps[0].kind).ravel()
-    parts = np.split(nearness, np.cumsum([one.values.size for one in maps])[:-1])
-    return tuple(part.reshape(one.values.shape) for part, one in zip(parts, maps))
-
-
 def image_of(pictures: Sequence[Array]) -> Tensor:
     """An IMAGE of uint8 or float pictures, ``[H, W]`` or ``[H, W, 3]``, of one size."""
     first = pictures[0]
@@ -137,9 +134,10 @@ def image_of(pictures: Sequence[Array]) -> Tensor:
 
 
 def mask_of(planes: Sequence[Array]) -> Tensor:
-    """A MASK of planes ``[H, W]`` of one size: bool, uint8 or float."""
+    """A MASK of planes ``[H, W]`` of one size, uint8 or float; of pictures ``[H, W, C]`` the first channel."""
+    flat = [plane if plane.ndim == 2 else plane[..., 0] for plane in planes]
     batch = np.stack(
-        [np.asarray(plane, np.float32) / (255 if plane.dtype == np.uint8 else 1) for plane in planes]
+        [np.asarray(plane, np.float32) / (255 if plane.dtype == np.uint8 else 1) for plane in flat]
     )
     return _tensor(batch)
 

@@ -44,7 +44,7 @@ def values(options: Iterable[str], given: dict[str, Any], *, strip: str = "") ->
 
 
 def _widget(row: Row, default: Any) -> Widget:
-    text = row.label + (f": {row.help}" if row.help else "")
+    text = f"{row.label}: {row.help}"
     more: dict[str, Any] = {"tooltip": text[0].upper() + text[1:]}
     if row.type == "flag":
         if default is None:

@@ -68,8 +68,6 @@ def _picture(output: Any) -> Any:
     """The output as this host can write it: Forge cannot write 16 bits beside generation parameters."""
     from modules.shared import opts
 
-    from rilievo.ui.run import preview
-
     image = output.image
     safe = saving.sixteen_bits_survive() and not (memory.is_forge() and opts.enable_pnginfo)
-    return image if image.mode != "I;16" or safe else preview(output).convert("RGB")
+    return image if image.mode != "I;16" or safe else output.preview.convert("RGB")

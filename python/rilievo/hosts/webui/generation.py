@@ -9,10 +9,12 @@ from typing import Any
 from modules import scripts
 
 import rilievo
+from rilievo.errors import explain
 from rilievo.hosts.webui import memory, saving, settings
 from rilievo.hosts.webui.host import Interrupts, WebUIHost, report, use_models_folder
 from rilievo.options import Options
 from rilievo.outputs import Output
+from rilievo.recipes import KINDS
 
 log = logging.getLogger("rilievo")
 
@@ -105,7 +107,7 @@ class DepthForm(scripts.Script):  # type: ignore[misc]
             process(p, processed, options_of(given))
         except Exception as error:
             # The host would only log it, and the person would wonder.
-            processed.comments += f"\nDepthMap: {error}"
+            processed.comments += f"\nDepthMap: {explain(error).sentence}"
             raise
 
 
@@ -197,13 +199,6 @@ def _text_of(processed: Any, place: int, count: int) -> str:
     return str(processed.images[place].info.get("parameters", processed.info))
 
 
-_NAMES = {
-    "simple_mesh": "mesh was",
-    "point_cloud": "point cloud was",
-    "depth_values": "depth values were",
-}
-
-
 class _Made:
     """Takes the outputs of one picture to the gallery, the API and the disk."""
 
@@ -221,13 +216,13 @@ class _Made:
             where = (
                 f"saved as {path.name} beside the pictures" if path else "not saved, because pictures are not"
             )
-            self.processed.comments += f"\nDepthMap: the {_NAMES[output.kind]} {where}"
+            title = KINDS[output.kind].title
+            was = "were" if title == KINDS[output.kind].titles else "was"
+            self.processed.comments += f"\nDepthMap: the {title} {was} {where}"
             return
         image: Any = output.image
         if image.mode == "I;16" and not saving.sixteen_bits_survive():
-            from rilievo.ui.run import preview
-
-            image = preview(output)
+            image = output.preview
         if opts.enable_pnginfo:
             image.info["parameters"] = self.text
         if path is not None and path.suffix.lower() == ".png":

@@ -8,11 +8,12 @@ import numpy as np
 from modules import scripts
 
 import rilievo
+from rilievo.errors import explain
 from rilievo.hosts.webui import memory, saving, settings
 from rilievo.hosts.webui.generation import MODEL_KEY
 from rilievo.hosts.webui.host import Interrupts, report, use_models_folder
 from rilievo.options import Options
-from rilievo.outputs import Output
+from rilievo.outputs import Output, Picture
 
 TITLE = "Depth for img2img"
 MASK, DEPTH2IMG = "inpaint mask", "depth2img input"
@@ -74,7 +75,7 @@ class DepthHelpers(scripts.Script):  # type: ignore[misc]
         try:
             self._prepare(p, given)
         except Exception as error:
-            p.rilievo_comment = f"{TITLE}: {error}"
+            p.rilievo_comment = f"{TITLE}: {explain(error).sentence}"
             raise
 
     def _prepare(self, p: Any, given: dict[str, Any]) -> None:
@@ -105,8 +106,8 @@ class DepthHelpers(scripts.Script):  # type: ignore[misc]
         if depth is None:
             return
         if arguments(args)["control"] == "8-bit":
-            depth = np.repeat((depth >> 8).astype(np.uint8)[..., None], 3, axis=2)
-        output = Output(0, "control", depth)
+            depth = np.repeat(Picture(depth).preview()[..., None], 3, axis=2)
+        output = Output(0, "control", Picture(depth))
         text = processed.infotexts[0] if processed.infotexts else processed.info
         if not p.do_not_save_samples:
             saving.GenerationSaver(p, p.all_seeds[0], p.all_prompts[0], output.image, text).save(output)

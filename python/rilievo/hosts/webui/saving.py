@@ -11,12 +11,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import rilievo
-from rilievo import _native
-from rilievo.outputs import Output
-from rilievo.saving import extension, suffix, write
+from rilievo.outputs import Output, extension
+from rilievo.recipes import file_suffix
 
 
 class HostSaver(rilievo.Saver):
@@ -35,23 +32,18 @@ class HostSaver(rilievo.Saver):
         """Writes one output."""
         from modules.shared import opts
 
-        if not _is_host_picture(output):
+        if not output.content.is_8_bit:
             return super().save(output, stem, info=info)
         options = (info or {}).get("options", {})
         text = infotext(output.kind, options)
         return host_picture(
             output,
             self.folder,
-            stem + suffix(output.kind),
+            stem + file_suffix(output.kind),
             text=text if opts.enable_pnginfo else None,
             section="extras",
             existing=dict(self._existing) if opts.enable_pnginfo else None,
         )
-
-
-def _is_host_picture(output: Output) -> bool:
-    # Meshes and animations have formats of their own.
-    return output.format is None and output.payload.dtype == np.uint8
 
 
 def host_picture(
@@ -130,16 +122,14 @@ class GenerationSaver:
     def save(self, output: Output) -> Path:
         """Writes one output; an older file of this name is replaced, as the host does."""
         name = f"{self.stem}-{output.kind}"
-        if _is_host_picture(output):
+        if output.content.is_8_bit:
             return host_picture(
                 output, self.folder, name, text=self.text, processing=self.processing, existing=None
             )
         if output.format is not None:
-            path = self.folder / f"{self.stem}{suffix(output.kind)}.{extension(output.format or '')}"
-            write(output, path)
-        else:
-            path = self.folder / f"{name}.png"
-            _native.write_png(path, output.payload, {"parameters": self.text} if self.text else None)
+            name = self.stem + file_suffix(output.kind)
+        path = self.folder / f"{name}.{extension(output.content.usual_format())}"
+        output.save(path, output.format, text={"parameters": self.text} if self.text else None)
         return path
 
 
