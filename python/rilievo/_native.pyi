@@ -71,22 +71,13 @@ class Estimator:
     ) -> Self:
         """Loads the network called ``name`` from ``path`` (``None``: embedded); ``tiling`` for pictures that tile."""
 
-    @property
-    def name(self) -> str:
-        """The catalog's name of the network."""
-
-    @property
-    def device(self) -> str:
-        """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``. A full GPU makes it go elsewhere."""
-
-    @property
-    def precision(self) -> str:
-        """The number format it runs in now: ``f32``, ``f16``, ``bf16``."""
-
     def estimate(
         self, picture: NDArray[np.uint8], options: _Options | None = None, watch: _Watch | None = None
-    ) -> tuple[NDArray[np.float32], _Kind]:
-        """The depth of a picture ``[H, W, 3]``: ``[H, W]``, and what the numbers mean. Group ``estimate``."""
+    ) -> tuple[NDArray[np.float32], _Kind, tuple[float, float, float, float] | None]:
+        """The depth of a picture ``[H, W, 3]``: ``[H, W]`` (NaN: not measured), what it means, and the camera.
+
+        The camera is (fx, fy, cx, cy) in pixels, where the network predicts it. Group ``estimate``.
+        """
 
     def boost(
         self,
@@ -94,7 +85,7 @@ class Estimator:
         merge: MergeNetwork | None = None,
         options: _Options | None = None,
         watch: _Watch | None = None,
-    ) -> tuple[NDArray[np.float32], _Kind]:
+    ) -> tuple[NDArray[np.float32], _Kind, tuple[float, float, float, float] | None]:
         """The same with the details of many small looks, merged by a network or (``None``) by guided filtering.
 
         Group ``boost``.
@@ -105,9 +96,6 @@ class MergeNetwork:
     """The loaded network that merges two depth maps."""
 
     def __new__(cls, path: _Path, device: str = "auto", precision: str = "auto") -> Self: ...
-    @property
-    def device(self) -> str:
-        """The device it runs on now: ``cpu``, ``cuda:0``, ``metal``."""
 
 def boost_plan(
     picture: NDArray[np.uint8], field: int, options: _Options | None = None
@@ -157,6 +145,9 @@ def import_model(
 _Axes = Literal["opencv", "gltf", "blender", "pytorch3d", "sphere"]
 _Depth = NDArray[np.float32] | NDArray[np.float64]
 
+# (fx, fy, cx, cy) in pixels, None for a panorama, and the width and height of the picture.
+_SeenBy = tuple[tuple[float, float, float, float] | None, int, int]
+
 @final
 class Mesh:
     """Triangles in space, or points where there are no triangles.
@@ -175,6 +166,7 @@ class Mesh:
         uv: NDArray[np.float32] | None = None,
         texture: NDArray[np.uint8] | None = None,
         axes: _Axes = "gltf",
+        camera: _SeenBy | None = None,
     ) -> Self:
         """A mesh of arrays.
 
@@ -205,6 +197,10 @@ class Mesh:
     @property
     def texture(self) -> NDArray[np.uint8] | None:
         """A copy of the picture, ``[H, W, 3]``."""
+
+    @property
+    def camera(self) -> _SeenBy | None:
+        """The camera that it was seen from, at the origin, looking forward."""
 
     @property
     def axes(self) -> _Axes:
@@ -411,10 +407,6 @@ class Relief:
     def nearness(self) -> NDArray[np.float32]:
         """0 the farthest point, 1 the nearest, ``[H, W]``."""
 
-    @property
-    def middle(self) -> float:
-        """The nearness of what is in the middle of the picture."""
-
 def parallax_presets() -> list[str]:
     """The names of all camera movements."""
 
@@ -430,11 +422,6 @@ def fog(
 
 def depth_mask(relief: Relief, options: _Options | None = None) -> NDArray[np.float32]:
     """1 where nearness is within a range, 0 beyond its feather, ``[H, W]``. Group ``depth_mask``."""
-
-def parallax_frames(
-    image: NDArray[np.uint8], relief: Relief, options: _Options | None = None, watch: _Watch | None = None
-) -> NDArray[np.uint8]:
-    """The frames ``[N, H, W, 3]`` of one loop of the camera. Group ``parallax``."""
 
 # --- clips: frames on demand -----------------------------------------------------------------------
 

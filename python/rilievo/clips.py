@@ -92,9 +92,10 @@ def _by_clip(
     once = iter(frames) is frames
     with _Spool() as depths, _Spool() as pictures:
         span = Span()
-        keep_scale = []
+        keep_scale, cameras = [], []
         for scene in _scenes(frames, depth_maps, options, watch):
             keep_scale.append(scene.keeps_scale)
+            cameras.append(scene.depth.intrinsics)
             if not scene.keeps_scale:
                 span.add(scene.depth)
             depths.add(scene.depth.values)
@@ -105,9 +106,9 @@ def _by_clip(
             return (values for values, keeps in zip(depths, keep_scale) if not keeps)
 
         options = _clipped_together(options, span, scaled)
-        again = zip(pictures if once else frames, depths, keep_scale)
-        for index, (frame, values, keeps) in enumerate(again):
-            depth = values if keeps or span.kind is None else DepthMap(values, span.kind, span.ends)
+        again = zip(pictures if once else frames, depths, keep_scale, cameras)
+        for index, (frame, values, keeps, camera) in enumerate(again):
+            depth = values if keeps or span.kind is None else DepthMap(values, span.kind, span.ends, camera)
             for kind, content in made(Scene(frame, options, depth, watch), watch):
                 yield Output(index, kind, content)
 

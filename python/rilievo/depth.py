@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
@@ -12,6 +12,8 @@ from rilievo import _native, pictures
 
 Kind = Literal["inverse", "depth", "metric"]
 DEPTH_KINDS = get_args(Kind)
+# Horizontal, in degrees: of a camera that nobody knows.
+FIELD_OF_VIEW = 55.0
 # Metres; nothing is nearer.
 NEAREST = 0.01
 
@@ -28,11 +30,15 @@ class DepthMap:
     ``span`` is the lowest and the highest value of all maps that share one
     scale, such as the frames of a clip: the map is stretched by these instead
     of its own, and lies between them. ``None``: it stands alone.
+
+    ``intrinsics`` are the camera's (fx, fy, cx, cy in pixels), where the
+    network predicts them: meshes take them unless they are told another camera.
     """
 
     values: Any
     kind: Kind = "inverse"
     span: tuple[float, float] | None = None
+    intrinsics: tuple[float, float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in DEPTH_KINDS:
@@ -135,11 +141,19 @@ class DepthMap:
         nearness = self._stretched(lambda values: _native.Relief(values, self.kind, clip=cut).nearness)
         return _native.Relief(nearness, normalize=False)
 
+    def seen(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options of a group that has a camera: the map's own, unless they describe another one."""
+        usual = options.get("fov", FIELD_OF_VIEW) == FIELD_OF_VIEW and options.get("intrinsics") is None
+        if self.intrinsics is None or not usual or options.get("spherical"):
+            return dict(options)
+        return {**options, "intrinsics": self.intrinsics}
+
     def for_surface(self) -> DepthMap:
         """The map as meshes and clouds are built of it: itself, or distances by the scale of its ``span``."""
         if self.span is None or self.kind == "metric":
             return self
-        return DepthMap(self._stretched(lambda values: _native.mesh_depth(values, self.kind)), "metric")
+        values = self._stretched(lambda values: _native.mesh_depth(values, self.kind))
+        return DepthMap(values, "metric", intrinsics=self.intrinsics)
 
     def _stretched(self, made: Callable[[Any], Any]) -> Any:
         """What ``made`` gives where it sees the whole ``span``: both ends are pixels of what it gets."""

@@ -120,7 +120,7 @@ def simple_mesh(
     rgb = pictures.load_rgb(image)
     if not isinstance(depth, DepthMap):
         depth = DepthMap.from_image(depth, size=(rgb.shape[1], rgb.shape[0]))
-    return _native.simple_mesh(rgb, depth.values, depth.kind, options, Watch(progress, cancel))
+    return _native.simple_mesh(rgb, depth.values, depth.kind, depth.seen(options), Watch(progress, cancel))
 
 
 # Here, unlike in the funnel, every point is kept unless told otherwise.
@@ -145,7 +145,7 @@ def point_cloud(
         depth.values,
         None if image is None else pictures.load_rgb(image),
         depth.kind,
-        {**_ALL_POINTS, **given},
+        depth.seen({**_ALL_POINTS, **given}),
         Watch(progress, cancel),
     )
 
@@ -221,7 +221,9 @@ def parallax_frames(
 ) -> Any:
     """The frames of one loop of a camera around the picture, uint8 ``[N, H, W, 3]``."""
     rgb = pictures.load_rgb(image)
-    return _native.parallax_frames(rgb, _relief_of(depth, rgb), options, Watch(progress, cancel))
+    watch = Watch(progress, cancel)
+    clip = _native.ParallaxFrames(rgb, _relief_of(depth, rgb), options, watch)
+    return np.stack([clip.frame(index, watch) for index in range(len(clip))])
 
 
 def relief(depth: DepthMap | ImageLike, size: tuple[int, int] | None = None) -> _native.Relief:

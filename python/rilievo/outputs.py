@@ -304,7 +304,13 @@ class Solid(Payload):
 
     def __reduce__(self) -> Any:
         mesh = self.mesh
-        more = {"colors": mesh.colors, "uv": mesh.uv, "texture": mesh.texture, "axes": mesh.axes}
+        more = {
+            "colors": mesh.colors,
+            "uv": mesh.uv,
+            "texture": mesh.texture,
+            "axes": mesh.axes,
+            "camera": mesh.camera,
+        }
         faces = mesh.faces if len(mesh.faces) else None
         return _solid, (np.array(mesh.vertices), faces, more, self.format, self.axes)
 
@@ -376,17 +382,25 @@ class Frames(Payload):
         return {"width": width, "height": height, "frames": len(self)}
 
     def _write(self, path: Path, format: str, how: _How) -> None:
-        if format == "webp":
-            from PIL import features
+        from PIL import Image, features
 
+        if format == "webp":
             if not features.check("webp"):
                 raise _native.RilievoError(
                     "this Pillow was built without WebP; choose gif or png with parallax_format, or update Pillow"
                 )
-        # Fast enough for long loops; the picture is the same.
-        more: dict[str, Any] = {"quality": how.quality, "method": 2} if format == "webp" else {}
-        duration = round(1000 / self.rate)
-        _film(self).save(path, save_all=True, duration=duration, loop=0, **more)
+            # A method that is fast enough for long loops; the picture is the same.
+            duration = round(1000 / self.rate)
+            _film(self).save(path, save_all=True, duration=duration, loop=0, quality=how.quality, method=2)
+            return
+        with _native.AnimationWriter(path, format, *self.size, len(self), self.rate) as writer:
+            for frame in self:
+                if format == "png":
+                    writer.add(frame)
+                else:
+                    indexed = Image.fromarray(frame).convert("P", palette=Image.Palette.ADAPTIVE)
+                    palette = np.array(indexed.getpalette(), np.uint8).reshape(-1, 3)
+                    writer.add(np.asarray(indexed), palette)
 
     def __reduce__(self) -> Any:
         return Frames, (self.source, self.rate, self.format)

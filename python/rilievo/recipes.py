@@ -143,7 +143,7 @@ def _normalmap(scene: Scene, watch: Watch) -> Payload:
 @_recipe("camera_normalmap", "gen_camera_normalmap", "normal", PICTURE_FORMATS)
 def _camera_normalmap(scene: Scene, watch: Watch) -> Payload:
     options, surface = scene.options, scene.surface
-    camera = options.group("camera")
+    camera = surface.seen(options.group("camera"))
     return Picture(_native.camera_normal_map(surface.values, surface.kind, camera, options.normalmap_green))
 
 
@@ -186,7 +186,9 @@ def _parallax(scene: Scene, watch: Watch) -> Payload:
 )
 def _simple_mesh(scene: Scene, watch: Watch) -> Payload:
     options, surface = scene.options, scene.surface
-    mesh = _native.simple_mesh(scene.rgb, surface.values, surface.kind, options.group("simple_mesh"), watch)
+    mesh = _native.simple_mesh(
+        scene.rgb, surface.values, surface.kind, surface.seen(options.group("simple_mesh")), watch
+    )
     return Solid(mesh, options.mesh_format, _axes(options))
 
 
@@ -201,7 +203,9 @@ def _simple_mesh(scene: Scene, watch: Watch) -> Payload:
 )
 def _point_cloud(scene: Scene, watch: Watch) -> Payload:
     options, surface = scene.options, scene.surface
-    cloud = _native.point_cloud(surface.values, scene.rgb, surface.kind, options.group("point_cloud"), watch)
+    cloud = _native.point_cloud(
+        surface.values, scene.rgb, surface.kind, surface.seen(options.group("point_cloud")), watch
+    )
     return Solid(cloud, "ply", _axes(options))
 
 

@@ -117,5 +117,7 @@ def estimate(rgb: Array, options: Options, watch: Watch) -> DepthMap:
     """The depth of a picture (uint8 ``[H, W, 3]``) by the network that the options name."""
     with loaded.networks(options) as (network, merge):
         if options.boost:
-            return DepthMap(*network.boost(rgb, merge, options.group("boost"), watch))
-        return DepthMap(*network.estimate(rgb, options.group("estimate"), watch))
+            values, kind, camera = network.boost(rgb, merge, options.group("boost"), watch)
+        else:
+            values, kind, camera = network.estimate(rgb, options.group("estimate"), watch)
+    return DepthMap(values, kind, intrinsics=camera)

@@ -1,15 +1,13 @@
 //! Python doors of the room `effects`.
 
-use numpy::{IntoPyArray, PyArray2, PyArray3, PyArray4, PyReadonlyArray3, ToPyArray};
+use numpy::{IntoPyArray, PyArray2, PyArray3, PyReadonlyArray3, ToPyArray};
 use pyo3::prelude::*;
 
 use super::depth::depth_map;
 use super::monitor::{Watch, watched};
 use super::options::Given;
 use crate::depth::ClipOptions;
-use crate::effects::{
-    self, DepthMaskOptions, DepthOfFieldOptions, FogOptions, ParallaxOptions, Preset, Relief,
-};
+use crate::effects::{self, DepthMaskOptions, DepthOfFieldOptions, FogOptions, Preset, Relief};
 
 /// A depth map as the effects take it: stretched inverse distance.
 #[pyclass(frozen, name = "Relief", module = "rilievo._native")]
@@ -41,12 +39,6 @@ impl PyRelief {
     #[getter]
     fn nearness<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f32>> {
         self.0.nearness().to_pyarray(py)
-    }
-
-    /// The nearness of what is in the middle of the picture.
-    #[getter]
-    fn middle(&self) -> f32 {
-        self.0.middle()
     }
 }
 
@@ -102,21 +94,4 @@ pub(super) fn depth_mask<'py>(
     Ok(py
         .detach(|| effects::depth_mask(&relief.0, &options))?
         .into_pyarray(py))
-}
-
-/// The frames of one loop of the camera.
-#[pyfunction]
-#[pyo3(signature = (image, relief, options = None, watch = None))]
-pub(super) fn parallax_frames<'py>(
-    py: Python<'py>,
-    image: PyReadonlyArray3<'py, u8>,
-    relief: &PyRelief,
-    options: Option<Given<ParallaxOptions>>,
-    watch: Option<Watch>,
-) -> PyResult<Bound<'py, PyArray4<u8>>> {
-    let (image, options) = (image.as_array(), options.unwrap_or_default());
-    let frames = watched(py, watch, |monitor| {
-        effects::parallax(image, &relief.0, &options, monitor)
-    })?;
-    Ok(frames.into_pyarray(py))
 }

@@ -7,8 +7,10 @@ use pyo3::prelude::*;
 
 use super::monitor::{Watch, watched_in_pool};
 use super::options::Given;
+use crate::depth::{DepthMap, Intrinsics};
 use crate::estimate::boost::{self, BoostOptions, Merge};
 use crate::estimate::{self, EstimateOptions};
+use crate::image::size::Raster;
 use crate::networks;
 use crate::run;
 use crate::weights::catalog;
@@ -39,26 +41,8 @@ impl Estimator {
         Ok(Self { inner })
     }
 
-    /// The catalog's name of the network.
-    #[getter]
-    fn name(&self) -> &'static str {
-        &self.inner.entry().id
-    }
-
-    /// The device it runs on now: `cpu`, `cuda:0`, `metal`. A full GPU makes it go elsewhere.
-    #[getter]
-    fn device(&self) -> String {
-        self.inner.device()
-    }
-
-    /// The number format it runs in now: `f32`, `f16`, `bf16`.
-    #[getter]
-    fn precision(&self) -> &'static str {
-        self.inner.precision()
-    }
-
-    /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]` (NaN where nothing could be measured), and
-    /// what the numbers mean.
+    /// The depth of a picture (uint8 `[H, W, 3]`): float32 `[H, W]` (NaN where nothing could be measured),
+    /// what the numbers mean, and the predicted camera (fx, fy, cx, cy in pixels), if there is one.
     #[pyo3(signature = (picture, options = None, watch = None))]
     fn estimate<'py>(
         &self,
@@ -66,12 +50,12 @@ impl Estimator {
         picture: PyReadonlyArray3<'py, u8>,
         options: Option<Given<EstimateOptions>>,
         watch: Option<Watch>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, &'static str)> {
+    ) -> PyResult<Parts<'py>> {
         let (picture, options) = (picture.as_array(), options.unwrap_or_default());
         let depth = watched_in_pool(py, watch, |monitor| {
             self.inner.estimate(picture, &options, monitor)
         })?;
-        Ok((depth.measured().to_pyarray(py), depth.kind().name()))
+        parts(py, &depth)
     }
 
     /// The same with the details of many small looks, merged by a network or (`None`) by guided filtering.
@@ -83,14 +67,29 @@ impl Estimator {
         merge: Option<Py<MergeNetwork>>,
         options: Option<Given<BoostOptions>>,
         watch: Option<Watch>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, &'static str)> {
+    ) -> PyResult<Parts<'py>> {
         let (picture, options) = (picture.as_array(), options.unwrap_or_default());
         let merge = merge.as_ref().map_or(&Merge::Guided, |merge| &merge.get().inner);
         let depth = watched_in_pool(py, watch, |monitor| {
             self.inner.boost(picture, merge, &options, monitor)
         })?;
-        Ok((depth.values().to_pyarray(py), depth.kind().name()))
+        parts(py, &depth)
     }
+}
+
+/// A depth map for Python: its numbers, what they mean, and the camera as (fx, fy, cx, cy) in pixels.
+type Parts<'py> = (
+    Bound<'py, PyArray2<f32>>,
+    &'static str,
+    Option<(f64, f64, f64, f64)>,
+);
+
+fn parts<'py>(py: Python<'py>, depth: &DepthMap) -> PyResult<Parts<'py>> {
+    let size = depth.values().raw_dim().picture_size();
+    let camera = depth.camera().map(|camera| camera.intrinsics(size)).transpose()?;
+    let camera = camera.flatten();
+    let camera = camera.map(|Intrinsics { fx, fy, cx, cy }| (fx, fy, cx, cy));
+    Ok((depth.measured().to_pyarray(py), depth.kind().name(), camera))
 }
 
 /// The network that merges two depth maps, loaded.
@@ -111,15 +110,6 @@ impl MergeNetwork {
         Ok(Self {
             inner: Merge::Network(network),
         })
-    }
-
-    /// The device it runs on now: `cpu`, `cuda:0`, `metal`.
-    #[getter]
-    fn device(&self) -> String {
-        match &self.inner {
-            Merge::Network(network) => network.device(),
-            Merge::Guided => "cpu".into(),
-        }
     }
 }
 

@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use super::depth::{adjust_depth, combine, custom_depth, depth_to_u16, nearness};
     #[pymodule_export]
-    use super::effects::{PyRelief, depth_mask, depth_of_field, fog, parallax_frames, parallax_presets};
+    use super::effects::{PyRelief, depth_mask, depth_of_field, fog, parallax_presets};
     #[pymodule_export]
     use super::estimate::{Estimator, MergeNetwork, boost_plan, devices, identify};
     #[pymodule_export]

@@ -10,8 +10,8 @@ use pyo3::types::PyDict;
 
 use super::monitor::{Watch, watched};
 use super::options::Given;
-use crate::depth::{DepthKind, DepthMap};
-use crate::image::{self, DepthValues};
+use crate::depth::{Camera, DepthKind, DepthMap, Intrinsics};
+use crate::image::{self, DepthValues, Size};
 use crate::named::named;
 use crate::options::options;
 use crate::surface::{
@@ -122,6 +122,9 @@ pub(super) fn save_depth(
     Ok(())
 }
 
+/// A camera as (fx, fy, cx, cy) in pixels, `None` for a panorama, and the width and height of its picture.
+type SeenBy = (Option<(f64, f64, f64, f64)>, usize, usize);
+
 /// Triangles in space, or points where there are no triangles.
 #[pyclass(frozen, name = "Mesh", module = "rilievo")]
 pub(super) struct PyMesh(Mesh);
@@ -129,7 +132,7 @@ pub(super) struct PyMesh(Mesh);
 #[pymethods]
 impl PyMesh {
     #[new]
-    #[pyo3(signature = (vertices, faces = None, *, colors = None, uv = None, texture = None, axes = "gltf"))]
+    #[pyo3(signature = (vertices, faces = None, *, colors = None, uv = None, texture = None, axes = "gltf", camera = None))]
     fn new(
         vertices: PyReadonlyArray2<'_, f64>,
         faces: Option<PyReadonlyArray2<'_, u32>>,
@@ -137,6 +140,7 @@ impl PyMesh {
         uv: Option<PyReadonlyArray2<'_, f32>>,
         texture: Option<Picture<'_>>,
         axes: &str,
+        camera: Option<SeenBy>,
     ) -> PyResult<Self> {
         let faces = faces.map_or(Ok(Vec::new()), |faces| rows("faces", faces.as_array()))?;
         let mut mesh = Mesh::new(rows("vertices", vertices.as_array())?, faces, Axes::named(axes)?)?;
@@ -148,6 +152,12 @@ impl PyMesh {
         }
         if let Some(texture) = texture {
             mesh = mesh.with_texture(texture.view())?;
+        }
+        if let Some((intrinsics, width, height)) = camera {
+            let camera = intrinsics.map_or(Camera::Equirectangular, |(fx, fy, cx, cy)| {
+                Camera::Pinhole(Intrinsics { fx, fy, cx, cy })
+            });
+            mesh = mesh.with_camera(camera, Size { width, height })?;
         }
         Ok(Self(mesh))
     }
@@ -191,6 +201,17 @@ impl PyMesh {
         self.0
             .texture()
             .map(|texture| texture.to_owned().into_pyarray(py))
+    }
+
+    /// The camera, and the width and height of its picture.
+    #[getter]
+    fn camera(&self) -> PyResult<Option<SeenBy>> {
+        let Some((camera, size)) = self.0.camera() else {
+            return Ok(None);
+        };
+        let intrinsics = camera.intrinsics(size)?;
+        let intrinsics = intrinsics.map(|Intrinsics { fx, fy, cx, cy }| (fx, fy, cx, cy));
+        Ok(Some((intrinsics, size.width, size.height)))
     }
 
     #[getter]

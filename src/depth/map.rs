@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, Zip};
 
+use super::camera::Camera;
 use super::clip::ClipOptions;
 use super::stretch::{nearness, to_u16};
 use crate::networks::DepthKind;
@@ -25,7 +26,7 @@ pub struct DepthMap {
     values: Array2<f32>,
     kind: DepthKind,
     valid: Option<Array2<bool>>,
-    field_of_view: Option<f64>,
+    camera: Option<Camera>,
 }
 
 impl DepthMap {
@@ -35,7 +36,7 @@ impl DepthMap {
             values,
             kind,
             valid: None,
-            field_of_view: None,
+            camera: None,
         }
     }
 
@@ -44,12 +45,9 @@ impl DepthMap {
         Self { valid, ..self }
     }
 
-    /// The same, seen by a camera with this horizontal field of view in degrees.
-    pub fn with_field_of_view(self, field_of_view: Option<f64>) -> Self {
-        Self {
-            field_of_view,
-            ..self
-        }
+    /// The same, seen by this camera.
+    pub fn with_camera(self, camera: Option<Camera>) -> Self {
+        Self { camera, ..self }
     }
 
     /// Where it was measured, `[H, W]`; `None` is everywhere.
@@ -57,9 +55,9 @@ impl DepthMap {
         self.valid.as_ref()
     }
 
-    /// The camera's horizontal field of view in degrees, where it is known.
-    pub fn field_of_view(&self) -> Option<f64> {
-        self.field_of_view
+    /// The camera that saw it, where it is known.
+    pub fn camera(&self) -> Option<Camera> {
+        self.camera
     }
 
     /// The numbers, NaN where nothing was measured.

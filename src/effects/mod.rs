@@ -26,7 +26,7 @@ mod samples;
 pub use depth_mask::{DepthMaskOptions, depth_mask};
 pub use depth_of_field::{DepthOfFieldOptions, depth_of_field};
 pub use fog::{FogOptions, fog};
-pub use parallax::{ParallaxClip, ParallaxOptions, Preset, parallax};
+pub use parallax::{ParallaxClip, ParallaxOptions, Preset};
 pub use relief::Relief;
 
 use ndarray::{ArrayView3, CowArray, Ix3};

@@ -3,7 +3,7 @@
 mod camera_path;
 mod raymarch;
 
-use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3};
 
 use self::camera_path::CameraPath;
 use self::raymarch::Layers;
@@ -192,25 +192,6 @@ impl ParallaxClip {
         monitor.report(Stage::Parallax, index as u64 + 1, count as u64)?;
         Ok(frame)
     }
-}
-
-/// All frames of a [`ParallaxClip`] at once, `[N, H, W, 3]`.
-///
-/// # Errors
-/// As [`ParallaxClip::new`].
-pub fn parallax(
-    image: ArrayView3<'_, u8>,
-    relief: &Relief,
-    options: &ParallaxOptions,
-    monitor: &Monitor<'_>,
-) -> Result<Array4<u8>> {
-    let clip = ParallaxClip::new(image, relief, options, monitor)?;
-    let Size { width, height } = clip.size();
-    let mut frames = Array4::zeros((clip.count(), height, width, 3));
-    for (index, mut frame) in frames.outer_iter_mut().enumerate() {
-        frame.assign(&clip.frame(index, monitor)?);
-    }
-    Ok(frames)
 }
 
 #[cfg(test)]

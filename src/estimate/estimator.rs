@@ -226,7 +226,8 @@ mod tests {
     use ndarray::Array3;
 
     use super::*;
-    use crate::estimate::boost::{BoostSettings, Merge};
+    use crate::depth::Camera;
+    use crate::estimate::boost::{BoostOptions, Merge};
     use crate::estimate::stub::{Ramp, preprocessing};
     use crate::networks::DepthKind;
     use crate::weights::catalog;
@@ -248,12 +249,12 @@ mod tests {
 
     #[test]
     fn a_predicted_camera_and_what_can_be_measured_reach_the_map() {
-        let settings = Settings::default();
+        let options = EstimateOptions::default();
         let depth = estimator(DepthKind::Metric);
         let depth = depth
-            .estimate(picture().view(), &settings, &Monitor::silent())
+            .estimate(picture().view(), &options, &Monitor::silent())
             .unwrap();
-        assert_eq!(depth.field_of_view(), Some(70.0));
+        assert_eq!(depth.camera(), Some(Camera::Fov(70.0)));
         let valid = depth.valid().unwrap();
         assert_eq!(valid.dim(), (48, 64));
         assert!(valid[[20, 10]] && !valid[[20, 50]]);
@@ -267,8 +268,8 @@ mod tests {
     #[test]
     fn boost_keeps_the_camera_of_the_whole_picture() {
         let depth = estimator(DepthKind::Inverse);
-        let settings = BoostSettings::default();
-        let depth = depth.boost(picture().view(), &Merge::Guided, &settings, &Monitor::silent());
-        assert_eq!(depth.unwrap().field_of_view(), Some(70.0));
+        let options = BoostOptions::default();
+        let depth = depth.boost(picture().view(), &Merge::Guided, &options, &Monitor::silent());
+        assert_eq!(depth.unwrap().camera(), Some(Camera::Fov(70.0)));
     }
 }

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView3};
 
 use super::mirror;
 use super::preprocess::{self, Sample};
-use crate::depth::DepthMap;
+use crate::depth::{Camera, DepthMap};
 use crate::image::Size;
 use crate::networks::{DepthKind, DepthNetwork, Prediction, Preprocessing, SizeRule, Spec};
 use crate::run::Runner;
@@ -21,8 +21,8 @@ pub(super) struct Estimate {
     pub depth: Array2<f32>,
     /// How sure it is that they can be measured, `[h, w]` in 0..1.
     pub valid: Option<Array2<f32>>,
-    /// Horizontal field of view of the camera in degrees.
-    pub field_of_view: Option<f64>,
+    /// The camera, where the network predicts it.
+    pub camera: Option<Camera>,
 }
 
 impl Estimate {
@@ -36,7 +36,7 @@ impl Estimate {
         let estimates = planes(&prediction.depth)?.into_iter().map(|depth| Self {
             depth,
             valid: valid.next(),
-            field_of_view: angles.next().map(f64::from),
+            camera: angles.next().map(|degrees| Camera::Fov(f64::from(degrees))),
         });
         Ok(estimates.collect())
     }
@@ -45,7 +45,7 @@ impl Estimate {
     pub fn into_map(self, kind: DepthKind) -> DepthMap {
         DepthMap::new(self.depth, kind)
             .with_valid(self.valid.map(|valid| valid.mapv(|sure| sure >= 0.5)))
-            .with_field_of_view(self.field_of_view)
+            .with_camera(self.camera)
     }
 
     /// The same with its maps changed.
@@ -132,7 +132,7 @@ impl Input {
                     depth: mirror::mean_of_both(plain, mirrored, spec, input.picture)?,
                     // The networks that are run like this know of neither.
                     valid: None,
-                    field_of_view: None,
+                    camera: None,
                 });
             }
         }

@@ -171,7 +171,6 @@ pub(super) fn check_sizes(picture: ArrayView3<u8>, (height, width): (usize, usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::Intrinsics;
     use ndarray::{Array2, Array3};
 
     fn size(width: usize, height: usize) -> Size {

@@ -12,7 +12,8 @@ PACKAGE = ROOT / "python" / "rilievo"
 
 
 def floors() -> dict[str, int]:
-    rows = re.findall(r"^\| (\d) \| (`.+?`) \|", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    python_half = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## The Python half")[2]
+    rows = re.findall(r"^\| (\d+) \| (`.+?`) \|", python_half, re.MULTILINE)
     return {room: int(floor) for floor, names in rows for room in re.findall(r"`(\w+)`", names)}
 
 
@@ -50,3 +51,24 @@ def test_modules_import_from_lower_floors_only() -> None:
     assert rooms | {"_native"} == known.keys(), (
         "the table of ARCHITECTURE.md knows a module that is not there"
     )
+
+
+def test_rooms_of_the_core_import_from_no_higher_floor() -> None:
+    source = ROOT / "src"
+    table = re.findall(r"^//! \| (\d) \| (.+?) \|$", (source / "lib.rs").read_text("utf-8"), re.MULTILINE)
+    known = {room: int(floor) for floor, names in table for room in re.findall(r"`(\w+)`", names)}
+    rooms = set(re.findall(r"^(?:pub )?mod (\w+);", (source / "lib.rs").read_text("utf-8"), re.MULTILINE))
+    assert rooms == known.keys()
+    for path in source.rglob("*.rs"):
+        inside = path.relative_to(source)
+        here = inside.parts[0].removesuffix(".rs")
+        if here == "lib":
+            continue
+        # Documentation may look up; so may tests.
+        text = path.read_text("utf-8").partition("#[cfg(test)]\nmod tests")[0]
+        code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("//"))
+        used = set(re.findall(r"\bcrate::(\w+)", code))
+        for group in re.findall(r"\buse crate::\{([^;]*)\};", code):
+            used |= set(re.findall(r"(?:^|,)\s*(\w+)", re.sub(r"\{[^}]*\}", "", group)))
+        for other in used & rooms - {here}:
+            assert known[other] <= known[here], f"{inside} imports from {other}, which is a higher floor"

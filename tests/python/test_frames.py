@@ -8,6 +8,7 @@ import pytest
 import rilievo
 from PIL import Image, ImageSequence
 from rilievo import _native
+from rilievo.watch import Watch
 
 HEIGHT, WIDTH = 60, 80
 OPTIONS = {"preset": "circle", "frames": 5, "strength": 8.0, "focus": None, "max_size": 64}
@@ -50,12 +51,12 @@ def write(path, format, frames, fps):
 def test_frames_are_drawn_in_any_order(scene):
     image, relief = scene
     seen = []
-    clip = _native.ParallaxFrames(image, relief, OPTIONS, progress=lambda *step: seen.append(step))
+    clip = _native.ParallaxFrames(image, relief, OPTIONS, Watch(lambda *step: seen.append(step)))
     assert (len(clip), clip.size) == (5, (64, 48))
     frames = list(clip)
     whole = rilievo.parallax_frames(image, np.asarray(relief.nearness), **OPTIONS)
     np.testing.assert_array_equal(np.stack(frames), whole)
-    np.testing.assert_array_equal(clip.frame(3, progress=lambda *step: seen.append(step)), frames[3])
+    np.testing.assert_array_equal(clip.frame(3, Watch(lambda *step: seen.append(step))), frames[3])
     assert seen == [("parallax", 0, 5), ("parallax", 4, 5)]
     np.testing.assert_array_equal(clip[1], frames[1])
     assert [frame.dtype for frame in clip] == [np.uint8] * 5
@@ -64,8 +65,8 @@ def test_frames_are_drawn_in_any_order(scene):
     stop = threading.Event()
     stop.set()
     with pytest.raises(rilievo.Cancelled):
-        clip.frame(0, cancel=stop)
-    with pytest.raises(ValueError, match="no parallax preset"):
+        clip.frame(0, Watch(cancel=stop))
+    with pytest.raises(ValueError, match="spiral"):
         _native.ParallaxFrames(image, relief, OPTIONS | {"preset": "spiral"})
 
 

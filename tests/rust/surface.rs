@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array1, Array2, Array3};
-use rilievo::depth::{Camera, DepthKind, DepthMap};
+use rilievo::depth::{DepthKind, DepthMap};
 use rilievo::surface::{
     Axes, CameraOptions, Mesh, MeshFormat, SaveMesh, SimpleMeshOptions, TextureFormat, depth_edges,
     mesh_depth, read_mesh, simple_mesh,

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use ndarray::{Array2, ArrayView3};
 
 use super::{Line, MERGE_SIDE, Networks, Pair, Plan, guided_merge};
-use crate::depth::DepthMap;
+use crate::depth::{Camera, DepthMap};
 use crate::estimate::estimator::Estimator;
 use crate::estimate::input::{Input, planes};
 use crate::networks::{DepthKind, MergeNetwork};
@@ -107,7 +107,7 @@ impl Estimator {
         let networks = Both {
             depth: self,
             merge,
-            field_of_view: OnceLock::new(),
+            camera: OnceLock::new(),
         };
         let boosted = super::boost(picture, &plan, &networks, monitor)?;
         let mut values = boosted.values;
@@ -116,9 +116,8 @@ impl Estimator {
             let line = Line::fit(values.view(), boosted.plain.view());
             values.par_mapv_inplace(|value| line.at(f64::from(value)) as f32);
         }
-        let field_of_view = networks.field_of_view.into_inner().flatten();
-        let depth = DepthMap::new(values, kind).with_field_of_view(field_of_view);
-        depth.checked(monitor)
+        let camera = networks.camera.into_inner().flatten();
+        DepthMap::new(values, kind).with_camera(camera).checked(monitor)
     }
 }
 
@@ -126,7 +125,7 @@ struct Both<'a> {
     depth: &'a Estimator,
     merge: &'a Merge,
     /// Of the whole picture, which comes first.
-    field_of_view: OnceLock<Option<f64>>,
+    camera: OnceLock<Option<Camera>>,
 }
 
 impl Networks for Both<'_> {
@@ -138,8 +137,8 @@ impl Networks for Both<'_> {
 
     fn depths(&self, inputs: &[Input], monitor: &Monitor<'_>) -> Result<Vec<Array2<f32>>> {
         let estimates = Input::depths(inputs, self.depth.runner(), monitor)?;
-        self.field_of_view
-            .get_or_init(|| estimates.first().and_then(|estimate| estimate.field_of_view));
+        self.camera
+            .get_or_init(|| estimates.first().and_then(|estimate| estimate.camera));
         Ok(estimates.into_iter().map(|estimate| estimate.depth).collect())
     }
 
