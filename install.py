@@ -207,7 +207,7 @@ def remedy(root):
 def retry(root=ROOT, run=None):
     """Installs even if a build has failed before, for a button: whether it worked, and what to show."""
     code = main(root, run, again=True)
-    text = _read(os.path.join(root, ".build", "install-failed.txt"))
+    text = _read(os.path.join(root, ".build", "install-failed.txt")) or "It failed; see the console."
     return code == 0, "Installed; restart the whole WebUI." if code == 0 else text
 
 
