@@ -85,6 +85,11 @@ def python_module() -> Iterator[str]:
         yield f"    {name}: {typed(row)} = {default}"
         text = meaning(shown.help, shown.limit, shown.choices)
         yield f'    """{text}"""'
+    yield "\n\nclass NetworkKeywords(TypedDict, total=False):"
+    yield '    """The options of the network, but for its name."""\n'
+    for name, shown in options.rows().items():
+        if shown.group == "network" and name != "model_type":
+            yield f"    {name}: {typed(table[name])}"
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in options.native_rows():
         groups.setdefault(row["group"], []).append(row)

@@ -1,8 +1,8 @@
 """Two versions of rilievo against each other: do they make the same files, and how fast?
 
-    python benches/peers/versions.py OLD/bin/python NEW/bin/python [PHOTO ...] [--rounds 3]
+    python benches/peers/versions.py OLD/bin/python NEW/bin/python [PHOTO ...] [--rounds 3] [--speed]
 
-Each interpreter has its own rilievo. Every photo (default: docs/photos) is turned into every output by the
+Each interpreter has its own rilievo; the one that runs this has Pillow. Every photo (default: docs/photos) is turned into every output by the
 command line of both, in fresh processes and in turn. Pictures are compared by their pixels (of an animation: all
 frames with their times), everything else by its bytes. Exit code 1 if anything differs. The times are medians of
 whole runs, network included, with as many threads as the machine has cores.
@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
 
 RUNS = {
     "everything": [
@@ -53,14 +55,98 @@ RUNS = {
 }
 
 
+STEPS = """
+import io, json, sys, tempfile, time
+import numpy as np
+import rilievo
+from PIL import Image
+
+photo = Image.open(sys.argv[1]).convert("RGB").resize((1920, 1080))
+rgb = np.asarray(photo)
+depth = rilievo.estimate_depth(rgb, "pocket")
+u16 = depth.to_u16()
+folder = tempfile.mkdtemp()
+fills = ("polylines_sharp", "polylines_soft", "naive", "naive_interpolating", "inpaint")
+steps = {f"stereo, {fill}": lambda fill=fill: rilievo.stereo_images(rgb, u16, fill=fill) for fill in fills}
+mesh = rilievo.simple_mesh(rgb, depth)
+steps["pocket"] = lambda: rilievo.estimate_depth(rgb, "pocket")
+steps["pocket, plain"] = lambda: rilievo.estimate_depth(rgb, "pocket", refine=False)
+for name, file in json.loads(sys.argv[2]).items():
+    steps[f"{name}, network"] = lambda name=name, file=file: rilievo.estimate_depth(photo, name, weights=file)
+steps["mesh"] = lambda: rilievo.simple_mesh(rgb, depth)
+steps["mesh to GLB"] = lambda: mesh.save(folder + "/a.glb")
+steps["mesh to OBJ"] = lambda: mesh.save(folder + "/a.obj")
+steps["normal map"] = lambda: rilievo.normal_map(u16)
+steps["heat map"] = lambda: rilievo.heat_map(u16)
+steps["depth of field"] = lambda: rilievo.depth_of_field(rgb, depth)
+steps["parallax, 4 frames"] = lambda: rilievo.parallax_frames(rgb, depth, frames=4)
+times = {}
+for name, step in steps.items():
+    step()
+    taken = []
+    for _ in range(3):
+        started = time.perf_counter()
+        step()
+        taken.append(time.perf_counter() - started)
+    times[name] = min(taken)
+print(json.dumps(times))
+"""
+
+
+def noise(name: str, folder: str) -> str:
+    """A checkpoint of noise for a network of tests/golden/networks, in the layout of safetensors."""
+    manifest = Path(__file__).parents[2] / "tests" / "golden" / "networks" / f"{name}.json"
+    header: dict[str, object] = {}
+    data = bytearray()
+    random = np.random.default_rng(1)
+    for tensor in json.loads(manifest.read_text())["tensors"]:
+        shape = tensor["shape"]
+        scale = 1.0 if len(shape) < 2 else np.prod(shape[1:]) ** -0.5
+        values = (random.standard_normal(shape) * scale).astype(np.float32)
+        start = len(data)
+        data += (np.abs(values) if "var" in tensor["name"] else values).tobytes()
+        header[tensor["name"]] = {"dtype": "F32", "shape": shape, "data_offsets": [start, len(data)]}
+    text = json.dumps(header).encode()
+    path = Path(folder, f"{name}.safetensors")
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    return str(path)
+
+
+NETWORKS = {"depth_anything_v2_small": "depth_anything_v2_vits", "midas_v21_small": "midas_v21_small"}
+
+
+def speed(old: str, new: str, photo: Path, rounds: int) -> None:
+    """A table of the medians of single steps."""
+    times: dict[str, list[dict[str, float]]] = {"old": [], "new": []}
+    with tempfile.TemporaryDirectory() as folder:
+        weights = json.dumps({name: noise(manifest, folder) for name, manifest in NETWORKS.items()})
+        for _ in range(rounds):
+            for version, python in (("old", old), ("new", new)):
+                command = [python, "-c", STEPS, str(photo), weights]
+                done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd="/")
+                times[version].append(json.loads(done.stdout))
+    print("| step | old | new | ratio | fastest |\n|---|---|---|---|---|")
+    for step in times["old"][0]:
+        old_times, new_times = ([row[step] for row in times[version]] for version in ("old", "new"))
+        middle = [statistics.median(column) * 1000 for column in (old_times, new_times)]
+        fastest = min(new_times) / min(old_times)
+        print(
+            f"| {step} | {middle[0]:.1f} ms | {middle[1]:.1f} ms | {middle[1] / middle[0]:.2f} | {fastest:.2f} |"
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("old")
     parser.add_argument("new")
     parser.add_argument("photos", nargs="*", type=Path)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--speed", action="store_true")
     chosen = parser.parse_args()
-    photos = chosen.photos or sorted(Path("docs/photos").glob("*.jpg"))
+    photos = [photo.resolve() for photo in chosen.photos or sorted(Path("docs/photos").glob("*.jpg"))]
+    if chosen.speed:
+        speed(chosen.old, chosen.new, photos[0], chosen.rounds)
+        return 0
     different = 0
     with tempfile.TemporaryDirectory() as scratch:
         for photo in photos:

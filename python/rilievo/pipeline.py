@@ -13,14 +13,24 @@ import numpy as np
 
 from rilievo import _native, pictures
 from rilievo.depth import DepthMap
-from rilievo.options import Options
+from rilievo.options import Options, rows
 from rilievo.outputs import Output
 from rilievo.recipes import made
 from rilievo.scene import Scene, estimate
 from rilievo.watch import Cancel, Progress, Watch
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from rilievo.options._generated import NetworkKeywords
     from rilievo.pictures import ImageLike
+
+    class Keywords(NetworkKeywords, total=False):
+        """With the short names."""
+
+        match_size: bool
+        tiling: bool
+        device: str
 
 
 def devices() -> dict[str, str | None]:
@@ -31,37 +41,27 @@ def devices() -> dict[str, str | None]:
     return dict(_native.devices())
 
 
+# Names of before for some options of the network.
+_SHORT = {"match_size": "net_size_match", "tiling": "tiling_mode", "device": "compute_device"}
+
+
 def estimate_depth(
     image: ImageLike,
     model: str = "auto",
     *,
-    weights: str | None = None,
     net_size: tuple[int, int] | None = None,
-    match_size: bool = False,
-    boost: bool = False,
-    boost_rmax: int = 1600,
-    boost_max_patches: int | None = None,
-    boost_merge: str = "auto",
-    tiling: bool = False,
-    device: str = "auto",
-    precision: str = "auto",
-    refine: bool | None = None,
     progress: Progress = None,
     cancel: Cancel | None = None,
+    **options: Unpack[Keywords],
 ) -> DepthMap:
     """The depth of one picture, by a network.
 
     ``image`` is a path, a PIL image or a numpy array. ``model`` is a name from
     ``rilievo models`` or ``"auto"``: the best network on this machine.
-    ``weights`` reads it from this file. ``net_size`` is (width, height) of the
-    network's input; ``match_size`` takes the picture's own. ``tiling`` is for pictures whose opposite
-    borders fit together: so will those of the depth. ``refine`` guides the upsampling by the picture's edges
-    (default: on for ``pocket``).
-
-    ``boost`` merges many small looks into one finer map (Miangoleh et al. 2021), at network sizes of its own:
-    at most ``boost_rmax`` pixels for the whole picture, and ``boost_max_patches`` patches (``None``: all that
-    have details). ``boost_merge`` is how: ``"network"`` (``pix2pix``), ``"guided"`` filtering, or ``"auto"``:
-    the network if it is on this machine. Relative maps are in 0..1 then; metric ones keep their metres.
+    ``net_size`` is (width, height) of the network's input. ``options`` are those of the network that
+    :func:`generate` takes (``docs/options.md``); ``match_size``, ``tiling`` and ``device`` are short for
+    ``net_size_match``, ``tiling_mode`` and ``compute_device``. With ``boost`` (Miangoleh et al. 2021) relative
+    maps are in 0..1; metric ones keep their metres.
 
     The values are float32 at the picture's size, the network's own numbers;
     ``kind`` says what they mean.
@@ -69,23 +69,14 @@ def estimate_depth(
     ``progress(stage, done, total)`` is called along the way; ``cancel.is_set()``
     is asked now and then, and :class:`rilievo.Cancelled` raised if it is.
     """
-    rgb = pictures.load_rgb(image)
-    options = Options(
-        model_type=model,
-        weights=weights,
-        net_width=net_size[0] if net_size else None,
-        net_height=net_size[1] if net_size else None,
-        net_size_match=match_size,
-        boost=boost,
-        boost_rmax=boost_rmax,
-        boost_max_patches=boost_max_patches,
-        boost_merge=boost_merge,
-        tiling_mode=tiling,
-        compute_device=device,
-        precision=precision,
-        refine=refine,
-    )
-    return estimate(rgb, options, Watch(progress, cancel))
+    chosen = {_SHORT.get(name, name): value for name, value in options.items()}
+    taken = [name for name, row in rows().items() if row.group == "network"]
+    for name in chosen.keys() - taken:
+        raise TypeError(f"estimate_depth() takes no option {name!r}; it takes {', '.join(taken)}")
+    if net_size is not None:
+        chosen.update(net_width=net_size[0], net_height=net_size[1])
+    chosen["model_type"] = model
+    return estimate(pictures.load_rgb(image), Options.from_mapping(chosen), Watch(progress, cancel))
 
 
 def generate(

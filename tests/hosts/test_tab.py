@@ -24,7 +24,9 @@ def picture() -> Image.Image:
     return made
 
 
-def finish(host: Any, batch: run.Batch, options: Options, job: jobs.Job, save: bool = True) -> run.Results:
+def finish(
+    host: Any, batch: run.Batch, options: Options, job: jobs.PanelJob, save: bool = True
+) -> run.Results:
     results = run.Results()
     for results in run.run(host, batch, options, job, save=save):  # noqa: B007
         pass
@@ -36,7 +38,7 @@ def test_files_go_where_extras_goes_with_its_names_and_texts(forge: Any, tmp_pat
     folder.mkdir()
     Image.new("RGB", (8, 8)).save(folder / "depthmap-0041.png")
     batch = single.work(WebUIHost(), [picture(), False, None])
-    results = finish(WebUIHost(), batch, Options(gen_normalmap=True), jobs.Job())
+    results = finish(WebUIHost(), batch, Options(gen_normalmap=True), jobs.PanelJob())
     assert results.outputs == 2
     depth, normal = folder / "depthmap-0042.png", folder / "depthmap-0042-normalmap.png"
     assert np.asarray(Image.open(depth)).max() > 255
@@ -47,7 +49,7 @@ def test_files_go_where_extras_goes_with_its_names_and_texts(forge: Any, tmp_pat
 
 
 def test_it_waits_in_the_hosts_queue(host: Any) -> None:
-    job = jobs.Job()
+    job = jobs.PanelJob()
     with host.call_queue.queue_lock:
         worker = threading.Thread(
             target=finish,
@@ -63,7 +65,7 @@ def test_it_waits_in_the_hosts_queue(host: Any) -> None:
 
 
 def test_interrupt_while_waiting(host: Any) -> None:
-    job = jobs.Job()
+    job = jobs.PanelJob()
     with host.call_queue.queue_lock:
         steps = run.run(
             WebUIHost(), single.work(WebUIHost(), [picture(), False, None]), Options(), job, save=True
@@ -77,7 +79,7 @@ def test_interrupt_while_waiting(host: Any) -> None:
 
 
 def test_the_hosts_interrupt_works_in_the_tab(host: Any) -> None:
-    job = jobs.Job()
+    job = jobs.PanelJob()
     job.begun = True
     job.report("network", 3, 10)
     host.shared.state.skipped = True
@@ -106,7 +108,7 @@ def test_hidden_folders_are_hidden(host: Any, tmp_path: Path) -> None:
 def test_a_long_stage_says_how_long_it_still_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(jobs.time, "monotonic", lambda: now[0])
-    job = jobs.Job()
+    job = jobs.PanelJob()
     job.report("boost: whole picture", 0, 1000)
     now[0] += 2
     job.report("boost: whole picture", 100, 1000)

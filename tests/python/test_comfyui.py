@@ -270,7 +270,7 @@ def test_a_batch_can_share_one_scale_or_none(comfy, batch):
 
 
 def test_the_network_has_most_of_a_frames_bar(comfy):
-    run = host.Job(2)
+    run = host.NodeRun(2)
     for step in [("prepare", 1, 1), ("network", 1, 2), ("network", 2, 2), ("upsample", 1, 1)]:
         run.step(*step)
     run.finished()

@@ -8,6 +8,7 @@ import os
 import pickle
 import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -213,3 +214,47 @@ def test_a_network_runs_only_for_what_needs_depth(monkeypatch):
 def test_an_export_of_a_path_is_returned_and_a_file_object_has_none(outputs, tmp_path):
     assert outputs["depth"].save(str(tmp_path / "a.TIFF")) == Path(tmp_path, "a.TIFF")
     assert outputs["depth"].save(io.BytesIO()) is None
+
+
+def test_a_predicted_camera_reaches_what_is_built_in_space() -> None:
+    picture = np.zeros((6, 8, 3), np.uint8)
+    values = np.full((6, 8), 2.0, np.float32)
+    alone = rilievo.DepthMap(values, "metric")
+    seen = rilievo.DepthMap(values, "metric", intrinsics=(10.0, 11.0, 3.0, 2.0))
+
+    def built(depth: rilievo.DepthMap, **options: Any) -> Any:
+        outputs = rilievo.generate(
+            picture,
+            do_output_depth=False,
+            gen_simple_mesh=True,
+            gen_point_cloud=True,
+            depth_maps=[depth],
+            **options,
+        )
+        return [output.payload.camera for output in outputs]
+
+    assert built(seen) == [((10.0, 11.0, 3.0, 2.0), 8, 6)] * 2
+    # Another camera goes before the predicted one, however it is described.
+    assert built(seen, simple_mesh_fov=70) == built(alone, simple_mesh_fov=70)
+    assert built(seen, camera_intrinsics="5,5,4,3") == [((5.0, 5.0, 4.0, 3.0), 8, 6)] * 2
+    assert built(seen, simple_mesh_spherical=True) == [(None, 8, 6)] * 2
+    mesh, cloud = rilievo.simple_mesh(picture, seen), rilievo.point_cloud(seen)
+    assert mesh.camera == cloud.camera == ((10.0, 11.0, 3.0, 2.0), 8, 6)
+    clip = rilievo.generate_clip(
+        [picture] * 2, do_output_depth=False, gen_simple_mesh=True, depth_maps=[seen] * 2
+    )
+    assert [output.payload.camera for output in clip] == [((10.0, 11.0, 3.0, 2.0), 8, 6)] * 2
+
+
+@pytest.mark.parametrize("spherical", [False, True])
+def test_a_pickled_mesh_is_saved_as_the_mesh_itself(tmp_path: Path, spherical: bool) -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (6, 8, 3), np.uint8)
+    (output,) = rilievo.generate(
+        picture,
+        do_output_depth=False,
+        gen_simple_mesh=True,
+        simple_mesh_spherical=spherical,
+        depth_maps=[rilievo.DepthMap(np.full((6, 8), 2.0, np.float32), "metric")],
+    )
+    again = pickle.loads(pickle.dumps(output))
+    assert output.save(tmp_path / "a.glb").read_bytes() == again.save(tmp_path / "b.glb").read_bytes()

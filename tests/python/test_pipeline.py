@@ -521,3 +521,11 @@ def test_options_that_do_not_go_together():
         rilievo.Options(camera_intrinsics="1,1,1,1", simple_mesh_spherical=True)
     with pytest.raises(ValueError, match="mesh_axes"):
         rilievo.Options(gen_simple_mesh=True, mesh_axes="blender")
+
+
+def test_a_network_takes_the_names_of_generate_and_the_short_ones(small):
+    one = rilievo.estimate_depth(small, "pocket", net_width=128, net_height=96, compute_device="cpu")
+    other = rilievo.estimate_depth(small, "pocket", net_size=(128, 96), device="cpu")
+    np.testing.assert_array_equal(one.values, other.values)
+    with pytest.raises(TypeError, match=r"gen_stereo.*net_width"):
+        rilievo.estimate_depth(small, gen_stereo=True)

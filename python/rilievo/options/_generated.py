@@ -172,6 +172,23 @@ class Fields:
     """percentile of the depth map that gets the last colour; 100: what is near is not saturated; a number above 2, up to 100"""
 
 
+class NetworkKeywords(TypedDict, total=False):
+    """The options of the network, but for its name."""
+
+    compute_device: str
+    weights: str | None
+    precision: str
+    net_size_match: bool
+    net_width: int | None
+    net_height: int | None
+    tiling_mode: bool
+    refine: bool | None
+    boost: bool
+    boost_rmax: int
+    boost_max_patches: int | None
+    boost_merge: str
+
+
 class EstimateKeywords(TypedDict, total=False):
     """The options of the group ``estimate``."""
 

@@ -39,7 +39,7 @@ def names(host: Host, without: Collection[str] = ()) -> list[str]:
     settings = host.settings()
     left_out = {*LEFT_OUT, *without, *settings.options()}
     if not settings.heatmap:
-        left_out.add("gen_heatmap")
+        left_out.update(name for name, row in rows().items() if row.group == "heatmap")
     return [name for name in rows() if name not in left_out]
 
 

@@ -16,11 +16,11 @@ import rilievo
 from rilievo import env
 from rilievo.options import STEREO_MODES, Options
 from rilievo.outputs import Output
-from rilievo.ui.jobs import Job
+from rilievo.ui.jobs import PanelJob
 
 
 @dataclass(frozen=True)
-class Settings:
+class PanelSettings:
     """What a person can set for the panel as a whole."""
 
     keep_models: bool = True
@@ -63,9 +63,9 @@ class Host:
         self.folder = Path(folder).absolute()
         self._may_name_folders = may_name_folders
 
-    def settings(self) -> Settings:
+    def settings(self) -> PanelSettings:
         """The settings as they are now."""
-        return Settings()
+        return PanelSettings()
 
     def stereo_modes(self) -> tuple[str, ...]:
         """The stereo modes to offer."""
@@ -94,12 +94,12 @@ class Host:
         return False
 
     @contextlib.contextmanager
-    def turn(self, job: Job, options: Options) -> Iterator[None]:
+    def turn(self, job: PanelJob, options: Options) -> Iterator[None]:
         """Waits until it is this job's turn, and gives back what it took."""
         job.begun = True
         yield
 
-    def mirror(self, job: Job) -> None:
+    def mirror(self, job: PanelJob) -> None:
         """Called now and then: passes progress to the host and its buttons to the job."""
 
     def model_folders_ready(self) -> None:

@@ -10,7 +10,7 @@ import uuid
 LONG = 3.0
 
 
-class Job:
+class PanelJob:
     """One press of Generate (or Download): where it is, and whether to go on."""
 
     def __init__(self) -> None:
@@ -67,21 +67,21 @@ class Job:
         return min(1.0, (self.picture + min(1.0, within)) / max(1, self.pictures))
 
 
-_running: dict[str, Job] = {}
+_running: dict[str, PanelJob] = {}
 
 
-def start() -> Job:
+def start() -> PanelJob:
     """A new job that the buttons can find."""
-    job = Job()
+    job = PanelJob()
     _running[job.id] = job
     return job
 
 
-def end(job: Job) -> None:
+def end(job: PanelJob) -> None:
     """The job is over."""
     _running.pop(job.id, None)
 
 
-def find(job_id: str | None) -> Job | None:
+def find(job_id: str | None) -> PanelJob | None:
     """The running job of this id."""
     return _running.get(job_id or "")

@@ -18,7 +18,7 @@ from rilievo.options import Options
 from rilievo.outputs import Output, Solid
 from rilievo.recipes import KINDS
 from rilievo.ui.host import FolderSaver, Host, PictureSaver, scratch_folder
-from rilievo.ui.jobs import Job
+from rilievo.ui.jobs import PanelJob
 from rilievo.ui.lighten import lighter
 
 log = logging.getLogger("rilievo")
@@ -72,7 +72,7 @@ class Results:
     finished: bool = False
 
 
-def run(host: Host, batch: Batch, options: Options, job: Job, *, save: bool) -> Iterator[Results]:
+def run(host: Host, batch: Batch, options: Options, job: PanelJob, *, save: bool) -> Iterator[Results]:
     """Does the work; yields the results so far about five times a second, and at the end.
 
     An error that concerns one picture is among its failures; one that
@@ -121,7 +121,7 @@ class _Work:
     host: Host
     batch: Batch
     options: Options
-    job: Job
+    job: PanelJob
     results: Results
 
     def all(self, save: bool) -> None:
@@ -211,7 +211,7 @@ def handed_out(host: Host, path: Path) -> str:
     return str(copy)
 
 
-def download(host: Host, name: str, job: Job) -> Iterator[str | None]:
+def download(host: Host, name: str, job: PanelJob) -> Iterator[str | None]:
     """Fetches a network; yields ``None`` now and then, and its path at the end."""
     found: list[str] = []
     raised: list[BaseException] = []

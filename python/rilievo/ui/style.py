@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from rilievo.ui.jobs import Job
+from rilievo.ui.jobs import PanelJob
 from rilievo.ui.run import Results
 
 CSS = """<style>
@@ -25,7 +25,7 @@ CSS = """<style>
 </style>"""
 
 
-def bar(job: Job) -> str:
+def bar(job: PanelJob) -> str:
     """The progress bar."""
     percent = round(job.fraction() * 100)
     words = [job.stage or "starting"]

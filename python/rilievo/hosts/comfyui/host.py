@@ -46,7 +46,7 @@ class Interrupt:
             self._management.throw_exception_if_processing_interrupted()
 
 
-class Job:
+class NodeRun:
     """One run of a node: the progress of a number of frames, and the way out.
 
     ``step`` is rilievo's progress callback; ``cancel`` what it asks whether to
@@ -89,9 +89,9 @@ class Job:
 
 
 @contextmanager
-def job(frames: int) -> Iterator[Job]:
-    """A :class:`Job` whose interruption becomes the host's own exception."""
-    run = Job(frames)
+def node_run(frames: int) -> Iterator[NodeRun]:
+    """A :class:`NodeRun` whose interruption becomes the host's own exception."""
+    run = NodeRun(frames)
     run.cancel.check()
     try:
         yield run

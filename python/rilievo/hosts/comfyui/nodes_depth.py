@@ -92,9 +92,9 @@ class LoadDepthModel(Node):
         models.use_folders()
         row = models.row_of(model)
         if row is not None and not row["installed"]:
-            with host.job(1) as job:
-                rilievo.models.download(row["id"], progress=job.step, cancel=job.cancel)
-                job.finished()
+            with host.node_run(1) as run:
+                rilievo.models.download(row["id"], progress=run.step, cancel=run.cancel)
+                run.finished()
         return (models.DepthModel(models.id_of(model), device, precision, keep_loaded),)
 
 
@@ -159,17 +159,17 @@ class DepthEstimate(Node):
 def _estimate(pictures: list[Any], options: Options, normalization: str) -> list[DepthMap]:
     options = options.replace(do_output_depth=False, output_depth_values=True)
     maps = []
-    with host.job(len(pictures)) as job:
+    with host.node_run(len(pictures)) as run:
         for output in rilievo.generate_clip(
             pictures,
             options,
             scale="clip" if normalization == WHOLE_BATCH else "frame",
-            progress=job.step,
-            cancel=job.cancel,
+            progress=run.step,
+            cancel=run.cancel,
         ):
             assert isinstance(output.content, Numbers)
             maps.append(output.content.depth)
-            job.preview(sockets.bytes_of(maps[-1].nearness()))
+            run.preview(sockets.bytes_of(maps[-1].nearness()))
     return maps
 
 
@@ -267,7 +267,7 @@ class DepthAdjust(Node):
         elif normalization == KEEP:
             maps = [DepthMap(given.nearness(index)) for index in range(len(given))]
         units = []
-        with host.job(len(maps)) as job:
+        with host.node_run(len(maps)) as run:
             for one in maps:
                 adjusted = rilievo.adjust_depth(
                     one,
@@ -280,7 +280,7 @@ class DepthAdjust(Node):
                     blur=blur,
                 )
                 units.append(adjusted.values)
-                job.finished(sockets.bytes_of(adjusted.values))
+                run.finished(sockets.bytes_of(adjusted.values))
         adjusted_maps = sockets.Depths(tuple(DepthMap(unit) for unit in units), tuple(units))
         return sockets.image_of(units), sockets.mask_of(units), adjusted_maps
 

@@ -124,7 +124,7 @@ class SaveDepth(Node):
         given = sockets.depths(depth)
         folder = host.OutputFolder(filename_prefix, *given.maps[0].size)
         paths = []
-        with host.job(len(given)) as job:
+        with host.node_run(len(given)) as run:
             for index in range(len(given)):
                 path, relative = folder.next("png" if format == "png16" else format)
                 nearness = Picture(given.nearness(index), bits=16)
@@ -133,7 +133,7 @@ class SaveDepth(Node):
                 else:
                     Numbers(given.maps[index]).save(path)
                 paths.append(relative)
-                job.finished(nearness.preview())
+                run.finished(nearness.preview())
         shown = [folder.shown(path) for path in paths] if format == "png16" else []
         return {"ui": {"images": shown, "text": tuple(paths)}, "result": (paths,)}
 

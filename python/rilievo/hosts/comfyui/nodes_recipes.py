@@ -61,10 +61,10 @@ class RecipeNode(Node):
         kinds = [socket.kind or given.get(MODE, self.RECIPE.kinds[0]) for socket in self.SOCKETS]
         made: list[list[Any]] = [[] for _ in kinds]
 
-        def take(found: Mapping[str, Payload], job: host.Job) -> None:
+        def take(found: Mapping[str, Payload], run: host.NodeRun) -> None:
             for parts, kind in zip(made, kinds):
                 parts.extend(found[kind].frames())
-            job.finished(found[kinds[0]].preview())
+            run.finished(found[kinds[0]].preview())
 
         self._each(image, depth, kinds, given, take)
         return tuple(
@@ -78,7 +78,7 @@ class RecipeNode(Node):
         depth: Any,
         kinds: Sequence[str],
         given: Mapping[str, Any],
-        take: Callable[[Mapping[str, Payload], host.Job], None],
+        take: Callable[[Mapping[str, Payload], host.NodeRun], None],
     ) -> None:
         """Has ``take`` take what was made of every frame, by kind."""
         options = Options(**{**asking_for(kinds), **self.FIXED, **self._settings(given)})
@@ -89,16 +89,16 @@ class RecipeNode(Node):
             pictures = sockets.frames(image)
             maps = sockets.matched(pictures, depth)
         depths = type(self).DEPTH(maps)
-        with host.job(len(pictures)) as job:
+        with host.node_run(len(pictures)) as run:
             for index, picture in enumerate(pictures):
                 outputs = rilievo.generate(
                     [picture],
                     options,
                     depth_maps=[depths[min(index, len(depths) - 1)]],
-                    progress=job.step,
-                    cancel=job.cancel,
+                    progress=run.step,
+                    cancel=run.cancel,
                 )
-                take({output.kind: output.content for output in outputs}, job)
+                take({output.kind: output.content for output in outputs}, run)
 
     def _settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         options = {
@@ -126,14 +126,14 @@ class FileNode(RecipeNode):
         meshes: list[Any] = []
         paths: list[str] = []
 
-        def take(found: Mapping[str, Payload], job: host.Job) -> None:
+        def take(found: Mapping[str, Payload], run: host.NodeRun) -> None:
             content = found[self.RECIPE.name]
             format = given.get("format") or content.usual_format()
             path, relative = folder.next(extension(format))
-            content.save(Path(path), format, watch=Watch(job.step, job.cancel))
+            content.save(Path(path), format, watch=Watch(run.step, run.cancel))
             meshes.append(content.plain)
             paths.append(relative)
-            job.finished()
+            run.finished()
 
         self._each(image, depth, [self.RECIPE.name], given, take)
         results = {"MESH": [_mesh(mesh) for mesh in meshes], "STRING": paths}

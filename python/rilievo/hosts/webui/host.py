@@ -11,8 +11,8 @@ import rilievo
 from rilievo.hosts.webui import memory, settings
 from rilievo.hosts.webui.saving import HostSaver
 from rilievo.options import Options
-from rilievo.ui.host import Host, PictureSaver, Settings
-from rilievo.ui.jobs import Job
+from rilievo.ui.host import Host, PanelSettings, PictureSaver
+from rilievo.ui.jobs import PanelJob
 
 
 class WebUIHost(Host):
@@ -21,7 +21,7 @@ class WebUIHost(Host):
     def __init__(self) -> None:
         super().__init__()
 
-    def settings(self) -> Settings:
+    def settings(self) -> PanelSettings:
         """The settings page."""
         return settings.read()
 
@@ -50,7 +50,7 @@ class WebUIHost(Host):
         use_models_folder()
 
     @contextlib.contextmanager
-    def turn(self, job: Job, options: Options) -> Iterator[None]:
+    def turn(self, job: PanelJob, options: Options) -> Iterator[None]:
         """Waits in the WebUI's queue, and makes room on its graphics card."""
         from modules import call_queue, shared
 
@@ -69,7 +69,7 @@ class WebUIHost(Host):
                 shared.state.end()
                 shared.state.skipped = shared.state.interrupted = shared.state.stopping_generation = False
 
-    def mirror(self, job: Job) -> None:
+    def mirror(self, job: PanelJob) -> None:
         """The WebUI's own progress shows ours, and its Interrupt and Skip work here too."""
         from modules import shared
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rilievo.ui.host import Settings
+from rilievo.ui.host import PanelSettings
 
 SECTION = ("depthmap-script", "Depthmap extension")
 PREFIX = "depthmap_script_"
@@ -37,13 +37,13 @@ def settings_page() -> None:
         shared.opts.add_option(PREFIX + key, info)
 
 
-def read() -> Settings:
+def read() -> PanelSettings:
     """The settings as they are now; the API of the host may have made floats of numbers."""
     from modules import shared
 
     values: dict[str, Any] = shared.opts.data
     on = {key: bool(values.get(PREFIX + key, default)) for key, default, _, _ in _SWITCHES}
-    return Settings(
+    return PanelSettings(
         keep_models=on["keepmodels"],
         show_3d=on["show_3d"],
         heatmap=on["gen_heatmap_from_ui"],
