@@ -425,19 +425,20 @@ def depth_mask(relief: Relief, options: _Options | None = None) -> NDArray[np.fl
 
 # --- clips: frames on demand -----------------------------------------------------------------------
 
+@final
 class ParallaxFrames:
     """The frames of one loop of the camera, each drawn when it is asked for, in any order and thread.
 
     Group ``parallax``. Pickles by its inputs at the size of the frames.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         image: NDArray[np.uint8],
         relief: Relief,
         options: _Options | None = None,
         watch: _Watch | None = None,
-    ) -> None: ...
+    ) -> Self: ...
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of a frame."""
@@ -446,9 +447,10 @@ class ParallaxFrames:
         """Frame ``index``, ``[H, W, 3]``. Progress is reported as frames done of frames in all."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int) -> NDArray[np.uint8]: ...
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
     def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
 
+@final
 class AnimationWriter:
     """Writes an endless loop of frames to a file, one by one: APNG ("png") or GIF ("gif").
 
@@ -456,9 +458,7 @@ class AnimationWriter:
     raise; otherwise nothing is left of it.
     """
 
-    def __init__(
-        self, path: _Path, format: str, width: int, height: int, frames: int, fps: float
-    ) -> None: ...
+    def __new__(cls, path: _Path, format: str, width: int, height: int, frames: int, fps: float) -> Self: ...
     def add(self, frame: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> None:
         """Adds a frame: RGB ``[H, W, 3]`` to an APNG; to a GIF, indices ``[H, W]`` into a palette ``[N, 3]``."""
 
@@ -469,7 +469,7 @@ class AnimationWriter:
         """Gives the animation up."""
 
     def __enter__(self) -> AnimationWriter: ...
-    def __exit__(self, *raised: object) -> None: ...
+    def __exit__(self, kind: object, _error: object, _traceback: object) -> None: ...
 
 # --- stereo: two eyes ------------------------------------------------------------------------------
 
