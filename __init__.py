@@ -9,8 +9,8 @@ except ImportError as _error:
     _here = _os.path.dirname(_os.path.abspath(__file__))
     raise ImportError(
         f"the depth nodes need the wheel of rilievo, which is not installed in this Python ({_error}). "
-        f'Run  "{_sys.executable}" "{_os.path.join(_here, "install.py")}"  (or: "{_sys.executable}" -m pip install '
-        "rilievo) and start ComfyUI again"
+        f'Run  "{_sys.executable}" "{_os.path.join(_here, "install.py")}" --retry  (or, where Rust is on the machine: '
+        f'"{_sys.executable}" -m pip install --no-deps "{_here}") and start ComfyUI again'
     ) from _error
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"]

@@ -5,16 +5,19 @@ The host loads this file by path at every start and every "Reload UI".
 
 import html
 import os
+import runpy
 import sys
+import threading
 import traceback
 
-from modules import script_callbacks
+from modules import script_callbacks, shared
 
 try:
     from rilievo.hosts import webui
     from rilievo.hosts.webui import DepthExtras, DepthForm, DepthHelpers, DepthScript  # noqa: F401 (found by the host)
 except Exception as error:
     _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    _ONE_AT_A_TIME = threading.Lock()
     _WHY = "".join(traceback.format_exception_only(type(error), error)).strip()
     print(f"rilievo cannot be loaded ({_WHY}); the Depth tab says what to do", file=sys.stderr)
 
@@ -32,11 +35,24 @@ except Exception as error:
             )
         text = (
             "<h3>The package <code>rilievo</code> is missing or broken, so there is no depth yet</h3>"
-            f"<p>{html.escape(_WHY)}</p><pre style='white-space: pre-wrap'>{html.escape(details)}</pre>"
+            f"<p>{html.escape(_WHY)}</p>{_plain(details)}"
         )
         with gr.Blocks(analytics_enabled=False) as tab:
             gr.HTML(text, elem_id="depthmap_missing")
+            # Whoever may not install extensions here may not install this one either.
+            if not getattr(shared.cmd_opts, "disable_extension_access", False):
+                button = gr.Button("Try to install it again (building takes some minutes)")
+                button.click(_retry, outputs=gr.HTML(elem_id="depthmap_retried"))
         return [(tab, "Depth", "depthmap_interface")]
+
+    def _retry():
+        # Run, not imported: other extensions have a module `install` as well.
+        with _ONE_AT_A_TIME:
+            _, said = runpy.run_path(os.path.join(_ROOT, "install.py"))["retry"]()
+        return _plain(said)
+
+    def _plain(text):
+        return f"<pre style='white-space: pre-wrap'>{html.escape(text)}</pre>"
 
     script_callbacks.on_ui_tabs(_tab)
 else:

@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
     let hub = Hub {
         endpoint: "https://hub.invalid".into(),
         token: None,
-        offline: true,
+        offline: Some("unset RILIEVO_OFFLINE".into()),
         cache: Some("/nowhere".into()),
     };
     assert!(hub.cached(text).is_none());

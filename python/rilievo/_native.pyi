@@ -114,6 +114,9 @@ def devices() -> list[tuple[str, str | None]]:
 def models(folders: list[str]) -> list[dict[str, Any]]:
     """Every network: the catalog's row, and whether and where it is installed."""
 
+def unusable_models(folders: list[str]) -> list[tuple[str, str, str]]:
+    """Files that lie where checkpoints belong but are plainly none: the network's id, the path, what is wrong."""
+
 def find_model(name: str) -> str:
     """The id of the network meant by a name, a title or the reference's number."""
 
@@ -449,7 +452,7 @@ class ParallaxFrames:
         """Frame ``index``, ``[H, W, 3]``. Progress is reported as frames done of frames in all."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, key: int, /) -> NDArray[np.uint8]: ...
+    def __getitem__(self, index: int, /) -> NDArray[np.uint8]: ...
     def __iter__(self) -> Iterator[NDArray[np.uint8]]: ...
 
 @final

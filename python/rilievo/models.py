@@ -76,6 +76,16 @@ def table() -> list[dict[str, Any]]:
     return found
 
 
+def unusable() -> list[str]:
+    """The files that lie where networks' files belong but are plainly none, one sentence each.
+
+    An empty file, a web page, a server's message or a Git LFS pointer: such a
+    file is never used, and a download replaces it.
+    """
+    found = _native.unusable_models(folders())
+    return [f"{os.fspath(path)} is not used for {id_}: {reason}" for id_, path, reason in found]
+
+
 def depth_networks() -> list[dict[str, Any]]:
     """The rows of :func:`table` that estimate depth; the others are helpers."""
     return [row for row in table() if row["role"] == "depth"]
@@ -98,6 +108,15 @@ def choice(options: Options | None = None) -> Choice:
     return dataclasses.replace(chosen, line=f"{chosen.line}; {how}", boost=how, merge=merge)
 
 
+def missing(options: Options) -> tuple[str, str]:
+    """The id of the network that :func:`choice` did not find, and the option that asked for it."""
+    try:
+        _depth_choice(options)
+    except RilievoError:
+        return _native.find_model(options.model_type), "model_type"
+    return MERGE, "boost_merge"
+
+
 def megabytes(options: Options | None = None) -> int:
     """The memory that the networks these options mean need at their usual sizes, roughly."""
     chosen = choice(options)
@@ -113,7 +132,8 @@ def _depth_choice(options: Options) -> Choice:
         id_ = _native.identify(path) if automatic else _native.find_model(wanted)
         return Choice(id_, path, f"model: {id_}, from {path}")
     id_, file = _native.resolve_model(wanted, folders())
-    return Choice(id_, _text(file), _line(id_, automatic))
+    notes = unusable() if automatic else []
+    return Choice(id_, _text(file), "; ".join([_line(id_, automatic), *notes]))
 
 
 def _merge_network(choice: str) -> str | None:
@@ -131,7 +151,9 @@ def _merge_network(choice: str) -> str | None:
 def download(name: str, *, progress: Progress = None, cancel: Cancel | None = None) -> str:
     """Fetches a network's file unless it is here already; returns where it lies.
 
-    Goes on where an earlier download stopped. Obeys ``HF_ENDPOINT``,
+    Goes on where an earlier download stopped. The file gets its name when its
+    size, its checksum where one is known, and every tensor's name and shape
+    are the network's. Obeys ``HF_ENDPOINT``,
     ``HF_TOKEN``, ``HF_HUB_OFFLINE``, ``RILIEVO_OFFLINE`` and the proxy
     variables. Raises :class:`rilievo.RilievoError` naming every source that
     failed and why.

@@ -33,7 +33,9 @@ mod _native {
     #[pymodule_export]
     use super::image::{read_depth, read_orientation, read_picture, write_png};
     #[pymodule_export]
-    use super::models::{download_model, find_model, import_model, models, resolve_model, verify_model};
+    use super::models::{
+        download_model, find_model, import_model, models, resolve_model, unusable_models, verify_model,
+    };
     #[pymodule_export]
     use super::normals::{camera_normal_map, heat_map, normal_map};
     #[pymodule_export]

@@ -37,12 +37,28 @@ pub(super) fn models(py: Python<'_>, folders: Vec<PathBuf>) -> PyResult<Bound<'_
         row.set_item("advice", &entry.advice)?;
         row.set_item("file", entry.files.first().map(|file| &file.name))?;
         row.set_item("megabytes", entry.files.first().map(|file| file.megabytes))?;
+        let checksum = entry.files.first().and_then(|file| file.checksum());
+        row.set_item(
+            "sha256",
+            checksum.or((!entry.files.is_empty()).then_some("unknown")),
+        )?;
         row.set_item("installed", entry.files.is_empty() || path.is_some())?;
         row.set_item("path", path)?;
         row.set_item("default", entry.id == best.id)?;
         table.append(row)?;
     }
     Ok(table)
+}
+
+/// Files that lie where checkpoints belong but are plainly none: the network's id, the path, what is wrong.
+#[pyfunction]
+pub(super) fn unusable_models(folders: Vec<PathBuf>) -> Vec<(&'static str, PathBuf, &'static str)> {
+    let store = store(folders);
+    let of_entry = |entry: &'static catalog::Entry| {
+        let found = store.impostors(entry).into_iter();
+        found.map(|(path, why)| (entry.id.as_str(), path, why))
+    };
+    catalog::entries().iter().flat_map(of_entry).collect()
 }
 
 /// The id of the network meant by a name, a title or the reference's number.
@@ -69,7 +85,9 @@ pub(super) fn download_model(
 ) -> PyResult<PathBuf> {
     let entry = catalog::find(name)?;
     let store = store(folders);
-    watched(py, watch, |monitor| store.download(entry, monitor))
+    watched(py, watch, |monitor| {
+        store.download(entry, networks::check, monitor)
+    })
 }
 
 /// Holds a network's file against its known checksum; `None` if none is known, and then against

@@ -136,7 +136,8 @@ impl Estimator {
         let refine = options.refine.unwrap_or(self.entry.refine);
         let kind = self.spec().kind;
         if !self.tiling {
-            return Ok(self.plain(picture, size, refine, monitor)?.into_map(kind));
+            let estimate = self.plain(picture, size, refine, monitor)?;
+            return estimate.into_map(kind).checked(monitor);
         }
         // A picture that tiles has neither a horizon nor a camera.
         let values = if self.spec().tiles {
@@ -146,7 +147,7 @@ impl Estimator {
                 Ok(self.plain(picture, size, refine, monitor)?.depth)
             })?
         };
-        Ok(DepthMap::new(values, kind))
+        DepthMap::new(values, kind).checked(monitor)
     }
 
     /// What the network says of a picture, at its own size; `asked` (width, height) is the network size.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 
-use super::registry::{Family, OfRole};
+use super::registry::{Family, Loader, OfRole};
 use crate::weights::catalog::{self, Entry, Role};
 use crate::weights::{Checkpoint, Survey, Weights};
 use crate::{Error, Result};
@@ -69,14 +69,7 @@ fn open<T>(
     let checkpoint = Checkpoint::open(file)?;
     read(&checkpoint, device, dtype).map_err(|error| match error {
         Error::Checkpoint(reason) => {
-            let survey = Arc::new(Survey::default());
-            let surveyed = checkpoint.clone().surveyed(survey.clone());
-            // Only what was written down on the way is of interest.
-            // In double precision nothing is packed, and zeros nobody looks at take no memory.
-            let all = match read(&surveyed, &Device::Cpu, DType::F64) {
-                Ok(_) | Err(Error::Checkpoint(_)) => survey.verdict(&checkpoint),
-                Err(_) => None,
-            };
+            let all = survey(&checkpoint, read);
             misfit(entry, file, &checkpoint, &all.unwrap_or(reason))
         }
         error => error,
@@ -155,17 +148,48 @@ pub fn identify(file: &Path) -> Result<&'static Entry> {
     }
 }
 
-/// Holds a file against the network of `entry`: a checkpoint that is whole and has tensors like
-/// that network's, which are not read.
+/// Holds a file against the network of `entry`: a checkpoint that is whole and has every tensor of
+/// that network, in its shape. Their numbers are not read.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] saying what it looks like instead; what
-/// [`Checkpoint::open`] says of a damaged file.
+/// [`Error::Checkpoint`] saying what does not fit and what it looks like
+/// instead; what [`Checkpoint::open`] says of a damaged file.
 pub fn check(entry: &Entry, file: &Path) -> Result<()> {
     let checkpoint = Checkpoint::open(file)?;
-    match fitting(&checkpoint).iter().any(|found| found.id == entry.id) {
-        true => Ok(()),
-        false => Err(misfit(entry, file, &checkpoint, "its tensors are others")),
+    if !fitting(&checkpoint).iter().any(|found| found.id == entry.id) {
+        return Err(misfit(entry, file, &checkpoint, "its tensors are others"));
+    }
+    let loader = &Family::of(entry)?.loader;
+    let read = |checkpoint: &Checkpoint, device: &Device, dtype| {
+        let (config, weights) = (entry.config.as_str(), Weights::new(checkpoint, device, dtype));
+        match loader {
+            Loader::Depth { load, .. } => load(config, checkpoint, &weights).map(drop),
+            Loader::Merge { load } => load(config, checkpoint, &weights).map(drop),
+            Loader::Background { load, .. } => load(config, checkpoint, &weights).map(drop),
+            Loader::Inpaint { load } => load(config, checkpoint, &weights).map(drop),
+        }
+    };
+    // The survey also writes down what a network can do without: whether it can is tried.
+    match survey(&checkpoint, read) {
+        Some(reason) if read(&checkpoint, &Device::Cpu, DType::F32).is_err() => {
+            Err(misfit(entry, file, &checkpoint, &reason))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// All of a checkpoint that does not fit what `read` asks of it.
+fn survey<T>(
+    checkpoint: &Checkpoint,
+    read: impl Fn(&Checkpoint, &Device, DType) -> Result<T>,
+) -> Option<String> {
+    let survey = Arc::new(Survey::default());
+    let surveyed = checkpoint.clone().surveyed(survey.clone());
+    // Only what was written down on the way is of interest.
+    // In double precision nothing is packed, and zeros nobody looks at take no memory.
+    match read(&surveyed, &Device::Cpu, DType::F64) {
+        Ok(_) | Err(Error::Checkpoint(_)) => survey.verdict(checkpoint),
+        Err(_) => None,
     }
 }
 

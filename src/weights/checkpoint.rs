@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -103,7 +104,7 @@ impl Checkpoint {
         }
         let file = File::open(path).map_err(io)?;
         if file.metadata().map_err(io)?.len() == 0 {
-            return Err(unreadable(path, "the file is empty; download it again"));
+            return Err(unreadable(path, EMPTY));
         }
         // SAFETY: the map is only read. Another process that shortens the file meanwhile
         // could make a read fail hard; that is the price every memory-mapped reader of
@@ -257,17 +258,10 @@ enum Format {
 
 impl Format {
     fn of(bytes: &[u8]) -> Self {
-        let start = String::from_utf8_lossy(&bytes[..bytes.len().min(64)])
-            .trim_start()
-            .to_ascii_lowercase();
-        if bytes.starts_with(b"PK\x03\x04") {
+        if let Some(what) = text(bytes) {
+            Self::Other(what)
+        } else if bytes.starts_with(b"PK\x03\x04") {
             Self::Torch
-        } else if start.starts_with("<!doctype") || start.starts_with("<html") || start.starts_with("<?xml") {
-            Self::Other("this is a web page, not a checkpoint; the download went wrong, fetch it again")
-        } else if start.starts_with("version https://git-lfs") {
-            Self::Other(
-                "this is a Git LFS pointer, not the file itself; fetch it with `git lfs pull` or download it",
-            )
         } else if bytes.get(8) == Some(&b'{') {
             Self::Safetensors
         } else if onnx::begins(bytes) {
@@ -289,6 +283,54 @@ impl Format {
                 "this is neither a .safetensors, torch nor .onnx checkpoint, or it is cut off; download it again",
             )
         }
+    }
+}
+
+/// Why these bytes, the first of a file or all, are text and so no checkpoint; nothing for
+/// anything else. Every format of checkpoints has a control character among its first bytes.
+pub(super) fn text(bytes: &[u8]) -> Option<&'static str> {
+    let bytes = &bytes[..bytes.len().min(512)];
+    let plain = |byte: &u8| !byte.is_ascii_control() || b"\t\n\r\x0c".contains(byte);
+    let wide = [&[0xff, 0xfe, b'<', 0][..], &[0xfe, 0xff, 0, b'<']];
+    if wide.iter().any(|start| bytes.starts_with(start)) {
+        return Some(WEB_PAGE);
+    }
+    if !bytes.iter().all(plain) {
+        return None;
+    }
+    let start = String::from_utf8_lossy(bytes).to_lowercase();
+    let start = start.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+    if start.starts_with('<') {
+        Some(WEB_PAGE)
+    } else if start.starts_with("version https://git-lfs") {
+        Some("this is a Git LFS pointer, not the file itself; fetch it with `git lfs pull` or download it")
+    } else if start.starts_with(['{', '[']) {
+        Some("this is JSON (a server's message, it seems), not a checkpoint; download it again")
+    } else if bytes.len() >= 16 && start.contains(char::is_whitespace) {
+        // Shorter ones say too little to be taken for a message.
+        Some("this is text (a server's message, it seems), not a checkpoint; download it again")
+    } else {
+        None
+    }
+}
+
+const EMPTY: &str = "the file is empty; download it again";
+const WEB_PAGE: &str = "this is a web page, not a checkpoint; the download went wrong, fetch it again";
+
+/// Why the file at `path` plainly is no checkpoint, told by its first bytes:
+/// an empty file, a web page, a server's message, a Git LFS pointer. `None`
+/// for everything else, and where there is no file to look into.
+pub(super) fn impostor(path: &Path) -> Option<&'static str> {
+    // A pipe would wait for a writer.
+    if !path.is_file() {
+        return None;
+    }
+    let mut start = Vec::with_capacity(512);
+    File::open(path).ok()?.take(512).read_to_end(&mut start).ok()?;
+    if start.is_empty() {
+        Some(EMPTY)
+    } else {
+        text(&start)
     }
 }
 

@@ -1,21 +1,32 @@
 //! Fetching a file so that it arrives whole, or not at all.
 //!
-//! The bytes go to `<target>.part` and are renamed once their number and, where
-//! known, their SHA-256 are right. A broken download goes on where it stopped,
-//! in this run or the next; several sources are tried in turn. A lock file
-//! keeps two processes from fetching the same thing at once.
+//! The bytes go to `<target>.part` and are renamed once their number, where
+//! known their SHA-256, and what they hold are right. A broken download goes on
+//! where it stopped, in this run or the next; several sources are tried in turn,
+//! and all of them together may send no more than a few times the file's size.
+//! A lock file keeps two processes from fetching the same thing at once.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use ureq::http::{Response, StatusCode, Uri, header};
 use ureq::{Agent, Body};
 
+use super::checkpoint::{impostor, text};
 use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
+
+/// Whether a file holds what it was fetched for: an error says why not.
+pub type Fits<'a> = dyn Fn(&Path) -> Result<()> + 'a;
+
+/// The hosts that could not be reached.
+pub type Unreachable = Arc<Mutex<BTreeSet<String>>>;
 
 /// What to fetch, from where, to where.
 #[derive(Clone, Debug)]
@@ -26,6 +37,11 @@ pub struct Download {
     pub target: PathBuf,
     /// Its SHA-256 in lower-case hex, or the first digits of it, where known.
     pub sha256: Option<String>,
+    /// Its size in megabytes, roughly: a file that is a quarter smaller or larger is another.
+    pub megabytes: Option<u32>,
+    /// Hosts that are not asked, as they did not answer; downloads that share this share what
+    /// they find out.
+    pub unreachable: Unreachable,
     /// Sent as a bearer token to addresses of `token_origin` only.
     pub token: Option<String>,
     /// Scheme, host and port the token belongs to, such as `https://huggingface.co`.
@@ -63,6 +79,12 @@ impl Default for Patience {
 const MAX_REDIRECTS: usize = 10;
 /// Room that must stay free on the disk.
 const SPARE_BYTES: u64 = 64 << 20;
+/// The most that is taken of a file whose size nobody knows.
+const MOST_BYTES: u64 = 16 << 30;
+/// How long a name server may take. A machine without a network should say so at once.
+const RESOLVE: Duration = Duration::from_millis(1500);
+/// Bytes after which a beginning can be told from a checkpoint's.
+const TELLING: usize = 16;
 
 /// Why one try failed.
 enum Failure {
@@ -70,6 +92,8 @@ enum Failure {
     Again(String, Option<Duration>),
     /// This source will not help; the next may.
     NextSource(String),
+    /// Neither this source nor another at the same host will help.
+    Unreachable(String),
     /// No source will help.
     Final(Error),
 }
@@ -81,6 +105,16 @@ struct Answer {
     sha256: Option<String>,
 }
 
+/// What all tries have in common.
+struct Context<'a> {
+    agent: Agent,
+    fits: &'a Fits<'a>,
+    patience: &'a Patience,
+    monitor: &'a Monitor<'a>,
+    /// Bytes received in all tries together.
+    received: Cell<u64>,
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Final(error)
@@ -88,17 +122,21 @@ impl From<Error> for Failure {
 }
 
 impl Download {
-    /// Fetches the file. Does nothing if it is there already.
+    /// Fetches the file. Does nothing if it is there already, unless what is
+    /// there is plainly no checkpoint (empty, a web page, a server's message):
+    /// that is replaced, with a warning.
     ///
+    /// `fits` looks into the file before it gets its name.
     /// Reports bytes done of bytes in all as stage `download`.
     ///
     /// # Errors
     /// [`Error::Download`] naming every source and what went wrong there;
-    /// [`Error::Io`] when the disk is full or the folder cannot be written;
+    /// [`Error::Io`] when the folder cannot be written; [`Error::Invalid`] when
+    /// the disk is full or the target a folder;
     /// [`Error::Cancelled`], after which the next call goes on where this one
     /// stopped.
-    pub fn run(&self, patience: &Patience, monitor: &Monitor<'_>) -> Result<()> {
-        if self.target.is_file() {
+    pub fn run(&self, fits: &Fits<'_>, patience: &Patience, monitor: &Monitor<'_>) -> Result<()> {
+        if self.is_there(None)? {
             return Ok(());
         }
         if let Some(folder) = self.target.parent() {
@@ -106,49 +144,77 @@ impl Download {
         }
         let _lock = self.lock(monitor)?;
         // The process that held the lock may have been fetching this very file.
-        if self.target.is_file() {
+        if self.is_there(Some(monitor))? {
             return Ok(());
         }
-        let agent = agent(patience);
-        let mut reasons = Vec::new();
+        let context = Context {
+            agent: agent(patience),
+            fits,
+            patience,
+            monitor,
+            received: Cell::new(0),
+        };
+        let mut reasons: Vec<String> = Vec::new();
         for source in &self.sources {
-            match self.try_source(&agent, source, patience, monitor) {
+            let reason = match self.try_source(&context, source) {
                 Ok(()) => return self.publish(),
                 Err(Failure::Final(error)) => return Err(error),
-                Err(Failure::Again(reason, _) | Failure::NextSource(reason)) => {
-                    reasons.push(format!("{source}: {reason}"));
+                Err(Failure::Unreachable(host)) => {
+                    self.unreachable().insert(host.clone());
+                    format!("{host} cannot be found or reached; is this machine online?")
                 }
+                Err(Failure::Again(reason, _) | Failure::NextSource(reason)) => format!("{source}: {reason}"),
+            };
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
             }
         }
         Err(Error::Download {
-            name: self
-                .target
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            folder: self.target.parent().unwrap_or(Path::new(".")).to_owned(),
+            name: self.name(),
+            folder: self.folder().to_owned(),
             reasons: reasons.join("; "),
         })
     }
 
-    fn try_source(
-        &self,
-        agent: &Agent,
-        source: &str,
-        patience: &Patience,
-        monitor: &Monitor<'_>,
-    ) -> Result<(), Failure> {
+    /// Whether the file is there; a warning says that one is which is none.
+    fn is_there(&self, monitor: Option<&Monitor<'_>>) -> Result<bool> {
+        if self.target.is_dir() {
+            return Err(Error::invalid(format!(
+                "{} is a folder, but a file belongs there; rename or remove it",
+                self.target.display()
+            )));
+        }
+        let why = impostor(&self.target);
+        if let (Some(why), Some(monitor)) = (why, monitor) {
+            monitor.warn(&format!(
+                "{} is replaced: {}",
+                self.target.display(),
+                first_part(why)
+            ));
+        }
+        Ok(why.is_none() && self.target.is_file())
+    }
+
+    fn unreachable(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.unreachable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn try_source(&self, context: &Context<'_>, source: &str) -> Result<(), Failure> {
+        let Context {
+            patience, monitor, ..
+        } = context;
         let mut pause = patience.pause;
         let mut tries = 1;
+        // A part that was thrown away and fetched anew brings nothing new.
+        let mut most = length(&self.part());
         loop {
-            let before = length(&self.part());
-            match self.one_try(agent, source, patience, monitor) {
+            match self.one_try(context, source) {
                 Err(Failure::Again(reason, wait)) => {
                     // A try that brought something counts as the first: a line that drops every
                     // few megabytes still gets there.
-                    if length(&self.part()) > before.saturating_add(patience.crawl) {
-                        (tries, pause) = (1, patience.pause);
+                    let have = length(&self.part());
+                    if have > most.saturating_add(patience.crawl) {
+                        (tries, pause, most) = (1, patience.pause, have);
                     } else {
                         tries += 1;
                     }
@@ -163,21 +229,15 @@ impl Download {
         }
     }
 
-    fn one_try(
-        &self,
-        agent: &Agent,
-        source: &str,
-        patience: &Patience,
-        monitor: &Monitor<'_>,
-    ) -> Result<(), Failure> {
-        self.unlink();
+    fn one_try(&self, context: &Context<'_>, source: &str) -> Result<(), Failure> {
+        self.unlink()?;
         let tag = fs::read_to_string(self.tag()).ok();
         if tag.is_none() && self.sha256.is_none() {
             // Nothing could tell the rest of this file from the rest of a newer one.
             self.discard();
         }
         let have = length(&self.part());
-        let Answer { response, sha256 } = self.ask(agent, source, have, tag.as_deref())?;
+        let Answer { response, sha256 } = self.ask(&context.agent, source, have, tag.as_deref())?;
         let wanted = self.sha256.as_ref().or(sha256.as_ref());
         let (start, total) = match response.status() {
             StatusCode::OK => (0, content_length(&response)),
@@ -192,7 +252,7 @@ impl Download {
             },
             StatusCode::RANGE_NOT_SATISFIABLE => {
                 // The part is as long as the file, or longer: only a checksum can tell which.
-                return if wanted.is_some() && self.verify(wanted, monitor).is_ok() {
+                return if wanted.is_some() && self.admit(wanted, context).is_ok() {
                     Ok(())
                 } else {
                     self.discard();
@@ -202,7 +262,9 @@ impl Download {
             status => return Err(refused(status, &response)),
         };
         if is_web_page(&response) {
-            return Err(web_page());
+            return Err(Failure::NextSource(
+                "the server sent a web page instead of the file (a login page, or a proxy's message)".into(),
+            ));
         }
         if let Some(encoding) = header_text(&response, header::CONTENT_ENCODING)
             && !encoding.eq_ignore_ascii_case("identity")
@@ -211,13 +273,27 @@ impl Download {
                 "the server sent the file compressed ({encoding}), which was not asked for"
             )));
         }
+        if let (Some(total), Some(megabytes)) = (total, self.megabytes)
+            && total > self.most()
+        {
+            return Err(Failure::NextSource(format!(
+                "the server announces {} MB, but the file has {megabytes} MB",
+                total / 1_000_000
+            )));
+        }
         if start == 0 {
             self.discard();
             self.remember_tag(&response);
         }
         self.check_space(total.map(|total| total.saturating_sub(start)))?;
-        self.receive(response.into_body(), start, total, patience, monitor)?;
-        self.verify(wanted, monitor)
+        self.receive(response.into_body(), start, total, context)?;
+        self.admit(wanted, context)
+    }
+
+    /// The most bytes the file can have.
+    fn most(&self) -> u64 {
+        self.megabytes
+            .map_or(MOST_BYTES, |megabytes| u64::from(megabytes) * 1_250_000)
     }
 
     /// Asks for the file from byte `have` on, and follows where the server leads.
@@ -235,7 +311,11 @@ impl Download {
             if let (Some(token), true) = (&self.token, self.token_belongs_to(&address)) {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
             }
-            let response = request.call().map_err(connection)?;
+            let host = host(&address);
+            if self.unreachable().contains(&host) {
+                return Err(Failure::Unreachable(host));
+            }
+            let response = request.call().map_err(|error| connection(error, host))?;
             sha256 = sha256.or_else(|| linked_sha256(&response));
             let status = response.status().as_u16();
             let next = match header_text(&response, header::LOCATION) {
@@ -256,15 +336,20 @@ impl Download {
         body: Body,
         start: u64,
         total: Option<u64>,
-        patience: &Patience,
-        monitor: &Monitor<'_>,
+        context: &Context<'_>,
     ) -> Result<(), Failure> {
+        let Context {
+            patience,
+            monitor,
+            received,
+            ..
+        } = context;
         let part = self.part();
-        let io = |error| Failure::Final(Error::io(&part, error));
+        let io = |error| Failure::Final(self.unwritten(error));
+        // A new part is a new file: not one that somebody has put there since the old one was removed.
         let mut file = OpenOptions::new()
-            .create(true)
             .write(true)
-            .truncate(false)
+            .create_new(start == 0)
             .open(&part)
             .map_err(io)?;
         file.seek(SeekFrom::Start(start)).map_err(io)?;
@@ -279,12 +364,23 @@ impl Download {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(again(format!("the connection broke ({error})"))),
             };
-            if done == 0 && starts_as_web_page(&buffer[..count]) {
+            if done == 0
+                && count >= TELLING
+                && let Some(what) = text(&buffer[..count])
+            {
+                return Err(self.throw_away(what));
+            }
+            received.set(received.get() + count as u64);
+            done += count as u64;
+            if done > self.most() || received.get() / u64::from(patience.tries.max(1)) > self.most() {
                 self.discard();
-                return Err(web_page());
+                return Err(Failure::NextSource(format!(
+                    "{} MB have been sent, of a file of at most {} MB",
+                    received.get() / 1_000_000,
+                    self.most() / 1_000_000
+                )));
             }
             file.write_all(&buffer[..count]).map_err(io)?;
-            done += count as u64;
             monitor.report(Stage::Download, done, total.unwrap_or(0))?;
             if total.is_some_and(|total| done > total) {
                 self.discard();
@@ -306,17 +402,45 @@ impl Download {
         }
     }
 
-    /// Holds the finished part against its checksum; a wrong one is thrown away.
-    fn verify(&self, wanted: Option<&String>, monitor: &Monitor<'_>) -> Result<(), Failure> {
-        let Some(wanted) = wanted else { return Ok(()) };
-        let found = sha256(&self.part(), monitor)?;
-        if found.starts_with(wanted) {
-            return Ok(());
+    /// Whether the finished part is the file: its checksum, its content, its size. What is not is
+    /// thrown away.
+    fn admit(&self, wanted: Option<&String>, context: &Context<'_>) -> Result<(), Failure> {
+        let part = self.part();
+        if let Some(what) = impostor(&part) {
+            return Err(self.throw_away(what));
         }
+        let bytes = length(&part);
+        if let Some(megabytes) = self.megabytes
+            && bytes < u64::from(megabytes) * 750_000
+        {
+            return Err(self.throw_away(&format!("it has {bytes} bytes instead of {megabytes} MB")));
+        }
+        if let Some(wanted) = wanted {
+            let found = sha256(&part, context.monitor)?;
+            if !found.starts_with(wanted) {
+                self.discard();
+                return Err(Failure::NextSource(format!(
+                    "the file arrived with the wrong checksum (SHA-256 {found} instead of {wanted}) and was thrown away"
+                )));
+            }
+        }
+        (context.fits)(&part).map_err(|error| match error {
+            Error::Cancelled | Error::Io { .. } | Error::NotFound(_) => Failure::Final(error),
+            Error::Unreadable { reason, .. } => self.throw_away(&reason),
+            other => {
+                let part = part.display().to_string();
+                self.throw_away(&other.to_string().replace(&part, "it"))
+            }
+        })
+    }
+
+    /// What arrived is not the file.
+    fn throw_away(&self, why: &str) -> Failure {
         self.discard();
-        Err(Failure::NextSource(format!(
-            "the file arrived with the wrong checksum (SHA-256 {found} instead of {wanted}) and was thrown away"
-        )))
+        Failure::NextSource(format!(
+            "what arrived is not the file and was thrown away: {}",
+            first_part(why)
+        ))
     }
 
     fn publish(&self) -> Result<()> {
@@ -325,9 +449,16 @@ impl Download {
         Ok(())
     }
 
+    /// Holds the lock file, which is never written and stays.
     fn lock(&self, monitor: &Monitor<'_>) -> Result<File> {
         let path = self.beside("lock");
-        let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
+        unlink(&path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|error| Error::io(&path, error))?;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -342,19 +473,46 @@ impl Download {
     }
 
     fn check_space(&self, needed: Option<u64>) -> Result<(), Failure> {
-        let folder = self.target.parent().unwrap_or(Path::new("."));
-        if let (Some(needed), Ok(free)) = (needed, fs4::available_space(folder))
+        if let (Some(needed), Ok(free)) = (needed, fs4::available_space(self.folder()))
             && free < needed + SPARE_BYTES
         {
             return Err(Failure::Final(Error::invalid(format!(
                 "{} needs {} MB but only {} MB are free in {}; make room, or choose another folder with --models-dir",
-                self.target.file_name().unwrap_or_default().to_string_lossy(),
+                self.name(),
                 needed >> 20,
                 free >> 20,
-                folder.display()
+                self.folder().display()
             ))));
         }
         Ok(())
+    }
+
+    /// What to say when the part cannot be written.
+    fn unwritten(&self, error: std::io::Error) -> Error {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        match error.kind() {
+            StorageFull | QuotaExceeded => Error::invalid(format!(
+                "there is no more room for {} in {}; make room and try again (it goes on where it stopped), or choose \
+                 another folder with --models-dir",
+                self.name(),
+                self.folder().display()
+            )),
+            _ => Error::io(self.part(), error),
+        }
+    }
+
+    fn name(&self) -> String {
+        let name = self.target.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    fn folder(&self) -> &Path {
+        let folder = self.target.parent().unwrap_or(Path::new("."));
+        if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        }
     }
 
     fn token_belongs_to(&self, address: &str) -> bool {
@@ -370,13 +528,9 @@ impl Download {
         }
     }
 
-    /// Whoever can put a link where the part goes must not choose what is written over.
-    fn unlink(&self) {
-        for path in [self.part(), self.tag()] {
-            if fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink()) {
-                let _ = fs::remove_file(&path);
-            }
-        }
+    fn unlink(&self) -> Result<()> {
+        unlink(&self.part())?;
+        unlink(&self.tag())
     }
 
     fn discard(&self) {
@@ -397,6 +551,27 @@ impl Download {
         name.push(format!(".{extension}"));
         name.into()
     }
+}
+
+/// Removes what is at `path` unless it is a file of that one name: whoever can put a link there must
+/// not choose what is written over, and a pipe would wait for a reader.
+fn unlink(path: &Path) -> Result<()> {
+    let Ok(found) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    #[cfg(unix)]
+    let is_ours = found.is_file() && std::os::unix::fs::MetadataExt::nlink(&found) == 1;
+    #[cfg(not(unix))]
+    let is_ours = found.is_file();
+    if is_ours {
+        return Ok(());
+    }
+    fs::remove_file(path).map_err(|error| Error::io(path, error))
+}
+
+/// A reason without its remedy, which is for files that lie on the disk.
+fn first_part(reason: &str) -> &str {
+    reason.split(';').next().unwrap_or(reason)
 }
 
 /// The SHA-256 of a file in lower-case hex.
@@ -432,6 +607,7 @@ fn agent(patience: &Patience) -> Agent {
         // checksum only on the way.
         .max_redirects(0)
         .user_agent(concat!("rilievo/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(RESOLVE))
         .timeout_connect(Some(patience.stall))
         .timeout_recv_response(Some(patience.stall))
         .timeout_per_read(Some(patience.stall))
@@ -439,11 +615,18 @@ fn agent(patience: &Patience) -> Agent {
         .into()
 }
 
-fn connection(error: ureq::Error) -> Failure {
+fn connection(error: ureq::Error, host: String) -> Failure {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable};
+    let is_off = |error: &std::io::Error| {
+        [ConnectionRefused, HostUnreachable, NetworkDown, NetworkUnreachable].contains(&error.kind())
+            // The standard library has no kind for what the resolver says.
+            || error.to_string().starts_with("failed to lookup address")
+    };
     match error {
-        ureq::Error::HostNotFound => {
-            Failure::NextSource("this address cannot be found; is the machine online?".into())
-        }
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::Timeout(ureq::Timeout::Resolve) => Failure::Unreachable(host),
+        ureq::Error::Io(error) if is_off(&error) => Failure::Unreachable(host),
         ureq::Error::BadUri(reason) => Failure::NextSource(format!("this is no address ({reason})")),
         other => again(format!("no connection ({other})")),
     }
@@ -469,25 +652,9 @@ fn again(reason: impl Into<String>) -> Failure {
     Failure::Again(reason.into(), None)
 }
 
-fn web_page() -> Failure {
-    Failure::NextSource(
-        "the server sent a web page instead of the file (a login page, or a proxy's message)".into(),
-    )
-}
-
 fn is_web_page(response: &Response<Body>) -> bool {
     let kind = header_text(response, header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
-}
-
-/// No checkpoint begins like this, whatever the server calls it.
-fn starts_as_web_page(bytes: &[u8]) -> bool {
-    let start = bytes.trim_ascii_start();
-    ["<!doctype", "<html", "<head", "<?xml"].iter().any(|sign| {
-        start
-            .get(..sign.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(sign.as_bytes()))
-    })
 }
 
 fn header_text(response: &Response<Body>, name: header::HeaderName) -> Option<&str> {
@@ -504,6 +671,18 @@ fn linked_sha256(response: &Response<Body>) -> Option<String> {
 
 fn content_length(response: &Response<Body>) -> Option<u64> {
     header_text(response, header::CONTENT_LENGTH)?.trim().parse().ok()
+}
+
+/// Host, and port where the address names one.
+fn host(address: &str) -> String {
+    let authority = address
+        .parse::<Uri>()
+        .ok()
+        .and_then(|uri| uri.into_parts().authority);
+    authority.map_or(String::new(), |authority| match authority.port_u16() {
+        Some(port) => format!("{}:{port}", authority.host()),
+        None => authority.host().to_owned(),
+    })
 }
 
 /// Scheme, host and port.
@@ -580,6 +759,24 @@ mod tests {
             assert_eq!(redirected(from, next).as_deref(), target, "{next}");
         }
         assert!(redirected("http://a.example/x", "https://b.example/y").is_some());
+    }
+
+    #[test]
+    fn a_full_disk_is_a_sentence_with_a_remedy() {
+        let download = Download {
+            sources: Vec::new(),
+            target: "models/net.pth".into(),
+            sha256: None,
+            megabytes: None,
+            unreachable: Unreachable::default(),
+            token: None,
+            token_origin: None,
+        };
+        let said = |kind: std::io::ErrorKind| download.unwritten(kind.into()).to_string();
+        let full = said(std::io::ErrorKind::StorageFull);
+        assert!(full.contains("make room") && full.contains("net.pth"), "{full}");
+        let denied = said(std::io::ErrorKind::PermissionDenied);
+        assert!(denied.contains("net.pth.part"), "{denied}");
     }
 
     #[test]

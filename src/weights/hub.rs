@@ -12,8 +12,9 @@ pub struct Hub {
     pub endpoint: String,
     /// `HF_TOKEN`, or the token file that `hf auth login` left.
     pub token: Option<String>,
-    /// `HF_HUB_OFFLINE` or `RILIEVO_OFFLINE` is set.
-    pub offline: bool,
+    /// What switches downloads on again, where `HF_HUB_OFFLINE` or
+    /// `RILIEVO_OFFLINE` is set: `unset HF_HUB_OFFLINE`, `leave out --offline`.
+    pub offline: Option<String>,
     /// The folder of cached repositories.
     pub cache: Option<PathBuf>,
 }
@@ -60,7 +61,17 @@ impl Hub {
             token: token
                 .map(|token| token.trim().to_owned())
                 .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())),
-            offline: is_set(env::HF_HUB_OFFLINE) || is_set(env::RILIEVO_OFFLINE),
+            offline: {
+                // A command that was given `--offline` says so in its own environment.
+                let remedies = [env::HF_HUB_OFFLINE, env::RILIEVO_OFFLINE]
+                    .into_iter()
+                    .filter(|name| is_set(name))
+                    .map(|name| match variable(name) {
+                        Some(flag) if flag.starts_with("--") => format!("leave out {flag}"),
+                        _ => format!("unset {name}"),
+                    });
+                Some(remedies.collect::<Vec<_>>().join(" and ")).filter(|text| !text.is_empty())
+            },
             cache: path(env::HF_HUB_CACHE)
                 .or_else(|| path(env::HUGGINGFACE_HUB_CACHE))
                 .or_else(|| Some(home?.join("hub"))),
@@ -158,7 +169,7 @@ mod tests {
         Hub {
             endpoint: "https://mirror.example".into(),
             token: None,
-            offline: false,
+            offline: None,
             cache,
         }
     }
@@ -242,7 +253,7 @@ mod tests {
         let plain = read(&[("HOME", home)]);
         assert_eq!(plain.endpoint, "https://huggingface.co");
         assert_eq!(plain.cache, Some(user.path().join(".cache/huggingface/hub")));
-        assert!(plain.token.is_none() && !plain.offline);
+        assert!(plain.token.is_none() && plain.offline.is_none());
 
         let moved = read(&[
             ("HOME", home),
@@ -254,10 +265,15 @@ mod tests {
         assert_eq!(moved.cache, Some(user.path().join("hf/hub")));
         assert_eq!(moved.endpoint, "https://mirror.example");
         assert_eq!(moved.token.as_deref(), Some("hf_abc"));
-        assert!(moved.offline);
+        assert_eq!(moved.offline.as_deref(), Some("unset HF_HUB_OFFLINE"));
+        let flag = read(&[("HF_HUB_OFFLINE", "yes"), ("RILIEVO_OFFLINE", "--offline")]);
+        assert_eq!(
+            flag.offline.as_deref(),
+            Some("unset HF_HUB_OFFLINE and leave out --offline")
+        );
         let elsewhere = read(&[("HF_HOME", "/x"), ("HF_HUB_CACHE", "/y"), ("HF_HUB_OFFLINE", "0")]);
         assert_eq!(elsewhere.cache, Some(PathBuf::from("/y")));
-        assert!(!elsewhere.offline);
+        assert_eq!(elsewhere.offline, None);
 
         std::fs::create_dir_all(user.path().join("hf")).unwrap();
         std::fs::write(user.path().join("hf/token"), "hf_saved\n").unwrap();

@@ -5,11 +5,16 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::catalog::{self, Entry, File, Role};
-use super::download::{Download, Patience, sha256};
+use super::checkpoint::{Checkpoint, impostor};
+use super::download::{Download, Patience, Unreachable, sha256};
 use super::hub::{self, Hub};
 use crate::files::AtomicFile;
 use crate::monitor::Stage;
 use crate::{Error, Monitor, Result};
+
+/// Whether a file holds the network of an entry, such as
+/// [`networks::check`](crate::networks::check): an error says why not.
+pub type Fits = fn(&Entry, &Path) -> Result<()>;
 
 /// The folders that checkpoints are looked for in, and the hub they come from.
 #[derive(Clone, Debug)]
@@ -33,13 +38,33 @@ impl Store {
         &self.folders
     }
 
-    /// Where the checkpoint of `entry` lies, if it is there.
+    /// Where the checkpoint of `entry` lies, if it is there. Files that are
+    /// plainly none do not count; see [`impostors`](Self::impostors).
     pub fn locate(&self, entry: &Entry) -> Option<PathBuf> {
         let in_folders = self.folders.iter().flat_map(|folder| candidates(folder, entry));
-        in_folders.into_iter().find(|path| path.is_file()).or_else(|| {
-            let sources = entry.files.iter().flat_map(|file| &file.sources);
-            sources.into_iter().find_map(|source| self.hub.cached(source))
-        })
+        in_folders
+            .into_iter()
+            .find(|path| path.is_file() && impostor(path).is_none())
+            .or_else(|| {
+                let sources = entry.files.iter().flat_map(|file| &file.sources);
+                let mut cached = sources.filter_map(|source| self.hub.cached(source));
+                cached.find(|path| impostor(path).is_none())
+            })
+    }
+
+    /// The files that lie where a checkpoint of `entry` would be looked for
+    /// but are plainly none (empty, a web page, a server's message, a Git LFS
+    /// pointer), and what is wrong with them.
+    pub fn impostors(&self, entry: &Entry) -> Vec<(PathBuf, &'static str)> {
+        let in_folders = self.folders.iter().flat_map(|folder| candidates(folder, entry));
+        let sources = entry.files.iter().flat_map(|file| &file.sources);
+        let mut found: Vec<_> = in_folders
+            .chain(sources.filter_map(|source| self.hub.cached(source)))
+            .filter_map(|path| impostor(&path).map(|why| (path, why)))
+            .collect();
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// Whether `entry` can run without a download.
@@ -73,32 +98,49 @@ impl Store {
         }
         match self.locate(entry) {
             Some(path) => Ok((entry, Some(path))),
-            None => Err(Error::Checkpoint(format!(
-                "{} is not on this machine; `rilievo models download {}` fetches it ({} MB), \
-                 or put {} into {}, or give its path with --weights",
-                entry.title,
-                entry.id,
-                entry.files[0].megabytes,
-                entry.files[0].name,
-                self.home()?.display(),
-            ))),
+            None => Err(Error::Checkpoint(self.missing(entry, &entry.files[0])?)),
         }
+    }
+
+    /// What to say and do about a network that is not here.
+    fn missing(&self, entry: &Entry, file: &File) -> Result<String> {
+        let target = self.target(entry, file)?;
+        let mut text = format!(
+            "{} is not on this machine; `rilievo models download {}` fetches it ({} MB), or put {} into {}",
+            entry.title,
+            entry.id,
+            file.megabytes,
+            file.name,
+            target.parent().unwrap_or(Path::new(".")).display(),
+        );
+        if entry.role == Role::Depth {
+            text += ", or give its path with --weights";
+        }
+        for (path, why) in self.impostors(entry) {
+            let why = why.split(';').next().unwrap_or(why);
+            text += &format!("; {} is not used: {why}", path.display());
+        }
+        Ok(text)
     }
 
     /// Fetches the checkpoint of `entry` into the first folder, unless some
     /// folder has it already. Returns where it lies. Of several files that hold
-    /// the network the first that can be fetched is taken.
+    /// the network the first that can be fetched is taken. None gets its name
+    /// before `fits` has looked into it.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an embedded network or when offline,
+    /// [`Error::Checkpoint`] when the file that is there is damaged,
     /// [`Error::Download`] when no source delivers.
-    pub fn download(&self, entry: &Entry, monitor: &Monitor<'_>) -> Result<PathBuf> {
-        self.download_with(&Patience::default(), entry, monitor)
-    }
-
-    fn download_with(&self, patience: &Patience, entry: &Entry, monitor: &Monitor<'_>) -> Result<PathBuf> {
+    pub fn download(&self, entry: &Entry, fits: Fits, monitor: &Monitor<'_>) -> Result<PathBuf> {
         if let Some(path) = self.locate(entry) {
-            return Ok(path);
+            return match Checkpoint::open(&path) {
+                Ok(_) => Ok(path),
+                Err(error) => Err(Error::Checkpoint(format!(
+                    "{error}; this file is in the way: delete it, and `rilievo models download {}` fetches it anew",
+                    entry.id
+                ))),
+            };
         }
         let first = entry.files.first().ok_or_else(|| {
             Error::invalid(format!(
@@ -106,13 +148,15 @@ impl Store {
                 entry.id
             ))
         })?;
-        if self.hub.offline {
+        if let Some(remedy) = &self.hub.offline {
+            let target = self.target(entry, first)?;
             return Err(Error::invalid(format!(
-                "downloads are switched off (HF_HUB_OFFLINE or RILIEVO_OFFLINE); unset that, or put {} into {} by hand",
+                "downloads are switched off here; {remedy}, or put {} into {} by hand",
                 first.name,
-                self.home()?.display()
+                target.parent().unwrap_or(Path::new(".")).display()
             )));
         }
+        let unreachable = Unreachable::default();
         let mut failure = None;
         for file in &entry.files {
             let target = self.target(entry, file)?;
@@ -124,14 +168,21 @@ impl Store {
                     .collect(),
                 target: target.clone(),
                 sha256: file.checksum().map(str::to_owned),
+                megabytes: Some(file.megabytes),
+                unreachable: unreachable.clone(),
                 token: self.hub.token.clone(),
                 token_origin: Some(self.hub.endpoint.clone()),
             };
-            match (download.run(patience, monitor), &mut failure) {
+            match (
+                download.run(&|path| fits(entry, path), &Patience::default(), monitor),
+                &mut failure,
+            ) {
                 (Ok(()), _) => return Ok(target),
                 // Another file is another chance; the message names the one people should get.
                 (Err(Error::Download { reasons, .. }), Some(Error::Download { reasons: all, .. })) => {
-                    *all = format!("{all}; {reasons}");
+                    if !all.contains(&reasons) {
+                        *all = format!("{all}; {reasons}");
+                    }
                 }
                 (Err(error @ Error::Download { .. }), none) => *none = Some(error),
                 (Err(error), _) => return Err(error),
@@ -273,7 +324,7 @@ mod tests {
         let hub = Hub {
             endpoint: "http://127.0.0.1:9".into(),
             token: None,
-            offline: true,
+            offline: Some("unset RILIEVO_OFFLINE".into()),
             cache: None,
         };
         Store::new(vec![folder.to_owned()], hub)
@@ -290,7 +341,7 @@ mod tests {
             .join("depth_anything_v2")
             .join("depth_anything_v2_vits.pth");
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, b"").unwrap();
+        fs::write(&path, b"weights").unwrap();
         let (entry, found) = store.resolve("auto").unwrap();
         assert_eq!(
             (entry.id.as_str(), found),
@@ -319,7 +370,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let entry = catalog::find("depth_anything_v2_small").unwrap();
         let error = store(folder.path())
-            .download(entry, &Monitor::silent())
+            .download(entry, |_, _| Ok(()), &Monitor::silent())
             .unwrap_err();
         assert!(error.to_string().contains("RILIEVO_OFFLINE"), "{error}");
     }
@@ -345,7 +396,7 @@ mod tests {
             .join("snapshots")
             .join("main");
         fs::create_dir_all(&snapshot).unwrap();
-        fs::write(snapshot.join("depth_anything_v2_vits.pth"), b"").unwrap();
+        fs::write(snapshot.join("depth_anything_v2_vits.pth"), b"weights").unwrap();
         let mut store = store(&folder.path().join("none"));
         store.hub.cache = Some(folder.path().to_owned());
         assert!(store.has(catalog::find("depth_anything_v2_small").unwrap()));
@@ -398,7 +449,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join(place);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, b"").unwrap();
+            fs::write(&path, b"weights").unwrap();
             let entry = catalog::find(id).unwrap();
             assert_eq!(store(folder.path()).locate(entry), Some(path), "{id}");
         }

@@ -27,8 +27,10 @@ sys.path.remove(root)
 from modules import script_callbacks, scripts, scripts_postprocessing
 found = [name for name, value in vars(module).items() if isinstance(value, type) and issubclass(value, (scripts.Script, scripts_postprocessing.ScriptPostprocessing))]
 tabs = [(title, elem_id, len(blocks.blocks), [getattr(b, "value", "") for b in blocks.blocks.values() if type(b).__name__ == "HTML"]) for tab in script_callbacks.tabs for blocks, title, elem_id in tab()]
+buttons = [b.value for tab in script_callbacks.tabs for blocks, _, _ in tab() for b in blocks.blocks.values() if type(b).__name__ == "Button"]
+retried = getattr(module, "_retry", str)()
 loose = sorted(set(sys.modules) & {{"src", "lib", "models", "install", "python"}})
-print(json.dumps(dict(seconds=seconds, scripts=found, tabs=tabs, loose=loose, started=len(script_callbacks.started))))
+print(json.dumps(dict(seconds=seconds, scripts=found, tabs=tabs, loose=loose, buttons=buttons, retried=retried, started=len(script_callbacks.started))))
 """
 
 
@@ -60,8 +62,15 @@ def test_the_host_finds_the_tab_and_the_scripts(tmp_path: Path) -> None:
     assert found["seconds"] < 0.2, "the host waits for every extension at its start"
 
 
+MISSING = """
+sys.modules["rilievo"] = None
+import runpy
+runpy.run_path = lambda path: {"retry": lambda: (False, f"<{path}>")}
+"""
+
+
 def test_a_missing_package_still_gives_a_tab_that_says_what_to_do() -> None:
-    found = load("sys.modules['rilievo'] = None")
+    found = load(MISSING)
     assert found["scripts"] == []
     ((title, elem_id, _, texts),) = found["tabs"]
     assert (title, elem_id) == ("Depth", "depthmap_interface")
@@ -69,3 +78,12 @@ def test_a_missing_package_still_gives_a_tab_that_says_what_to_do() -> None:
     assert "missing or broken" in text
     assert "install.py" in text
     assert "the Depth tab says what to do" in found["said"]
+
+
+def test_the_tab_of_a_missing_package_can_install_it_again() -> None:
+    found = load(MISSING)
+    assert len(found["buttons"]) == 1
+    assert f"&lt;{ROOT}/install.py&gt;" in found["retried"]
+    assert found["loose"] == []
+    closed = "from modules import shared; shared.cmd_opts.disable_extension_access = True"
+    assert load(f"{MISSING}\n{closed}")["buttons"] == []

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import http.server
 import json
+import math
+import re
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rilievo
@@ -128,11 +133,23 @@ def test_a_missing_network_is_a_sentence(capsys):
     assert "Traceback" not in error
 
 
+def network(name: str) -> bytes:
+    """A checkpoint with all tensors of a network, whose numbers are zeros."""
+    manifest = json.loads((Path(__file__).parents[1] / "golden" / "networks" / f"{name}.json").read_text())
+    header: dict[str, Any] = {}
+    end = 0
+    for tensor in manifest["tensors"]:
+        start, end = end, end + 4 * math.prod(tensor["shape"])
+        header[tensor["name"]] = {"dtype": "F32", "shape": tensor["shape"], "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + bytes(end)
+
+
 class Hub(http.server.BaseHTTPRequestHandler):
     """A hub with one file, which it sends in full or from a byte on."""
 
     asked: list[str]
-    body = bytes(range(256)) * 2000
+    body = b""
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
@@ -150,7 +167,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    Hub.asked = []
+    Hub.asked, Hub.body = [], network("depth_anything_v2_vits")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
@@ -167,6 +184,101 @@ def test_a_network_is_downloaded_once(tmp_path, capsys, hub):
         assert capsys.readouterr().out.strip() == str(folder / FILE)
     assert (folder / FILE).read_bytes() == Hub.body
     assert len(hub) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: b'{"error": "gated repo"}\n', "JSON"),
+        (lambda: b"", "empty"),
+        (lambda: b"\xef\xbb\xbf<html>log in</html>", "web page"),
+        (lambda: bytes(range(256)) * 400_000, "neither"),
+        (lambda: network("depth_anything_v2_vits")[:-1], "cut off"),
+        (lambda: network("midas_v21_small"), "its tensors are others"),
+    ],
+)
+def test_what_does_not_fit_is_not_published_and_poisons_nothing(tmp_path, capsys, hub, make, reason):
+    fitting = Hub.body
+    body = Hub.body = make()
+    folder = ["--models-dir", str(tmp_path)]
+    assert main(["models", "download", SMALL, *folder, "-q"]) != 0
+    error = capsys.readouterr().err
+    assert reason in error
+    assert "Traceback" not in error
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {Path(name).suffix for name in left} == {".lock"}
+    # An older version has published it all the same.
+    (tmp_path / FILE).write_bytes(body)
+    if len(body) < 1000:
+        assert main(["models", *folder]) == 0
+        assert f"! {tmp_path / FILE} is not used for {SMALL}: " in capsys.readouterr().out
+        models.look_in(tmp_path)
+        chosen = models.choice(rilievo.Options())
+        assert chosen.id == "pocket"
+        assert str(tmp_path / FILE) in chosen.line
+        Hub.body = fitting
+        assert main(["models", "download", SMALL, *folder, "-q"]) == 0
+        assert (tmp_path / FILE).read_bytes() == fitting
+
+
+def test_one_tensor_of_another_shape_is_one_too_many(tmp_path, capsys, hub):
+    Hub.body = Hub.body.replace(b"pretrained.blocks.7.norm2.bias", b"pretrained.blocks.7.norm2.bios", 1)
+    assert main(["models", "download", SMALL, "--models-dir", str(tmp_path), "-q"]) != 0
+    assert "pretrained.blocks.7.norm2.bias" in capsys.readouterr().err
+    assert not (tmp_path / FILE).exists()
+
+
+def test_weights_of_zeros_are_an_error(tmp_path):
+    (tmp_path / FILE).write_bytes(network("depth_anything_v2_vits"))
+    with pytest.raises(rilievo.RilievoError, match="the network gave nothing"):
+        rilievo.estimate_depth(
+            "docs/photos/room_drum_table.jpg", SMALL, weights=str(tmp_path / FILE), net_size=(70, 70)
+        )
+
+
+def test_every_remedy_for_a_missing_network_works(tmp_path, capsys, hub, monkeypatch):
+    folder = ["--models-dir", str(tmp_path)]
+    # The name in the remedy is one that the command takes, however the network was asked for.
+    assert main(["models", "where", "12", *folder]) == 2
+    command = re.search(r"`rilievo (models download \S+)`", capsys.readouterr().err)
+    assert command is not None
+    assert main([*command[1].split(), *folder, "-q"]) == 0
+    assert models.missing(rilievo.Options(model_type="13")) == ("depth_anything_v2_base", "model_type")
+    # `--weights` is for depth networks only.
+    assert main(["models", "where", "pix2pix", *folder]) == 2
+    error = capsys.readouterr().err
+    assert "models download pix2pix" in error
+    assert "--weights" not in error
+    assert models.missing(rilievo.Options(boost=True, boost_merge="network")) == ("pix2pix", "boost_merge")
+    # Offline by an option, by a variable, by both: what is named is what was set.
+    monkeypatch.setenv("RILIEVO_OFFLINE", "0")
+    for variables, flags, remedy in [
+        ({}, ["--offline"], "; leave out --offline,"),
+        ({"HF_HUB_OFFLINE": "1"}, [], "; unset HF_HUB_OFFLINE,"),
+        ({"RILIEVO_OFFLINE": "1"}, [], "; unset RILIEVO_OFFLINE,"),
+    ]:
+        with monkeypatch.context() as patch:
+            patch.setenv("RILIEVO_OFFLINE", "0")
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            started = time.monotonic()
+            assert main(["models", "download", "pix2pix", *folder, *flags, "-q"]) == 2
+            assert time.monotonic() - started < 2
+            assert remedy in capsys.readouterr().err
+
+
+def test_without_a_network_a_download_fails_at_once_with_one_sentence(tmp_path, capsys, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    for endpoint in (f"http://127.0.0.1:{port}", "http://nowhere.invalid"):
+        monkeypatch.setenv("HF_ENDPOINT", endpoint)
+        started = time.monotonic()
+        assert main(["models", "download", SMALL, "--models-dir", str(tmp_path), "-q"]) != 0
+        assert time.monotonic() - started < 2
+        error = capsys.readouterr().err
+        assert error.count("is this machine online?") == 1
+        assert len(error.strip().splitlines()) == 1
 
 
 def test_offline_nothing_is_asked_for(tmp_path, capsys, hub, monkeypatch):

@@ -329,11 +329,12 @@ def check_model(options: Options, job: Job) -> None:
         if options.weights is not None:
             raise explain(error, job.names) from None
         here = ", ".join(entry["id"] for entry in models.depth_networks() if entry["installed"])
+        missing, field = models.missing(options)
         raise ApiError(
             "model_missing",
-            f"the model {options.model_type} is not on this server; there are {here}. "
-            f"Its operator can fetch it with `rilievo models download {options.model_type}`",
-            field="options.model_type",
+            f"the model {missing} is not on this server; there are {here}. "
+            f"Its operator can fetch it with `rilievo models download {missing}`",
+            field=f"options.{field}",
         ) from None
 
 

@@ -20,7 +20,7 @@ from rilievo.options import DEFAULTS
 
 PREFIX = "/depth/v2"
 _LONGEST_WAIT = 60.0
-_HIDDEN = ("path", "file", "memory", "family")
+_HIDDEN = ("path", "file", "memory", "family", "sha256")
 
 
 def add_routes(router: Router, service: Service) -> None:

@@ -77,6 +77,8 @@ def _list(chosen: argparse.Namespace) -> int:
             print(f"{mark} {row['id']:<{width}}{size:>10}  {licence:<32}{row['advice']}")
         print()
     print("* what auto takes now   + on this machine   `rilievo models download NAME` fetches one")
+    for sentence in rilievo.models.unusable():
+        print(f"! {sentence}")
     print("Files are looked for in:", *(f"  {folder}" for folder in rilievo.models.folders()), sep="\n")
     return exit_codes.DONE
 
@@ -84,7 +86,7 @@ def _list(chosen: argparse.Namespace) -> int:
 def _download(chosen: argparse.Namespace) -> int:
     models_folder.use(chosen, make=True)
     if chosen.offline:
-        env.RILIEVO_OFFLINE.set("1")
+        env.RILIEVO_OFFLINE.set("--offline")
     for name in chosen.name:
         with Bar(None if chosen.quiet or chosen.json else name, unit="B") as bar:
             path = rilievo.models.download(name, progress=bar.step)

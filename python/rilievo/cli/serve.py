@@ -87,7 +87,7 @@ def _serve(chosen: argparse.Namespace) -> int:
             f"`rilievo serve` needs {error.name}; install it with: pip install 'rilievo[serve]'"
         ) from None
     if chosen.offline:
-        env.RILIEVO_OFFLINE.set("1")
+        env.RILIEVO_OFFLINE.set("--offline")
     models_folder.use(chosen)
     if chosen.workers < 1:
         raise ValueError(f"--workers is {chosen.workers}; it must be above 0")

@@ -117,7 +117,7 @@ impl Estimator {
             values.par_mapv_inplace(|value| line.at(f64::from(value)) as f32);
         }
         let camera = networks.camera.into_inner().flatten();
-        Ok(DepthMap::new(values, kind).with_camera(camera))
+        DepthMap::new(values, kind).with_camera(camera).checked(monitor)
     }
 }
 
