@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rilievo
+from checkpoints import network
 from PIL import Image
 
 from .conftest import ROOT, Server, serve
@@ -291,8 +292,8 @@ def test_models_say_what_they_are_and_can_be_fetched(chromium: Any, server: Serv
 class Hub(http.server.BaseHTTPRequestHandler):
     """A hub with one file, which it sends drop by drop until ``hurry`` is set."""
 
-    body = bytes(range(256)) * 4096
-    piece = 16 * 1024
+    body = network("depth_anything_v2_vits")
+    piece = 256 * 1024
     hurry: threading.Event
     ranges: list[str]
 
@@ -338,9 +339,9 @@ def test_a_download_is_stopped_goes_on_and_ends(
         page.goto(other.url)
         page.wait_for_selector("#depthmap_generate")
         page.click("#depthmap_model_type input")
-        page.locator("ul li", has_text="Depth Anything v2 Base").first.click()
+        page.locator("ul li", has_text="Depth Anything v2 Small").first.click()
         page.wait_for_selector("#depthmap_model_card:has-text('not downloaded yet')")
-        page.wait_for_selector("#depthmap_download:has-text('Depth Anything v2 Base')")
+        page.wait_for_selector("#depthmap_download:has-text('Depth Anything v2 Small')")
         page.click("#depthmap_download")
         bar = page.locator("#depthmap_download_progress .rilievo-bar")
         page.wait_for_function(
@@ -359,7 +360,7 @@ def test_a_download_is_stopped_goes_on_and_ends(
         assert not page.is_visible("#depthmap_download")
         assert Hub.ranges[0] == ""
         assert re.fullmatch(r"bytes=[1-9]\d*-", Hub.ranges[1]), "it began anew"
-        (path,) = (tmp_path / "data").rglob("depth_anything_v2_vitb.pth")
+        (path,) = (tmp_path / "data").rglob("depth_anything_v2_vits.pth")
         assert path.read_bytes() == Hub.body
         page.close()
 

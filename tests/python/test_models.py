@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import http.server
 import json
-import math
 import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import rilievo
+from checkpoints import network
 from rilievo import models
 from rilievo.cli import main
 
@@ -131,18 +130,6 @@ def test_a_missing_network_is_a_sentence(capsys):
     error = capsys.readouterr().err
     assert f"models download {SMALL}" in error
     assert "Traceback" not in error
-
-
-def network(name: str) -> bytes:
-    """A checkpoint with all tensors of a network, whose numbers are zeros."""
-    manifest = json.loads((Path(__file__).parents[1] / "golden" / "networks" / f"{name}.json").read_text())
-    header: dict[str, Any] = {}
-    end = 0
-    for tensor in manifest["tensors"]:
-        start, end = end, end + 4 * math.prod(tensor["shape"])
-        header[tensor["name"]] = {"dtype": "F32", "shape": tensor["shape"], "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + bytes(end)
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
