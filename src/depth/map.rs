@@ -7,6 +7,7 @@ use ndarray::{Array2, Zip};
 use super::camera::Camera;
 use super::clip::ClipOptions;
 use super::stretch::{nearness, to_u16};
+use crate::image::map::fold;
 use crate::networks::DepthKind;
 use crate::{Error, Monitor, Result};
 
@@ -28,6 +29,9 @@ pub struct DepthMap {
     valid: Option<Array2<bool>>,
     camera: Option<Camera>,
 }
+
+/// How many values there are, how many of them are NaN or infinite, the smallest, the largest.
+type Summary = (usize, usize, f32, f32);
 
 impl DepthMap {
     /// Wraps `values` (`[H, W]`), which mean `kind`, all of them measured by an unknown camera.
@@ -96,13 +100,17 @@ impl DepthMap {
                  choose another network"
             ))
         };
-        let (mut count, mut infinite, mut least, mut most) =
-            (0_usize, 0_usize, f32::INFINITY, f32::NEG_INFINITY);
-        for value in self.measured_values() {
-            count += 1;
-            infinite += usize::from(!value.is_finite());
-            (least, most) = (least.min(value), most.max(value));
-        }
+        let step = |(count, infinite, least, most): Summary, value: f32| {
+            let infinite = infinite + usize::from(!value.is_finite());
+            (count + 1, infinite, least.min(value), most.max(value))
+        };
+        let none: Summary = (0, 0, f32::INFINITY, f32::NEG_INFINITY);
+        let (count, infinite, least, most) = match self.valid {
+            None => fold(self.values.view(), none, step, |a, b| {
+                (a.0 + b.0, a.1 + b.1, a.2.min(b.2), a.3.max(b.3))
+            }),
+            Some(_) => self.measured_values().fold(none, step),
+        };
         if infinite > 0 {
             return Err(nothing(format!(
                 "{infinite} of {count} values are NaN or infinite"
